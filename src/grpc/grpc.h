@@ -1,0 +1,220 @@
+/* gRPC over one HTTP/2 connection, client or server (spec wire.md 1). No I/O: bytes and the time go in, bytes and events come
+ * out. Every call is a bidirectional stream of length-prefixed messages without compression.
+ *
+ * One slim_grpc_conn per transport connection:
+ *
+ *     received bytes -> slim_grpc_conn_take -> on_call / on_open / on_message / on_end
+ *     slim_grpc_call_put_* -> (queue of the call) -> slim_grpc_conn_output -> written by the owner -> slim_grpc_conn_sent
+ *
+ * From inside any callback every function of this header may be called, also for other calls and other connections, except
+ * slim_grpc_conn_take, slim_grpc_conn_output, slim_grpc_conn_sent and slim_grpc_conn_free of the same connection.
+ * Not thread safe: a connection belongs to one loop. */
+#ifndef SLIM_GRPC_GRPC_H
+#define SLIM_GRPC_GRPC_H
+
+#include <sys/uio.h>
+
+#include "base/block.h"
+#include "base/heap.h"
+#include "base/status.h"
+#include "base/view.h"
+
+/* The numbers of the gRPC status codes. */
+enum slim_grpc_status {
+    SLIM_GRPC_OK = 0,
+    SLIM_GRPC_CANCELLED = 1,
+    SLIM_GRPC_UNKNOWN = 2,
+    SLIM_GRPC_INVALID_ARGUMENT = 3,
+    SLIM_GRPC_DEADLINE_EXCEEDED = 4,
+    SLIM_GRPC_NOT_FOUND = 5,
+    SLIM_GRPC_ALREADY_EXISTS = 6,
+    SLIM_GRPC_PERMISSION_DENIED = 7,
+    SLIM_GRPC_RESOURCE_EXHAUSTED = 8,
+    SLIM_GRPC_FAILED_PRECONDITION = 9,
+    SLIM_GRPC_ABORTED = 10,
+    SLIM_GRPC_OUT_OF_RANGE = 11,
+    SLIM_GRPC_UNIMPLEMENTED = 12,
+    SLIM_GRPC_INTERNAL = 13,
+    SLIM_GRPC_UNAVAILABLE = 14,
+    SLIM_GRPC_DATA_LOSS = 15,
+    SLIM_GRPC_UNAUTHENTICATED = 16,
+};
+
+struct slim_grpc_conn;
+struct slim_grpc_call;
+
+/* One header of a request. Names are lower case. Borrowed. */
+struct slim_grpc_header {
+    struct slim_view name;
+    struct slim_view value;
+};
+
+/* A request as the server sees it; borrowed for the length of on_call. headers: all of them, pseudo headers included. */
+struct slim_grpc_request {
+    struct slim_view path;
+    struct slim_view authority;
+    const struct slim_grpc_header *headers;
+    size_t header_count;
+};
+
+/* Value of the header `name`, or an empty view. */
+struct slim_view slim_grpc_request_header(const struct slim_grpc_request *request, struct slim_view name);
+
+/* How a call ended.
+ * status         from the trailers; for a reset or a lost connection SLIM_GRPC_UNAVAILABLE, CANCELLED or INTERNAL
+ * message        grpc-message, percent-decoded, may be empty; borrowed
+ * has_status     the peer really sent a grpc-status
+ * is_refused     client: trailers-only answer; no response headers ever came, nothing was processed as a stream
+ * http_status    0 when no response headers came (client), else the :status */
+struct slim_grpc_end {
+    enum slim_grpc_status status;
+    struct slim_view message;
+    bool has_status;
+    bool is_refused;
+    int http_status;
+};
+
+/* Callbacks of one connection. ctx is what was given with the handler; call contexts are set with slim_grpc_call_set_ctx. */
+struct slim_grpc_handler {
+    /* Server: a call with a valid gRPC request arrived. Either slim_grpc_call_accept (response headers leave at once) or
+     * slim_grpc_call_finish (trailers only) must be called here, before returning. Unknown encodings were refused already. */
+    void (*on_call)(void *ctx, struct slim_grpc_call *call, const struct slim_grpc_request *request);
+
+    /* Client: the response headers of an accepted call arrived. */
+    void (*on_open)(void *ctx, struct slim_grpc_call *call);
+
+    /* One whole message. `msg` is borrowed for the length of the callback. When the message already sits alone in a counted
+     * block (it was long, or arrived in parts) `block` is that block (ref it to keep it; msg is its content), else NULL. */
+    void (*on_message)(void *ctx, struct slim_grpc_call *call, struct slim_view msg, struct slim_block *block);
+
+    /* The call is over: the peer ended or reset it, the connection died, or the peer broke the rules (its stream was reset
+     * with the right error). Comes exactly once for each call that the user did not finish itself; the call is freed when
+     * it returns. Server: a half-close of the client (END_STREAM) is reported here as status OK; the call answers with
+     * trailers grpc-status 0 by itself. */
+    void (*on_end)(void *ctx, struct slim_grpc_call *call, const struct slim_grpc_end *end);
+};
+
+/* is_server             which role
+ * scheme, authority     client: ":scheme" and ":authority" of requests; borrowed for slim_grpc_conn_new only
+ * message_bytes_max     longer received messages end the call with RESOURCE_EXHAUSTED
+ * stream_window_bytes   what one call may send us before we return credit
+ * conn_window_bytes     the same for all calls of the connection together
+ * max_frame_bytes       SETTINGS_MAX_FRAME_SIZE we announce, 16384 .. 2^24-1
+ * header_list_bytes     bound for received header blocks, and SETTINGS_MAX_HEADER_LIST_SIZE
+ * max_streams           concurrent calls the peer may have open (server)
+ * ping_interval_ms      HTTP/2 PING after this long without received bytes; 0 = never
+ * ping_timeout_ms       no answer for this long: the connection is dead
+ * user_agent            client: text of the user-agent header; borrowed for slim_grpc_conn_new only */
+struct slim_grpc_options {
+    bool is_server;
+    struct slim_view scheme;
+    struct slim_view authority;
+    struct slim_view user_agent;
+    uint32_t message_bytes_max;
+    uint32_t stream_window_bytes;
+    uint32_t conn_window_bytes;
+    uint32_t max_frame_bytes;
+    uint32_t header_list_bytes;
+    uint32_t max_streams;
+    uint64_t ping_interval_ms;
+    uint64_t ping_timeout_ms;
+};
+
+/* The values of the table in wire.md 1.2 for a role, ready to be changed. */
+struct slim_grpc_options slim_grpc_options_default(bool is_server);
+
+/* Counters of one connection; plain fields, read by the owner loop. */
+struct slim_grpc_stats {
+    uint64_t messages_received;
+    uint64_t messages_sent;
+    uint64_t calls_started;
+    uint64_t calls_refused;       /* wrong path, encoding, limits */
+    uint64_t streams_broken;      /* framing, oversize or encoding error of the peer inside a call */
+    uint64_t bytes_received;
+    uint64_t bytes_sent;
+};
+
+/* Make a connection. `handler` is copied; heap and pool must outlive the connection. The preface and SETTINGS wait in the
+ * output at once. SLIM_ERR_NO_MEMORY. */
+SLIM_MUST_CHECK enum slim_status slim_grpc_conn_new(const struct slim_grpc_options *options,
+                                                    const struct slim_grpc_handler *handler, void *ctx,
+                                                    struct slim_heap *heap, struct slim_block_pool *pool, uint64_t now_ms,
+                                                    struct slim_grpc_conn **conn);
+
+/* Free the connection. Open calls get no callback: end them first with slim_grpc_conn_close if their users must know. */
+void slim_grpc_conn_free(struct slim_grpc_conn *conn);
+
+/* The transport is gone (or is being given up): every open call gets its on_end with `status`, after which the connection
+ * has no calls and takes nothing any more. */
+void slim_grpc_conn_close(struct slim_grpc_conn *conn, enum slim_grpc_status status, struct slim_view message);
+
+/* Take received bytes, all of them. Events are called from inside.
+ * SLIM_OK              go on
+ * SLIM_ERR_MALFORMED   the peer broke HTTP/2 (this includes HTTP/1.1); write the output (a GOAWAY, or nothing) and close
+ * SLIM_ERR_CLOSED      an orderly end: GOAWAY and no calls left; write the output and close
+ * SLIM_ERR_LIMIT       a flood (resets, settings, pings); write the output and close
+ * SLIM_ERR_NO_MEMORY   close */
+SLIM_MUST_CHECK enum slim_status slim_grpc_conn_take(struct slim_grpc_conn *conn, struct slim_view bytes, uint64_t now_ms);
+
+/* Describe what should be written now: fills at most iov_count entries with at most about bytes_max bytes and returns how
+ * many entries. Borrowed until the next call of slim_grpc_conn_output, _sent or _free. Calling it again without _sent gives the same
+ * bytes again (perhaps more behind them). 0: nothing to write. DATA of several calls is interleaved frame by frame; messages
+ * share frames. */
+size_t slim_grpc_conn_output(struct slim_grpc_conn *conn, struct iovec *iov, size_t iov_count, size_t bytes_max);
+
+/* `count` bytes of that output were written. */
+void slim_grpc_conn_sent(struct slim_grpc_conn *conn, size_t count);
+
+/* True when slim_grpc_conn_output would return something: the owner flushes connections for which this holds. */
+bool slim_grpc_conn_has_output(const struct slim_grpc_conn *conn);
+
+/* Keepalive. Returns the time at which it wants to be called again (0: never), or fails with SLIM_ERR_TIMEOUT when the peer
+ * did not answer a PING: close the connection. */
+SLIM_MUST_CHECK enum slim_status slim_grpc_conn_tick(struct slim_grpc_conn *conn, uint64_t now_ms, uint64_t *next_ms);
+
+/* Send GOAWAY: no new calls, open ones go on. */
+void slim_grpc_conn_go_away(struct slim_grpc_conn *conn);
+
+size_t slim_grpc_conn_call_count(const struct slim_grpc_conn *conn);
+const struct slim_grpc_stats *slim_grpc_conn_stats(const struct slim_grpc_conn *conn);
+
+/* Bytes held for this connection besides the calls' queues: framed output that waits to be written. */
+size_t slim_grpc_conn_pending_bytes(const struct slim_grpc_conn *conn);
+
+/* Client: start a call. `headers` are sent behind the standard ones. on_open or on_end follows later.
+ * SLIM_ERR_CLOSED: the peer sent GOAWAY or the connection ended. SLIM_ERR_NO_MEMORY. */
+SLIM_MUST_CHECK enum slim_status slim_grpc_call_start(struct slim_grpc_conn *conn, struct slim_view path,
+                                                      const struct slim_grpc_header *headers, size_t header_count,
+                                                      void *ctx, struct slim_grpc_call **call);
+
+/* Server, inside on_call: send the response headers now. SLIM_ERR_NO_MEMORY: finish the call. */
+SLIM_MUST_CHECK enum slim_status slim_grpc_call_accept(struct slim_grpc_call *call);
+
+void slim_grpc_call_set_ctx(struct slim_grpc_call *call, void *ctx);
+void *slim_grpc_call_ctx(const struct slim_grpc_call *call);
+struct slim_grpc_conn *slim_grpc_call_conn(const struct slim_grpc_call *call);
+
+/* Queue one message: its bytes are copied once, behind the messages that wait already.
+ * SLIM_ERR_CLOSED: the call is ending. SLIM_ERR_LIMIT: longer than 2^32-1. SLIM_ERR_NO_MEMORY: nothing queued. */
+SLIM_MUST_CHECK enum slim_status slim_grpc_call_put_message(struct slim_grpc_call *call, struct slim_view msg);
+
+/* Queue the whole content of `block` as one message without copying: a reference is taken. Same statuses. */
+SLIM_MUST_CHECK enum slim_status slim_grpc_call_put_block(struct slim_grpc_call *call, struct slim_block *block);
+
+/* Bytes queued and not yet framed; those that left the queue since the call began (grows only): "accepted" by the peer's
+ * window and our transport; and the memory the queue holds alone (shared blocks count in full). */
+size_t slim_grpc_call_unsent_bytes(const struct slim_grpc_call *call);
+uint64_t slim_grpc_call_accepted_bytes(const struct slim_grpc_call *call);
+
+/* Credit for received bytes is returned to the peer by itself. hold: keep back the credit of `count` bytes (at most what the
+ * message just delivered occupied); release: give `count` held bytes back. A peer whose credit is all held stops sending. */
+void slim_grpc_call_hold(struct slim_grpc_call *call, size_t count);
+void slim_grpc_call_release(struct slim_grpc_call *call, size_t count);
+
+/* End the call from our side; the user gets no callback for it any more and must forget it (it is freed once its last
+ * frames left). Server: what is queued is sent first when `is_flush`, else dropped; then trailers with status and
+ * (percent-encoded) message, then RST_STREAM(NO_ERROR) if the client's direction is still open. Before accept: a trailers-only
+ * answer, HTTP 200; for UNAUTHENTICATED HTTP 401 with grpc-status 16 (wire.md 1.6). Client: END_STREAM, then RST_STREAM(CANCEL). */
+void slim_grpc_call_finish(struct slim_grpc_call *call, enum slim_grpc_status status, struct slim_view message, bool is_flush);
+
+#endif
