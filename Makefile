@@ -1,0 +1,50 @@
+# A thin front over Meson and tools/. `make help` lists what there is.
+PREFIX ?= /usr/local
+DESTDIR ?=
+FUZZ_SECONDS ?= 60
+
+.PHONY: all demo test install check check-fast bench fuzz clean help
+.DEFAULT_GOAL := all
+
+all:
+	@tools/setup build
+	@tools/build build
+
+demo:
+	@tools/setup demo
+	@tools/build build
+	@build/venv/1.0.1/bin/python demo/demo.py --node build/cmd/slim/slim
+
+test:
+	@tools/test
+
+install: all
+	@tools/build build -Dprefix=$(PREFIX) -Dlibdir=lib
+	@meson install -C build --no-rebuild $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
+
+check:
+	@tools/check --fuzz-seconds $(FUZZ_SECONDS)
+
+check-fast:
+	@tools/check --fast
+
+bench:
+	@tools/setup bench
+	@tools/build build
+	@bench/run
+
+fuzz:
+	@tools/check --only fuzz --fuzz-seconds $(FUZZ_SECONDS)
+
+clean:
+	@rm -rf build
+
+help:
+	@echo "make               build into build/ (installs missing Debian packages first)"
+	@echo "make demo          the tutorial in one terminal: node, moderator, two participants, MLS"
+	@echo "make test          every test; the last line is 'N passed, N failed, N skipped'"
+	@echo "make install       PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
+	@echo "make check         format, tidy, include arrows, sanitizers, fuzzing; make check-fast: under a minute"
+	@echo "make fuzz          only the fuzzing, FUZZ_SECONDS=$(FUZZ_SECONDS) for each target"
+	@echo "make bench         the measurements of bench/"
+	@echo "make clean         remove build/, Python environments included"
