@@ -1,0 +1,279 @@
+#include "io/transport.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "io/limits.h"
+
+/* state       OPEN -> (LINGERING ->) DEAD; a dead transport waits for the end of the turn, where it is freed
+ * is_quiet    the owner closed it: no callbacks of the transport any more
+ * keepalive   slim_grpc_conn_tick, or the end of lingering */
+struct slim_transport {
+    struct slim_loop *loop;
+    struct slim_watch watch;
+    struct slim_task flush;
+    struct slim_timer keepalive;
+    struct slim_grpc_conn *grpc;
+    struct slim_transport_handler handler;
+    void *ctx;
+    enum { OPEN, LINGERING, DEAD } state;
+    bool is_quiet;
+    bool is_tcp;
+    bool is_blocked;
+    bool
+        is_taking; /* inside slim_grpc_conn_take: the connection must not be closed under its feet */
+    enum slim_grpc_status end_status;
+    enum slim_status why;
+    char text[96];
+};
+
+static void transport_free(struct slim_transport *transport)
+{
+    slim_task_cancel(&transport->flush);
+    slim_timer_cancel(transport->loop, &transport->keepalive);
+    slim_loop_release_timer(transport->loop);
+    slim_grpc_conn_free(transport->grpc);
+    if (transport->watch.fd >= 0) {
+        slim_loop_unwatch(transport->loop, &transport->watch);
+        close(transport->watch.fd);
+    }
+    slim_heap_return(slim_loop_heap(transport->loop), transport);
+}
+
+/* No more reading or writing; the rest happens at the end of the turn. */
+static void die(struct slim_transport *transport, enum slim_status why, const char *text)
+{
+    if (transport->state == DEAD) {
+        return;
+    }
+    transport->state = DEAD;
+    transport->why = why;
+    (void)snprintf(transport->text, sizeof(transport->text), "%s", text); /* may be cut */
+    slim_loop_rewatch(transport->loop, &transport->watch, 0);
+    slim_loop_at_turn_end(transport->loop, &transport->flush);
+}
+
+/* Write what the connection has to say. True when nothing is left. */
+static bool flush(struct slim_transport *transport)
+{
+    for (int i = 0; i < SLIM_IO_FLUSHES_PER_TURN; i++) {
+        struct iovec iov[SLIM_IO_FLUSH_PIECES];
+        size_t count =
+            slim_grpc_conn_output(transport->grpc, iov, SLIM_IO_FLUSH_PIECES, SLIM_IO_FLUSH_BYTES);
+        if (count == 0) {
+            return true;
+        }
+        struct msghdr message = {.msg_iov = iov, .msg_iovlen = count};
+        ssize_t sent = sendmsg(transport->watch.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent < 0 && errno == EINTR) {
+            continue;
+        }
+        if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            transport->is_blocked = true;
+            return false;
+        }
+        if (sent < 0) {
+            die(transport, SLIM_ERR_RESET, strerror(errno));
+            return true;
+        }
+        slim_grpc_conn_sent(transport->grpc, (size_t)sent);
+    }
+    return !slim_grpc_conn_has_output(transport->grpc);
+}
+
+/* The end of the turn: flush what is touched, bury what is dead. */
+static void on_turn_end(struct slim_task *task)
+{
+    struct slim_transport *transport = SLIM_CONTAINER_OF(task, struct slim_transport, flush);
+    bool is_empty = true;
+    if (transport->state != DEAD) {
+        is_empty = transport->is_blocked ? false : flush(transport);
+    }
+    if (transport->state == LINGERING && is_empty) {
+        die(transport, SLIM_OK, "closed");
+    }
+    if (transport->state == DEAD) {
+        slim_grpc_conn_close(transport->grpc, transport->end_status,
+                             slim_view_str(transport->text));
+        if (!transport->is_quiet) {
+            transport->is_quiet = true;
+            transport->handler.on_closed(transport->ctx, transport->why, transport->text);
+        }
+        transport_free(transport);
+        return;
+    }
+    if (transport->is_blocked) {
+        slim_loop_rewatch(transport->loop, &transport->watch,
+                          transport->watch.wanted | SLIM_IO_WRITE);
+    } else if (!is_empty) {
+        slim_loop_at_turn_end(transport->loop, task); /* more waits than one turn may write */
+    }
+    if (!transport->is_quiet && transport->handler.on_flushed != NULL) {
+        transport->handler.on_flushed(transport->ctx);
+    }
+}
+
+/* Feed received bytes to the connection, and act on its verdict. */
+static void take(struct slim_transport *transport, struct slim_view bytes)
+{
+    transport->is_taking = true;
+    enum slim_status status =
+        slim_grpc_conn_take(transport->grpc, bytes, slim_loop_now_ms(transport->loop));
+    transport->is_taking = false;
+    if (status != SLIM_OK && transport->state != DEAD) {
+        (void)flush(transport); /* a GOAWAY with the reason, as far as it fits */
+        die(transport, status, slim_status_text(status));
+    }
+    if (transport->state == DEAD || slim_grpc_conn_has_output(transport->grpc)) {
+        slim_loop_at_turn_end(transport->loop, &transport->flush);
+    }
+}
+
+static void read_some(struct slim_transport *transport)
+{
+    uint8_t *buffer = slim_loop_receive_buffer(transport->loop);
+    ssize_t got = recv(transport->watch.fd, buffer, SLIM_LOOP_RECEIVE_BYTES, MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+        return;
+    }
+    if (got < 0) {
+        die(transport, SLIM_ERR_RESET, strerror(errno));
+        return;
+    }
+    if (got == 0) {
+        die(transport, SLIM_ERR_CLOSED, "closed by peer");
+        return;
+    }
+    if (transport->is_tcp && got < SLIM_LOOP_RECEIVE_BYTES) {
+        int on = 1;
+        /* best effort: without it a peer with Nagle on waits for our delayed acknowledgement */
+        (void)setsockopt(transport->watch.fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+    }
+    take(transport, slim_view_of(buffer, (size_t)got));
+}
+
+static void on_ready(struct slim_watch *watch, uint32_t events)
+{
+    struct slim_transport *transport = SLIM_CONTAINER_OF(watch, struct slim_transport, watch);
+    if (transport->state == DEAD) {
+        return;
+    }
+    if ((events & SLIM_IO_WRITE) != 0 && transport->is_blocked) {
+        transport->is_blocked = false;
+        slim_loop_rewatch(transport->loop, watch, watch->wanted & ~(uint32_t)SLIM_IO_WRITE);
+        slim_loop_at_turn_end(transport->loop, &transport->flush);
+    }
+    if ((events & SLIM_IO_READ) != 0) {
+        read_some(transport);
+    }
+}
+
+static void on_keepalive(struct slim_timer *timer)
+{
+    struct slim_transport *transport = SLIM_CONTAINER_OF(timer, struct slim_transport, keepalive);
+    if (transport->state == LINGERING) {
+        die(transport, SLIM_ERR_TIMEOUT, "closed");
+        return;
+    }
+    if (transport->state == DEAD) {
+        return;
+    }
+    uint64_t next_ms = 0;
+    if (slim_grpc_conn_tick(transport->grpc, slim_loop_now_ms(transport->loop), &next_ms) !=
+        SLIM_OK) {
+        die(transport, SLIM_ERR_TIMEOUT, "keepalive timed out");
+        return;
+    }
+    if (next_ms != 0) {
+        slim_timer_set(transport->loop, timer, next_ms);
+    }
+    slim_transport_touch(transport);
+}
+
+enum slim_status slim_transport_new(struct slim_loop *loop, int fd,
+                                    const struct slim_grpc_options *options,
+                                    const struct slim_grpc_handler *grpc_handler, void *grpc_ctx,
+                                    const struct slim_transport_handler *handler, void *ctx,
+                                    struct slim_transport **transport)
+{
+    struct slim_transport *made = slim_heap_take_zeroed(slim_loop_heap(loop), 1, sizeof(*made));
+    if (made == NULL || slim_loop_reserve_timer(loop) != SLIM_OK) {
+        slim_heap_return(slim_loop_heap(loop), made);
+        close(fd);
+        return SLIM_ERR_NO_MEMORY;
+    }
+    made->loop = loop;
+    made->handler = *handler;
+    made->ctx = ctx;
+    made->end_status = SLIM_GRPC_UNAVAILABLE;
+    made->watch = (struct slim_watch){.fd = fd, .wanted = SLIM_IO_READ, .on_ready = on_ready};
+    slim_task_init(&made->flush, on_turn_end);
+    slim_timer_init(&made->keepalive, on_keepalive);
+
+    int on = 1;
+    /* fails for Unix sockets, which have no Nagle: that is how we tell them apart */
+    made->is_tcp = setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0;
+    uint64_t now_ms = slim_loop_now_ms(loop);
+    enum slim_status status =
+        slim_grpc_conn_new(options, grpc_handler, grpc_ctx, slim_loop_heap(loop),
+                           slim_loop_pool(loop), now_ms, &made->grpc);
+    if (status == SLIM_OK) {
+        status = slim_loop_watch(loop, &made->watch);
+    }
+    if (status != SLIM_OK) {
+        transport_free(made);
+        return status;
+    }
+    uint64_t next_ms = 0;
+    if (slim_grpc_conn_tick(made->grpc, now_ms, &next_ms) == SLIM_OK && next_ms != 0) {
+        slim_timer_set(loop, &made->keepalive, next_ms);
+    }
+    slim_loop_at_turn_end(loop, &made->flush);
+    *transport = made;
+    return SLIM_OK;
+}
+
+void slim_transport_close(struct slim_transport *transport, enum slim_grpc_status status)
+{
+    if (transport == NULL || transport->is_quiet) {
+        return;
+    }
+    transport->is_quiet = true;
+    transport->end_status = status;
+    if (!transport->is_taking) {
+        slim_grpc_conn_close(transport->grpc, status, SLIM_VIEW("closed"));
+    }
+    die(transport, SLIM_OK, "closed");
+}
+
+void slim_transport_close_flushed(struct slim_transport *transport, uint64_t linger_ms)
+{
+    if (transport == NULL || transport->is_quiet) {
+        return;
+    }
+    transport->is_quiet = true;
+    if (transport->state == OPEN) {
+        transport->state = LINGERING;
+        slim_timer_set(transport->loop, &transport->keepalive,
+                       slim_loop_now_ms(transport->loop) + linger_ms);
+        slim_loop_at_turn_end(transport->loop, &transport->flush);
+    }
+}
+
+struct slim_grpc_conn *slim_transport_grpc(struct slim_transport *transport)
+{
+    return transport->grpc;
+}
+
+void slim_transport_touch(struct slim_transport *transport)
+{
+    slim_loop_at_turn_end(transport->loop, &transport->flush);
+}
+
+bool slim_transport_is_blocked(const struct slim_transport *transport)
+{
+    return transport->is_blocked;
+}

@@ -1,0 +1,49 @@
+/* A socket that carries gRPC: reads feed the connection, and what it has to say is written once at the end of each turn.
+ *
+ *   readable -> one recv (at most SLIM_LOOP_RECEIVE_BYTES) -> slim_grpc_conn_take -> events -> outputs of other transports
+ *   turn end -> slim_grpc_conn_output -> one sendmsg per touched transport (a few when much waits)
+ *
+ * TCP_NODELAY is set, and TCP_QUICKACK is armed again after each read: the reference's clients leave Nagle on, so a delayed
+ * acknowledgement of ours would cost them 40 ms per exchange. */
+#ifndef SLIM_IO_TRANSPORT_H
+#define SLIM_IO_TRANSPORT_H
+
+#include "grpc/grpc.h"
+#include "io/endpoint.h"
+#include "io/loop.h"
+
+struct slim_transport;
+
+/* on_closed    the socket or the connection ended; all its calls got their on_end before. Called at the end of a turn; the
+ *              transport is freed when it returns. `text` says why, for log lines. Not called after slim_transport_close.
+ * on_flushed   bytes were written, or a write found no room: time to look at queues. Called at the end of a turn. May be NULL. */
+struct slim_transport_handler {
+    void (*on_closed)(void *ctx, enum slim_status status, const char *text);
+    void (*on_flushed)(void *ctx);
+};
+
+/* Take over the connected socket `fd` (closed on every failure too). `grpc_ctx` goes to `grpc_handler`, `ctx` to `handler`.
+ * SLIM_ERR_NO_MEMORY, SLIM_ERR_IO. */
+SLIM_MUST_CHECK enum slim_status slim_transport_new(struct slim_loop *loop, int fd,
+                                                    const struct slim_grpc_options *options,
+                                                    const struct slim_grpc_handler *grpc_handler,
+                                                    void *grpc_ctx,
+                                                    const struct slim_transport_handler *handler,
+                                                    void *ctx, struct slim_transport **transport);
+
+/* Give the connection up: its calls get on_end now, with `status`; the socket is closed and the transport freed at the end of
+ * the turn, without on_closed. May be called from inside any of its callbacks. NULL is allowed. */
+void slim_transport_close(struct slim_transport *transport, enum slim_grpc_status status);
+
+/* As above, but what waits to be written is written first, for at most `linger_ms`. */
+void slim_transport_close_flushed(struct slim_transport *transport, uint64_t linger_ms);
+
+struct slim_grpc_conn *slim_transport_grpc(struct slim_transport *transport);
+
+/* Something was put into a call of this transport: flush it at the end of the turn. Cheap, any number of times. */
+void slim_transport_touch(struct slim_transport *transport);
+
+/* True while a write waits for room in the socket. */
+bool slim_transport_is_blocked(const struct slim_transport *transport);
+
+#endif
