@@ -9,8 +9,9 @@
 #include "base/name.h"
 
 enum {
-    SLIM_WIRE_MESSAGE_BYTES_MAX = 4194304, /* receive limit of every implementation of generation 1 (wire.md 1.4) */
-    SLIM_WIRE_NESTING_MAX = 100,           /* the reference refuses deeper messages */
+    SLIM_WIRE_MESSAGE_BYTES_MAX =
+        4194304, /* receive limit of every implementation of generation 1 (wire.md 1.4) */
+    SLIM_WIRE_NESTING_MAX = 100, /* the reference refuses deeper messages */
 };
 
 enum slim_wire_kind {
@@ -91,7 +92,8 @@ struct slim_wire_head {
  *                      field at any depth, group tags, field number 0, nesting too deep; or a header, source, destination
  *                      that occurs twice (allowed by protobuf, sent by nobody; wire.md 2)
  * *head is unspecified unless SLIM_OK. Cost: one pass over the head, no allocation; a blob is skipped, not read. */
-SLIM_MUST_CHECK enum slim_status slim_wire_read_head(struct slim_view msg, struct slim_wire_head *head);
+SLIM_MUST_CHECK enum slim_status slim_wire_read_head(struct slim_view msg,
+                                                     struct slim_wire_head *head);
 
 /* Append `msg` without recv_from, forward_to and incoming_conn, all else byte for byte as it was (unknown fields too).
  * `msg` must have passed slim_wire_read_head. Needed only when the head says that such a field is there.
@@ -115,10 +117,13 @@ struct slim_wire_subscription {
 };
 
 /* Append one Message. Fields ascend and defaults are omitted, byte for byte as the reference encodes. SLIM_ERR_NO_MEMORY. */
-SLIM_MUST_CHECK enum slim_status slim_wire_put_subscription(struct slim_buf *out, const struct slim_wire_subscription *s);
+SLIM_MUST_CHECK enum slim_status slim_wire_put_subscription(struct slim_buf *out,
+                                                            const struct slim_wire_subscription *s);
 SLIM_MUST_CHECK enum slim_status slim_wire_put_link(struct slim_buf *out, struct slim_view link_id,
                                                     struct slim_view slim_version, bool is_reply);
-SLIM_MUST_CHECK enum slim_status slim_wire_put_subscription_ack(struct slim_buf *out, uint64_t subscription_id,
-                                                                bool success, struct slim_view error_text);
+SLIM_MUST_CHECK enum slim_status slim_wire_put_subscription_ack(struct slim_buf *out,
+                                                                uint64_t subscription_id,
+                                                                bool success,
+                                                                struct slim_view error_text);
 
 #endif
