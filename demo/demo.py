@@ -279,7 +279,7 @@ def main():
         if program is not None and not os.access(program, os.X_OK):
             parser.error(f"{program} is not there; `make demo` builds and fetches it")
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupted)
     with tempfile.TemporaryDirectory(prefix="slim-demo-") as folder:
         demo = Demo(options, folder)

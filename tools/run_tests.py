@@ -188,11 +188,12 @@ def main():
     parser.add_argument("--build-dir", default="build")
     parser.add_argument("--only", metavar="PATTERN")
     parser.add_argument("--unit", action="store_true", help="no pytest")
+    parser.add_argument("--no-unit", action="store_true", help="only pytest")
     parser.add_argument("--wrapper", help="run each unit test under this command")
     options = parser.parse_args()
 
     started = time.monotonic()
-    total = run_unit(options.build_dir, options.only, options.wrapper)
+    total = Count() if options.no_unit else run_unit(options.build_dir, options.only, options.wrapper)
     if not options.unit:
         for suite in PYTEST_SUITES:
             if has_tests(suite):
