@@ -1,0 +1,43 @@
+"""tools/test counts what ran, and takes silence for failure."""
+
+import importlib.util
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+spec = importlib.util.spec_from_file_location("run_tests", ROOT / "tools/run_tests.py")
+run_tests = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(run_tests)
+
+ROWS = (
+    ("all well", "1..2\nok 1 - a\nok 2 - b\n", "OK", (2, 0, 0)),
+    ("one claim failed", "1..2\nnot ok 1 - a\nok 2 - b\n", "FAIL", (1, 1, 0)),
+    ("a skipped claim is no success", "1..2\nok 1 - a # SKIP no disk\nok 2 - b\n", "OK", (1, 0, 1)),
+    ("it died in the middle", "1..3\nok 1 - a\n", "ERROR", (1, 1, 0)),
+    ("it announced more than it ran", "1..3\nok 1 - a\nok 2 - b\n", "OK", (2, 1, 0)),
+    ("it said nothing", "", "OK", (0, 1, 0)),
+    ("it took too long", "1..1\n", "TIMEOUT", (0, 1, 0)),
+    ("all claims passed, then the leak check ended it", "1..1\nok 1 - a\n", "FAIL", (1, 1, 0)),
+    ("two groups in one program", "1..1\nok 1 - a\n1..2\nok 1 - b\nok 2 - c\n", "OK", (3, 0, 0)),
+    ("other output between the claims", "1..1\nokay then\n# ok 1\nok 1 - a\n", "OK", (1, 0, 0)),
+)
+
+
+@pytest.mark.parametrize("why,text,outcome,want", ROWS, ids=[row[0] for row in ROWS])
+def test_claims_of_a_program(why, text, outcome, want):
+    count, wrong = run_tests.count_unit_test({"name": "x", "stdout": text, "result": outcome, "returncode": 0})
+    assert (count.passed, count.failed, count.skipped) == want, why
+    assert bool(wrong) == bool(want[1])
+
+
+def test_report_of_pytest(tmp_path):
+    report = tmp_path / "report.xml"
+    report.write_text('<testsuites><testsuite tests="9" failures="1" errors="2" skipped="3"/></testsuites>')
+    count = run_tests.count_junit(report)
+    assert str(count) == "3 passed, 3 failed, 3 skipped"
+
+
+def test_missing_node_is_a_failure(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_tests, "ROOT", tmp_path)
+    assert run_tests.run_pytest("tests/interop", "build", None).failed == 1
