@@ -64,20 +64,20 @@ enum slim_status slim_wire_take_field(struct slim_view *in, struct slim_wire_fie
     }
     struct slim_wire_field got = {.number = (uint32_t)(key >> KEY_TYPE_BITS)};
     switch (key & KEY_TYPE_MASK) {
-    case SLIM_WIRE_TYPE_VARINT:
-        got.type = SLIM_WIRE_TYPE_VARINT;
+    case SLIM_WIRE_FIELD_VARINT:
+        got.type = SLIM_WIRE_FIELD_VARINT;
         SLIM_TRY(slim_wire_take_varint(&rest, &got.value));
         break;
-    case SLIM_WIRE_TYPE_FIXED64:
-        got.type = SLIM_WIRE_TYPE_FIXED64;
+    case SLIM_WIRE_FIELD_FIXED64:
+        got.type = SLIM_WIRE_FIELD_FIXED64;
         SLIM_TRY(take_count(&rest, FIXED64_BYTES, &fixed));
         break;
-    case SLIM_WIRE_TYPE_BYTES:
-        got.type = SLIM_WIRE_TYPE_BYTES;
+    case SLIM_WIRE_FIELD_BYTES:
+        got.type = SLIM_WIRE_FIELD_BYTES;
         SLIM_TRY(slim_wire_take_bytes(&rest, &got.bytes));
         break;
-    case SLIM_WIRE_TYPE_FIXED32:
-        got.type = SLIM_WIRE_TYPE_FIXED32;
+    case SLIM_WIRE_FIELD_FIXED32:
+        got.type = SLIM_WIRE_FIELD_FIXED32;
         SLIM_TRY(take_count(&rest, FIXED32_BYTES, &fixed));
         break;
     default: /* a number from the network, not an enum */
@@ -108,7 +108,8 @@ enum slim_status slim_wire_put_varint(struct slim_buf *out, uint64_t value)
     return SLIM_OK;
 }
 
-static enum slim_status put_key(struct slim_buf *out, uint32_t number, enum slim_wire_type type)
+static enum slim_status put_key(struct slim_buf *out, uint32_t number,
+                                enum slim_wire_field_type type)
 {
     assert(number > 0 && number <= UINT32_MAX >> KEY_TYPE_BITS);
     return slim_wire_put_varint(out, number << KEY_TYPE_BITS | (uint32_t)type);
@@ -116,7 +117,7 @@ static enum slim_status put_key(struct slim_buf *out, uint32_t number, enum slim
 
 enum slim_status slim_wire_put_number(struct slim_buf *out, uint32_t number, uint64_t value)
 {
-    SLIM_TRY(put_key(out, number, SLIM_WIRE_TYPE_VARINT));
+    SLIM_TRY(put_key(out, number, SLIM_WIRE_FIELD_VARINT));
     return slim_wire_put_varint(out, value);
 }
 
@@ -128,7 +129,7 @@ enum slim_status slim_wire_put_number_unless_0(struct slim_buf *out, uint32_t nu
 
 enum slim_status slim_wire_put_bytes(struct slim_buf *out, uint32_t number, struct slim_view bytes)
 {
-    SLIM_TRY(put_key(out, number, SLIM_WIRE_TYPE_BYTES));
+    SLIM_TRY(put_key(out, number, SLIM_WIRE_FIELD_BYTES));
     SLIM_TRY(slim_wire_put_varint(out, bytes.len));
     return slim_buf_put(out, bytes);
 }
@@ -142,7 +143,7 @@ enum slim_status slim_wire_put_bytes_unless_empty(struct slim_buf *out, uint32_t
 enum slim_status slim_wire_open(struct slim_buf *out, uint32_t number, size_t expected_len,
                                 struct slim_wire_nested *nested)
 {
-    SLIM_TRY(put_key(out, number, SLIM_WIRE_TYPE_BYTES));
+    SLIM_TRY(put_key(out, number, SLIM_WIRE_FIELD_BYTES));
     SLIM_TRY(slim_buf_reserve(out, SLIM_WIRE_VARINT_BYTES_MAX));
     nested->length_at = out->len;
     nested->content_at = out->len + slim_wire_varint_size(expected_len);

@@ -9,11 +9,11 @@ enum {
 };
 
 /* Wire types 3 and 4 (groups), 6 and 7 are refused. */
-enum slim_wire_type {
-    SLIM_WIRE_TYPE_VARINT = 0,
-    SLIM_WIRE_TYPE_FIXED64 = 1,
-    SLIM_WIRE_TYPE_BYTES = 2,
-    SLIM_WIRE_TYPE_FIXED32 = 5,
+enum slim_wire_field_type {
+    SLIM_WIRE_FIELD_VARINT = 0,
+    SLIM_WIRE_FIELD_FIXED64 = 1,
+    SLIM_WIRE_FIELD_BYTES = 2,
+    SLIM_WIRE_FIELD_FIXED32 = 5,
 };
 
 /* number   field number, 1 .. 2^29 - 1
@@ -22,7 +22,7 @@ enum slim_wire_type {
  * raw      the whole field: key, length and content */
 struct slim_wire_field {
     uint32_t number;
-    enum slim_wire_type type;
+    enum slim_wire_field_type type;
     uint64_t value;
     struct slim_view bytes;
     struct slim_view raw;
