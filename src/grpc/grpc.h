@@ -92,8 +92,9 @@ struct slim_grpc_handler {
 
     /* The call is over: the peer ended or reset it, the connection died, or the peer broke the rules (its stream was reset
      * with the right error). Comes exactly once for each call that the user did not finish itself; the call is freed when
-     * it returns. Server: a half-close of the client (END_STREAM) is reported here as status OK; the call answers with
-     * trailers grpc-status 0 by itself. */
+     * it returns. Server: a half-close of the client (END_STREAM) is reported here as status OK; the call sends what is
+     * queued and answers with trailers grpc-status 0 by itself. Comes from inside slim_grpc_conn_take and
+     * slim_grpc_conn_close, and from slim_grpc_conn_output when memory ran out or a request could not be sent. */
     void (*on_end)(void *ctx, struct slim_grpc_call *call, const struct slim_grpc_end *end);
 };
 
@@ -175,6 +176,10 @@ void slim_grpc_conn_sent(struct slim_grpc_conn *conn, size_t count);
 /* True when slim_grpc_conn_output would return something: the owner flushes connections for which this holds. */
 bool slim_grpc_conn_has_output(const struct slim_grpc_conn *conn);
 
+/* SLIM_OK, or why the connection is dead: what slim_grpc_conn_take returned or would return. Worth a look when
+ * slim_grpc_conn_output gives nothing: it has no other way to say that memory ran out. */
+enum slim_status slim_grpc_conn_status(const struct slim_grpc_conn *conn);
+
 /* Keepalive. Returns the time at which it wants to be called again (0: never), or fails with SLIM_ERR_TIMEOUT when the peer
  * did not answer a PING: close the connection. */
 SLIM_MUST_CHECK enum slim_status slim_grpc_conn_tick(struct slim_grpc_conn *conn, uint64_t now_ms,
@@ -186,10 +191,11 @@ void slim_grpc_conn_go_away(struct slim_grpc_conn *conn);
 size_t slim_grpc_conn_call_count(const struct slim_grpc_conn *conn);
 const struct slim_grpc_stats *slim_grpc_conn_stats(const struct slim_grpc_conn *conn);
 
-/* Bytes held for this connection besides the calls' queues: framed output that waits to be written. */
+/* Bytes held for this connection besides the queues of open calls: framed output that waits to be written, and queues of
+ * calls that are over and still being flushed. Walks the calls. */
 size_t slim_grpc_conn_pending_bytes(const struct slim_grpc_conn *conn);
 
-/* Client: start a call. `headers` are sent behind the standard ones. on_open or on_end follows later.
+/* Client: start a call. `headers` are sent between the standard ones and user-agent, as the reference does. on_open or on_end follows later.
  * SLIM_ERR_CLOSED: the peer sent GOAWAY or the connection ended. SLIM_ERR_NO_MEMORY. */
 SLIM_MUST_CHECK enum slim_status slim_grpc_call_start(struct slim_grpc_conn *conn,
                                                       struct slim_view path,
@@ -233,16 +239,18 @@ static inline void slim_grpc_write_prefix(uint8_t out[static SLIM_GRPC_PREFIX_BY
     out[4] = (uint8_t)len;
 }
 
-/* Bytes held of a received message that is not complete yet. */
+/* Memory held for a received message that is not complete yet. */
 size_t slim_grpc_call_partial_bytes(const struct slim_grpc_call *call);
 
 /* Bytes queued and not yet framed; those that left the queue since the call began (grows only): "accepted" by the peer's
- * window and our transport; and the memory the queue holds alone (shared blocks count in full). */
+ * window and our transport; and the memory below the queue (shared blocks count in full; walks the queue). */
 size_t slim_grpc_call_unsent_bytes(const struct slim_grpc_call *call);
 uint64_t slim_grpc_call_accepted_bytes(const struct slim_grpc_call *call);
+size_t slim_grpc_call_memory_bytes(const struct slim_grpc_call *call);
 
 /* Credit for received bytes is returned to the peer by itself. hold: keep back the credit of `count` bytes (at most what the
- * message just delivered occupied); release: give `count` held bytes back. A peer whose credit is all held stops sending. */
+ * message just delivered occupied); release: give `count` held bytes back. A peer whose credit is all held stops sending on
+ * this call; its other calls go on (the credit of the connection is never held). */
 void slim_grpc_call_hold(struct slim_grpc_call *call, size_t count);
 void slim_grpc_call_release(struct slim_grpc_call *call, size_t count);
 
