@@ -26,12 +26,14 @@ static void messages_travel_both_ways_however_the_bytes_are_split(void **state)
         CHECK_OK(slim_grpc_call_put_message(pair.server.last_call, SLIM_VIEW("back")));
         pair_run(&pair);
         check_log(&pair.server, "server",
-                  "call /dataplane.proto.v1.DataPlaneService/OpenChannel\nmsg 5 early\nmsg 3 one\nmsg 0 \nmsg 5 three\n");
+                  "call /dataplane.proto.v1.DataPlaneService/OpenChannel\nmsg 5 early\nmsg 3 "
+                  "one\nmsg 0 \nmsg 5 three\n");
         check_log(&pair.client, "client", "open\nmsg 4 back\n");
         slim_grpc_call_finish(pair.server.last_call, SLIM_GRPC_OK, SLIM_VIEW(""), true);
         pair_run(&pair);
         check_log(&pair.client, "client", "open\nmsg 4 back\nend 0 \n");
-        CHECK(slim_grpc_conn_call_count(pair.client.conn) == 0 && slim_grpc_conn_call_count(pair.server.conn) == 0);
+        CHECK(slim_grpc_conn_call_count(pair.client.conn) == 0 &&
+              slim_grpc_conn_call_count(pair.server.conn) == 0);
         pair_close(&pair);
     }
 }
