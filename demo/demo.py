@@ -15,6 +15,7 @@ they should. Every wait ends at an event or at its time limit.
 import argparse
 import os
 import pathlib
+import re
 import signal
 import socket
 import sys
@@ -114,6 +115,8 @@ class Demo:
             try:
                 for line in wanted:
                     node.expect(line)
+                if not all(map(re.fullmatch, wanted, node.lines)):
+                    raise DemoError("the node printed its first lines in another order, or others between them")
                 return node, endpoint
             except DemoError:
                 if not any("ddress already in use" in line for line in node.lines):

@@ -163,10 +163,10 @@ static enum slim_status put_directives(struct slim_view rest, struct slim_error 
 
 static int lowest_level(void)
 {
-    int lowest = state.level;
+    int lowest = (int)state.level;
     for (size_t i = 0; i < state.directive_count; i++) {
         if ((int)state.directives[i].level < lowest) {
-            lowest = state.directives[i].level;
+            lowest = (int)state.directives[i].level;
         }
     }
     return lowest;

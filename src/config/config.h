@@ -26,13 +26,13 @@ struct slim_config_backoff {
 /* One entry of dataplane.servers. endpoint as written: "ip:port" or "unix:///path". */
 struct slim_config_server {
     char *endpoint;
-    bool is_insecure;              /* tls.insecure */
-    uint32_t max_frame_bytes;      /* max_frame_size MiB * 1048576; 16384 when absent */
-    uint32_t header_list_bytes;    /* 16384 when absent */
+    bool is_insecure;                /* tls.insecure */
+    uint32_t max_frame_bytes;        /* max_frame_size MiB * 1048576; 16384 when absent */
+    uint32_t header_list_bytes;      /* 16384 when absent */
     uint32_t max_concurrent_streams; /* 0: absent */
-    uint64_t keepalive_time_ms;    /* 120 s when absent */
-    uint64_t keepalive_timeout_ms; /* 20 s when absent */
-    uint64_t max_connection_age_ms; /* 2 h when absent */
+    uint64_t keepalive_time_ms;      /* 120 s when absent; 0: no pings */
+    uint64_t keepalive_timeout_ms;   /* 20 s when absent */
+    uint64_t max_connection_age_ms;  /* 2 h when absent */
 };
 
 /* One entry of dataplane.clients. endpoint as written: "http://host:port" or "unix:///path". */
@@ -70,34 +70,63 @@ struct slim_config {
     size_t memory_max_bytes; /* runtime.memory_max: ours; 0 = a quarter of RAM, at most 1 GiB */
     struct slim_config_service *services;
     size_t service_count;
+    char **
+        warnings; /* one sentence each, "FILE:LINE:COLUMN: KEY PATH: ...": unknown keys, values without effect */
+    size_t warning_count;
 };
 
-/* Why loading failed: the reference's chain (node.md 8). cause[0] is the outermost one below `context`. */
+/* Why loading failed: the reference's chain (node.md 8). cause[0] is the outermost one below the context of the stage;
+ * the last one is ours: "FILE:LINE:COLUMN: KEY PATH: what would be right". */
 enum { SLIM_CONFIG_CAUSES_MAX = 6, SLIM_CONFIG_CAUSE_BYTES_MAX = 512 };
 struct slim_config_error {
     enum slim_config_stage {
         SLIM_CONFIG_STAGE_FILE,     /* "failed to load configuration": before the log starts */
         SLIM_CONFIG_STAGE_SERVICES, /* "error loading services": after "Runtime started" */
+        SLIM_CONFIG_STAGE_START, /* "failed to start service": a value that the reference looks at when it starts */
     } stage;
     size_t cause_count;
     char cause[SLIM_CONFIG_CAUSES_MAX][SLIM_CONFIG_CAUSE_BYTES_MAX];
 };
 
+/* The context of a stage, e.g. "error loading services". */
+const char *slim_config_stage_text(enum slim_config_stage stage);
+
 /* Read and check the file at `path`. SLIM_OK: *config is the caller's, free it with slim_config_free.
- * SLIM_ERR_CONFIG, SLIM_ERR_IO, SLIM_ERR_NO_MEMORY: *error says why. When the stage is SLIM_CONFIG_STAGE_SERVICES,
- * *config is given too, with tracing and runtime filled in and no services, so that the log can be started first. */
+ * SLIM_ERR_CONFIG, SLIM_ERR_NO_MEMORY: *error says why: the first problem of the earliest
+ * stage. When the stage is not SLIM_CONFIG_STAGE_FILE, *config is given too, with tracing, runtime and warnings filled in
+ * and no services, so that the log can be started first; else *config is NULL. */
 SLIM_MUST_CHECK enum slim_status slim_config_load(const char *path, struct slim_config **config,
                                                   struct slim_config_error *error);
 
 /* The same from text in memory; `path` is used in messages only. */
-SLIM_MUST_CHECK enum slim_status slim_config_parse(struct slim_view text, const char *path, struct slim_config **config,
+SLIM_MUST_CHECK enum slim_status slim_config_parse(struct slim_view text, const char *path,
+                                                   struct slim_config **config,
                                                    struct slim_config_error *error);
+
+/* Everything that is wrong with a file, in the order in which it was found.
+ * config           what could be understood, warnings included; never NULL
+ * problem_count    described in `problems`; left_out_count more were found beyond the limit */
+struct slim_config_report {
+    struct slim_config *config;
+    struct slim_config_error *problems;
+    size_t problem_count;
+    size_t left_out_count;
+};
+
+/* As slim_config_load, but collects all problems. SLIM_OK: *report is the caller's, also when problems were found; free
+ * it with slim_config_report_free. SLIM_ERR_NO_MEMORY. */
+SLIM_MUST_CHECK enum slim_status slim_config_check(const char *path,
+                                                   struct slim_config_report **report);
+
+/* NULL is allowed. */
+void slim_config_report_free(struct slim_config_report *report);
 
 /* NULL is allowed. */
 void slim_config_free(struct slim_config *config);
 
-/* "1m30s" and the like (node.md 3.9) to milliseconds; parts below 1 ms are rounded up to 1 ms unless the sum is 0.
+/* "1m30s" and the like (node.md 3.9) to milliseconds, a fraction of a millisecond rounded up.
  * SLIM_ERR_CONFIG with the reference's sentence in *error. */
-SLIM_MUST_CHECK enum slim_status slim_config_parse_duration(struct slim_view text, uint64_t *ms, struct slim_error *error);
+SLIM_MUST_CHECK enum slim_status slim_config_parse_duration(struct slim_view text, uint64_t *ms,
+                                                            struct slim_error *error);
 
 #endif

@@ -30,24 +30,28 @@ struct slim_datapath_stats {
     uint64_t messages_received;
     uint64_t messages_delivered; /* one per receiver */
     uint64_t no_match_count;
-    uint64_t malformed_count;        /* stream ended: not decodable */
-    uint64_t invalid_count;          /* dropped: decodable, breaks a rule */
-    uint64_t ignored_forward_to_count; /* remote peers that set recv_from or forward_to */
-    uint64_t receiver_gone_count;    /* message for a connection that was closing */
-    uint64_t connection_limit_count; /* connections refused: too many */
-    uint64_t slow_stalled_count;     /* receivers disconnected: no byte accepted for 5 s */
-    uint64_t slow_full_count;        /* receivers disconnected: 64 MiB unsent */
-    uint64_t memory_max_count;       /* owners of the largest queue disconnected: memory_max */
-    uint64_t hold_count;             /* times the credit of a sender was held back */
+    uint64_t subscription_refused_count; /* memory_max */
+    uint64_t malformed_count;            /* stream ended: not decodable */
+    uint64_t invalid_count;              /* dropped: decodable, breaks a rule */
+    uint64_t ignored_forward_to_count;   /* remote peers that set recv_from or forward_to */
+    uint64_t receiver_gone_count;        /* message for a connection that was closing */
+    uint64_t connection_limit_count;     /* connections refused: too many */
+    uint64_t slow_stalled_count;         /* receivers disconnected: no byte accepted for 5 s */
+    uint64_t slow_full_count;            /* receivers disconnected: 64 MiB unsent */
+    uint64_t memory_max_count;           /* owners of the largest queue disconnected: memory_max */
+    uint64_t hold_count;                 /* times the credit of a sender was held back */
     uint64_t reconnect_count;
+    uint64_t refused_path_count; /* calls to a path that is not ours */
+    uint64_t sockets_broken;     /* sockets closed because of HTTP/2 errors, resets, timeouts */
     uint64_t connections_accepted;
     uint64_t connections_closed;
-    uint64_t bytes_held;             /* now: all queues and half-received messages */
+    uint64_t bytes_held; /* now: all queues and half-received messages */
     uint64_t bytes_held_peak;
 };
 
 /* SLIM_ERR_NO_MEMORY. The loop must outlive the datapath. */
-SLIM_MUST_CHECK enum slim_status slim_datapath_new(struct slim_loop *loop, const struct slim_datapath_options *options,
+SLIM_MUST_CHECK enum slim_status slim_datapath_new(struct slim_loop *loop,
+                                                   const struct slim_datapath_options *options,
                                                    struct slim_datapath **datapath);
 
 /* Close everything at once and free. NULL is allowed. */
@@ -55,24 +59,29 @@ void slim_datapath_free(struct slim_datapath *datapath);
 
 /* Listen on server->endpoint. SLIM_ERR_BIND, SLIM_ERR_CONFIG with the last link of the reference's cause chain in *error
  * ("invalid socket address syntax", "Address already in use (os error 98)"). */
-SLIM_MUST_CHECK enum slim_status slim_datapath_listen(struct slim_datapath *datapath, const struct slim_config_server *server,
+SLIM_MUST_CHECK enum slim_status slim_datapath_listen(struct slim_datapath *datapath,
+                                                      const struct slim_config_server *server,
                                                       struct slim_error *error);
 
 /* Stop the listener of this endpoint; existing streams go on. SLIM_ERR_NOT_FOUND. */
-SLIM_MUST_CHECK enum slim_status slim_datapath_stop_listening(struct slim_datapath *datapath, const char *endpoint);
+SLIM_MUST_CHECK enum slim_status slim_datapath_stop_listening(struct slim_datapath *datapath,
+                                                              const char *endpoint);
 
 /* The first outcome of a link: SLIM_OK and its connection id, or a status and a sentence. Called once, from the loop. */
-typedef void slim_datapath_on_connected(void *ctx, enum slim_status status, uint64_t conn_id, const char *text);
+typedef void slim_datapath_on_connected(void *ctx, enum slim_status status, uint64_t conn_id,
+                                        const char *text);
 
 /* Open a link and keep it open: transport errors are retried with the back-off, after a loss too; its connection id and
  * its routes stay. `client` is copied. SLIM_ERR_EXISTS: "client already connected: <endpoint>". SLIM_ERR_CONFIG: the endpoint
  * makes no sense. */
-SLIM_MUST_CHECK enum slim_status slim_datapath_connect(struct slim_datapath *datapath, const struct slim_config_client *client,
-                                                       slim_datapath_on_connected *on_connected, void *ctx,
-                                                       struct slim_error *error);
+SLIM_MUST_CHECK enum slim_status slim_datapath_connect(struct slim_datapath *datapath,
+                                                       const struct slim_config_client *client,
+                                                       slim_datapath_on_connected *on_connected,
+                                                       void *ctx, struct slim_error *error);
 
 /* Close a link for good. SLIM_ERR_NOT_FOUND. */
-SLIM_MUST_CHECK enum slim_status slim_datapath_disconnect(struct slim_datapath *datapath, uint64_t conn_id);
+SLIM_MUST_CHECK enum slim_status slim_datapath_disconnect(struct slim_datapath *datapath,
+                                                          uint64_t conn_id);
 
 /* Begin the drain (SIGTERM): listeners close, links close, every stream gets its queue flushed and ends with grpc-status 0.
  * `on_drained` is called once when nothing is left. New connects fail with "data plane is shutting down". */
@@ -80,26 +89,30 @@ void slim_datapath_drain(struct slim_datapath *datapath, void (*on_drained)(void
 
 /* ------------------------------------------------------------------------------------------------ local connections */
 
-/* An application of this process. Called from the loop thread; must not block.
+/* An application of this process. Called from the loop thread; must not block. on_message must not call
+ * slim_datapath_submit (the engine is in the middle of a delivery): queue what is to be said, and say it from a task at the end
+ * of the turn.
  * on_message   a message for it: head is its head, msg its bytes, incoming_conn the connection it came in by. Borrowed.
  * on_error     a message of its own that failed: the JSON text of wire.md 9.2. Borrowed. */
 struct slim_datapath_app {
-    void (*on_message)(void *ctx, uint64_t incoming_conn, const struct slim_wire_head *head, struct slim_view msg,
-                       struct slim_block *block);
+    void (*on_message)(void *ctx, uint64_t incoming_conn, const struct slim_wire_head *head,
+                       struct slim_view msg, struct slim_block *block);
     void (*on_error)(void *ctx, struct slim_view json);
     void *ctx;
 };
 
 /* Make a local connection. SLIM_ERR_NO_MEMORY, SLIM_ERR_LIMIT. */
-SLIM_MUST_CHECK enum slim_status slim_datapath_attach(struct slim_datapath *datapath, const struct slim_datapath_app *app,
+SLIM_MUST_CHECK enum slim_status slim_datapath_attach(struct slim_datapath *datapath,
+                                                      const struct slim_datapath_app *app,
                                                       uint64_t *conn_id);
 void slim_datapath_detach(struct slim_datapath *datapath, uint64_t conn_id);
 
 /* Hand one protobuf Message of a local connection to the engine: recv_from and forward_to count. What goes wrong is
  * reported with on_error before this returns, and as the status (SLIM_ERR_NO_ROUTE, SLIM_ERR_NOT_FOUND, SLIM_ERR_INVALID,
- * SLIM_ERR_MALFORMED, SLIM_ERR_LIMIT). */
-SLIM_MUST_CHECK enum slim_status slim_datapath_submit(struct slim_datapath *datapath, uint64_t conn_id, struct slim_view msg);
+ * SLIM_ERR_MALFORMED, SLIM_ERR_LIMIT); SLIM_ERR_STATE, without a report, from inside on_message. */
+SLIM_MUST_CHECK enum slim_status slim_datapath_submit(struct slim_datapath *datapath,
+                                                      uint64_t conn_id, struct slim_view msg);
 
-const struct slim_datapath_stats *slim_datapath_stats(const struct slim_datapath *datapath);
+const struct slim_datapath_stats *slim_datapath_stats(struct slim_datapath *datapath);
 
 #endif

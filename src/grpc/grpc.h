@@ -58,7 +58,8 @@ struct slim_grpc_request {
 };
 
 /* Value of the header `name`, or an empty view. */
-struct slim_view slim_grpc_request_header(const struct slim_grpc_request *request, struct slim_view name);
+struct slim_view slim_grpc_request_header(const struct slim_grpc_request *request,
+                                          struct slim_view name);
 
 /* How a call ended.
  * status         from the trailers; for a reset or a lost connection SLIM_GRPC_UNAVAILABLE, CANCELLED or INTERNAL
@@ -78,19 +79,22 @@ struct slim_grpc_end {
 struct slim_grpc_handler {
     /* Server: a call with a valid gRPC request arrived. Either slim_grpc_call_accept (response headers leave at once) or
      * slim_grpc_call_finish (trailers only) must be called here, before returning. Unknown encodings were refused already. */
-    void (*on_call)(void *ctx, struct slim_grpc_call *call, const struct slim_grpc_request *request);
+    void (*on_call)(void *ctx, struct slim_grpc_call *call,
+                    const struct slim_grpc_request *request);
 
     /* Client: the response headers of an accepted call arrived. */
     void (*on_open)(void *ctx, struct slim_grpc_call *call);
 
     /* One whole message. `msg` is borrowed for the length of the callback. When the message already sits alone in a counted
      * block (it was long, or arrived in parts) `block` is that block (ref it to keep it; msg is its content), else NULL. */
-    void (*on_message)(void *ctx, struct slim_grpc_call *call, struct slim_view msg, struct slim_block *block);
+    void (*on_message)(void *ctx, struct slim_grpc_call *call, struct slim_view msg,
+                       struct slim_block *block);
 
     /* The call is over: the peer ended or reset it, the connection died, or the peer broke the rules (its stream was reset
      * with the right error). Comes exactly once for each call that the user did not finish itself; the call is freed when
-     * it returns. Server: a half-close of the client (END_STREAM) is reported here as status OK; the call answers with
-     * trailers grpc-status 0 by itself. */
+     * it returns. Server: a half-close of the client (END_STREAM) is reported here as status OK; the call sends what is
+     * queued and answers with trailers grpc-status 0 by itself. Comes from inside slim_grpc_conn_take and
+     * slim_grpc_conn_close, and from slim_grpc_conn_output when memory ran out or a request could not be sent. */
     void (*on_end)(void *ctx, struct slim_grpc_call *call, const struct slim_grpc_end *end);
 };
 
@@ -128,8 +132,8 @@ struct slim_grpc_stats {
     uint64_t messages_received;
     uint64_t messages_sent;
     uint64_t calls_started;
-    uint64_t calls_refused;       /* wrong path, encoding, limits */
-    uint64_t streams_broken;      /* framing, oversize or encoding error of the peer inside a call */
+    uint64_t calls_refused;  /* wrong path, encoding, limits */
+    uint64_t streams_broken; /* framing, oversize or encoding error of the peer inside a call */
     uint64_t bytes_received;
     uint64_t bytes_sent;
 };
@@ -137,8 +141,9 @@ struct slim_grpc_stats {
 /* Make a connection. `handler` is copied; heap and pool must outlive the connection. The preface and SETTINGS wait in the
  * output at once. SLIM_ERR_NO_MEMORY. */
 SLIM_MUST_CHECK enum slim_status slim_grpc_conn_new(const struct slim_grpc_options *options,
-                                                    const struct slim_grpc_handler *handler, void *ctx,
-                                                    struct slim_heap *heap, struct slim_block_pool *pool, uint64_t now_ms,
+                                                    const struct slim_grpc_handler *handler,
+                                                    void *ctx, struct slim_heap *heap,
+                                                    struct slim_block_pool *pool, uint64_t now_ms,
                                                     struct slim_grpc_conn **conn);
 
 /* Free the connection. Open calls get no callback: end them first with slim_grpc_conn_close if their users must know. */
@@ -146,7 +151,8 @@ void slim_grpc_conn_free(struct slim_grpc_conn *conn);
 
 /* The transport is gone (or is being given up): every open call gets its on_end with `status`, after which the connection
  * has no calls and takes nothing any more. */
-void slim_grpc_conn_close(struct slim_grpc_conn *conn, enum slim_grpc_status status, struct slim_view message);
+void slim_grpc_conn_close(struct slim_grpc_conn *conn, enum slim_grpc_status status,
+                          struct slim_view message);
 
 /* Take received bytes, all of them. Events are called from inside.
  * SLIM_OK              go on
@@ -154,13 +160,15 @@ void slim_grpc_conn_close(struct slim_grpc_conn *conn, enum slim_grpc_status sta
  * SLIM_ERR_CLOSED      an orderly end: GOAWAY and no calls left; write the output and close
  * SLIM_ERR_LIMIT       a flood (resets, settings, pings); write the output and close
  * SLIM_ERR_NO_MEMORY   close */
-SLIM_MUST_CHECK enum slim_status slim_grpc_conn_take(struct slim_grpc_conn *conn, struct slim_view bytes, uint64_t now_ms);
+SLIM_MUST_CHECK enum slim_status slim_grpc_conn_take(struct slim_grpc_conn *conn,
+                                                     struct slim_view bytes, uint64_t now_ms);
 
 /* Describe what should be written now: fills at most iov_count entries with at most about bytes_max bytes and returns how
  * many entries. Borrowed until the next call of slim_grpc_conn_output, _sent or _free. Calling it again without _sent gives the same
  * bytes again (perhaps more behind them). 0: nothing to write. DATA of several calls is interleaved frame by frame; messages
  * share frames. */
-size_t slim_grpc_conn_output(struct slim_grpc_conn *conn, struct iovec *iov, size_t iov_count, size_t bytes_max);
+size_t slim_grpc_conn_output(struct slim_grpc_conn *conn, struct iovec *iov, size_t iov_count,
+                             size_t bytes_max);
 
 /* `count` bytes of that output were written. */
 void slim_grpc_conn_sent(struct slim_grpc_conn *conn, size_t count);
@@ -168,9 +176,14 @@ void slim_grpc_conn_sent(struct slim_grpc_conn *conn, size_t count);
 /* True when slim_grpc_conn_output would return something: the owner flushes connections for which this holds. */
 bool slim_grpc_conn_has_output(const struct slim_grpc_conn *conn);
 
+/* SLIM_OK, or why the connection is dead: what slim_grpc_conn_take returned or would return. Worth a look when
+ * slim_grpc_conn_output gives nothing: it has no other way to say that memory ran out. */
+enum slim_status slim_grpc_conn_status(const struct slim_grpc_conn *conn);
+
 /* Keepalive. Returns the time at which it wants to be called again (0: never), or fails with SLIM_ERR_TIMEOUT when the peer
  * did not answer a PING: close the connection. */
-SLIM_MUST_CHECK enum slim_status slim_grpc_conn_tick(struct slim_grpc_conn *conn, uint64_t now_ms, uint64_t *next_ms);
+SLIM_MUST_CHECK enum slim_status slim_grpc_conn_tick(struct slim_grpc_conn *conn, uint64_t now_ms,
+                                                     uint64_t *next_ms);
 
 /* Send GOAWAY: no new calls, open ones go on. */
 void slim_grpc_conn_go_away(struct slim_grpc_conn *conn);
@@ -178,14 +191,17 @@ void slim_grpc_conn_go_away(struct slim_grpc_conn *conn);
 size_t slim_grpc_conn_call_count(const struct slim_grpc_conn *conn);
 const struct slim_grpc_stats *slim_grpc_conn_stats(const struct slim_grpc_conn *conn);
 
-/* Bytes held for this connection besides the calls' queues: framed output that waits to be written. */
+/* Bytes held for this connection besides the queues of open calls: framed output that waits to be written, and queues of
+ * calls that are over and still being flushed. Walks the calls. */
 size_t slim_grpc_conn_pending_bytes(const struct slim_grpc_conn *conn);
 
-/* Client: start a call. `headers` are sent behind the standard ones. on_open or on_end follows later.
+/* Client: start a call. `headers` are sent between the standard ones and user-agent, as the reference does. on_open or on_end follows later.
  * SLIM_ERR_CLOSED: the peer sent GOAWAY or the connection ended. SLIM_ERR_NO_MEMORY. */
-SLIM_MUST_CHECK enum slim_status slim_grpc_call_start(struct slim_grpc_conn *conn, struct slim_view path,
-                                                      const struct slim_grpc_header *headers, size_t header_count,
-                                                      void *ctx, struct slim_grpc_call **call);
+SLIM_MUST_CHECK enum slim_status slim_grpc_call_start(struct slim_grpc_conn *conn,
+                                                      struct slim_view path,
+                                                      const struct slim_grpc_header *headers,
+                                                      size_t header_count, void *ctx,
+                                                      struct slim_grpc_call **call);
 
 /* Server, inside on_call: send the response headers now. SLIM_ERR_NO_MEMORY: finish the call. */
 SLIM_MUST_CHECK enum slim_status slim_grpc_call_accept(struct slim_grpc_call *call);
@@ -196,18 +212,45 @@ struct slim_grpc_conn *slim_grpc_call_conn(const struct slim_grpc_call *call);
 
 /* Queue one message: its bytes are copied once, behind the messages that wait already.
  * SLIM_ERR_CLOSED: the call is ending. SLIM_ERR_LIMIT: longer than 2^32-1. SLIM_ERR_NO_MEMORY: nothing queued. */
-SLIM_MUST_CHECK enum slim_status slim_grpc_call_put_message(struct slim_grpc_call *call, struct slim_view msg);
+SLIM_MUST_CHECK enum slim_status slim_grpc_call_put_message(struct slim_grpc_call *call,
+                                                            struct slim_view msg);
 
 /* Queue the whole content of `block` as one message without copying: a reference is taken. Same statuses. */
-SLIM_MUST_CHECK enum slim_status slim_grpc_call_put_block(struct slim_grpc_call *call, struct slim_block *block);
+SLIM_MUST_CHECK enum slim_status slim_grpc_call_put_block(struct slim_grpc_call *call,
+                                                          struct slim_block *block);
+
+/* Queue bytes that are messages already framed: each a prefix of SLIM_GRPC_PREFIX_BYTES (slim_grpc_write_prefix) and its message, at
+ * [offset, offset + len) of `block`. Taken by reference; a piece that begins where the last queued piece of the same block ends
+ * grows that piece, so that a receiver of every message in the block holds one piece. The bytes count as one message here.
+ * The owner of the block may go on appending behind them. Same statuses. */
+SLIM_MUST_CHECK enum slim_status slim_grpc_call_put_framed(struct slim_grpc_call *call,
+                                                           struct slim_block *block, size_t offset,
+                                                           size_t len);
+
+enum { SLIM_GRPC_PREFIX_BYTES = 5 };
+
+/* The prefix of an uncompressed message of `len` bytes. */
+static inline void slim_grpc_write_prefix(uint8_t out[static SLIM_GRPC_PREFIX_BYTES], uint32_t len)
+{
+    out[0] = 0;
+    out[1] = (uint8_t)(len >> 24);
+    out[2] = (uint8_t)(len >> 16);
+    out[3] = (uint8_t)(len >> 8);
+    out[4] = (uint8_t)len;
+}
+
+/* Memory held for a received message that is not complete yet. */
+size_t slim_grpc_call_partial_bytes(const struct slim_grpc_call *call);
 
 /* Bytes queued and not yet framed; those that left the queue since the call began (grows only): "accepted" by the peer's
- * window and our transport; and the memory the queue holds alone (shared blocks count in full). */
+ * window and our transport; and the memory below the queue (shared blocks count in full; walks the queue). */
 size_t slim_grpc_call_unsent_bytes(const struct slim_grpc_call *call);
 uint64_t slim_grpc_call_accepted_bytes(const struct slim_grpc_call *call);
+size_t slim_grpc_call_memory_bytes(const struct slim_grpc_call *call);
 
 /* Credit for received bytes is returned to the peer by itself. hold: keep back the credit of `count` bytes (at most what the
- * message just delivered occupied); release: give `count` held bytes back. A peer whose credit is all held stops sending. */
+ * message just delivered occupied); release: give `count` held bytes back. A peer whose credit is all held stops sending on
+ * this call; its other calls go on (the credit of the connection is never held). */
 void slim_grpc_call_hold(struct slim_grpc_call *call, size_t count);
 void slim_grpc_call_release(struct slim_grpc_call *call, size_t count);
 
@@ -215,6 +258,7 @@ void slim_grpc_call_release(struct slim_grpc_call *call, size_t count);
  * frames left). Server: what is queued is sent first when `is_flush`, else dropped; then trailers with status and
  * (percent-encoded) message, then RST_STREAM(NO_ERROR) if the client's direction is still open. Before accept: a trailers-only
  * answer, HTTP 200; for UNAUTHENTICATED HTTP 401 with grpc-status 16 (wire.md 1.6). Client: END_STREAM, then RST_STREAM(CANCEL). */
-void slim_grpc_call_finish(struct slim_grpc_call *call, enum slim_grpc_status status, struct slim_view message, bool is_flush);
+void slim_grpc_call_finish(struct slim_grpc_call *call, enum slim_grpc_status status,
+                           struct slim_view message, bool is_flush);
 
 #endif

@@ -1,15 +1,16 @@
 #include "io/transport.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "io/limits.h"
 
 /* state       OPEN -> (LINGERING ->) DEAD; a dead transport waits for the end of the turn, where it is freed
- * is_quiet    the owner closed it: no callbacks of the transport any more
  * keepalive   slim_grpc_conn_tick, or the end of lingering */
 struct slim_transport {
     struct slim_loop *loop;
@@ -20,18 +21,18 @@ struct slim_transport {
     struct slim_transport_handler handler;
     void *ctx;
     enum { OPEN, LINGERING, DEAD } state;
-    bool is_quiet;
     bool is_tcp;
     bool is_blocked;
-    bool
-        is_taking; /* inside slim_grpc_conn_take: the connection must not be closed under its feet */
     enum slim_grpc_status end_status;
     enum slim_status why;
     char text[96];
 };
 
-static void transport_free(struct slim_transport *transport)
+void slim_transport_free(struct slim_transport *transport)
 {
+    if (transport == NULL) {
+        return;
+    }
     slim_task_cancel(&transport->flush);
     slim_timer_cancel(transport->loop, &transport->keepalive);
     slim_loop_release_timer(transport->loop);
@@ -98,11 +99,8 @@ static void on_turn_end(struct slim_task *task)
     if (transport->state == DEAD) {
         slim_grpc_conn_close(transport->grpc, transport->end_status,
                              slim_view_str(transport->text));
-        if (!transport->is_quiet) {
-            transport->is_quiet = true;
-            transport->handler.on_closed(transport->ctx, transport->why, transport->text);
-        }
-        transport_free(transport);
+        transport->handler.on_closed(transport->ctx, transport->why, transport->text);
+        slim_transport_free(transport);
         return;
     }
     if (transport->is_blocked) {
@@ -111,7 +109,7 @@ static void on_turn_end(struct slim_task *task)
     } else if (!is_empty) {
         slim_loop_at_turn_end(transport->loop, task); /* more waits than one turn may write */
     }
-    if (!transport->is_quiet && transport->handler.on_flushed != NULL) {
+    if (transport->handler.on_flushed != NULL) {
         transport->handler.on_flushed(transport->ctx);
     }
 }
@@ -119,10 +117,8 @@ static void on_turn_end(struct slim_task *task)
 /* Feed received bytes to the connection, and act on its verdict. */
 static void take(struct slim_transport *transport, struct slim_view bytes)
 {
-    transport->is_taking = true;
     enum slim_status status =
         slim_grpc_conn_take(transport->grpc, bytes, slim_loop_now_ms(transport->loop));
-    transport->is_taking = false;
     if (status != SLIM_OK && transport->state != DEAD) {
         (void)flush(transport); /* a GOAWAY with the reason, as far as it fits */
         die(transport, status, slim_status_text(status));
@@ -175,7 +171,7 @@ static void on_keepalive(struct slim_timer *timer)
 {
     struct slim_transport *transport = SLIM_CONTAINER_OF(timer, struct slim_transport, keepalive);
     if (transport->state == LINGERING) {
-        die(transport, SLIM_ERR_TIMEOUT, "closed");
+        die(transport, SLIM_OK, "closed");
         return;
     }
     if (transport->state == DEAD) {
@@ -224,7 +220,7 @@ enum slim_status slim_transport_new(struct slim_loop *loop, int fd,
         status = slim_loop_watch(loop, &made->watch);
     }
     if (status != SLIM_OK) {
-        transport_free(made);
+        slim_transport_free(made);
         return status;
     }
     uint64_t next_ms = 0;
@@ -238,23 +234,14 @@ enum slim_status slim_transport_new(struct slim_loop *loop, int fd,
 
 void slim_transport_close(struct slim_transport *transport, enum slim_grpc_status status)
 {
-    if (transport == NULL || transport->is_quiet) {
-        return;
+    if (transport->state != DEAD) {
+        transport->end_status = status;
+        die(transport, SLIM_OK, "closed");
     }
-    transport->is_quiet = true;
-    transport->end_status = status;
-    if (!transport->is_taking) {
-        slim_grpc_conn_close(transport->grpc, status, SLIM_VIEW("closed"));
-    }
-    die(transport, SLIM_OK, "closed");
 }
 
 void slim_transport_close_flushed(struct slim_transport *transport, uint64_t linger_ms)
 {
-    if (transport == NULL || transport->is_quiet) {
-        return;
-    }
-    transport->is_quiet = true;
     if (transport->state == OPEN) {
         transport->state = LINGERING;
         slim_timer_set(transport->loop, &transport->keepalive,
@@ -273,7 +260,11 @@ void slim_transport_touch(struct slim_transport *transport)
     slim_loop_at_turn_end(transport->loop, &transport->flush);
 }
 
-bool slim_transport_is_blocked(const struct slim_transport *transport)
+size_t slim_transport_unacked_bytes(const struct slim_transport *transport)
 {
-    return transport->is_blocked;
+    int bytes = 0;
+    if (ioctl(transport->watch.fd, SIOCOUTQ, &bytes) != 0 || bytes < 0) {
+        return 0;
+    }
+    return (size_t)bytes;
 }

@@ -14,8 +14,9 @@
 
 struct slim_transport;
 
-/* on_closed    the socket or the connection ended; all its calls got their on_end before. Called at the end of a turn; the
- *              transport is freed when it returns. `text` says why, for log lines. Not called after slim_transport_close.
+/* on_closed    the transport ended, for whatever reason, our own slim_transport_close included; all its calls got their on_end
+ *              before. Comes exactly once, at the end of a turn; the transport is freed when it returns. `text` says why, for
+ *              log lines; `status` is SLIM_OK when we closed it.
  * on_flushed   bytes were written, or a write found no room: time to look at queues. Called at the end of a turn. May be NULL. */
 struct slim_transport_handler {
     void (*on_closed)(void *ctx, enum slim_status status, const char *text);
@@ -31,19 +32,23 @@ SLIM_MUST_CHECK enum slim_status slim_transport_new(struct slim_loop *loop, int 
                                                     const struct slim_transport_handler *handler,
                                                     void *ctx, struct slim_transport **transport);
 
-/* Give the connection up: its calls get on_end now, with `status`; the socket is closed and the transport freed at the end of
- * the turn, without on_closed. May be called from inside any of its callbacks. NULL is allowed. */
+/* Give the connection up: it writes and reads no more; its calls get on_end with `status` and the owner on_closed at the end of
+ * the turn. May be called from inside any of its callbacks, and more than once. */
 void slim_transport_close(struct slim_transport *transport, enum slim_grpc_status status);
 
 /* As above, but what waits to be written is written first, for at most `linger_ms`. */
 void slim_transport_close_flushed(struct slim_transport *transport, uint64_t linger_ms);
+
+/* Free the transport now, without any callback. Not from inside its callbacks: for the end of the process. NULL is allowed. */
+void slim_transport_free(struct slim_transport *transport);
 
 struct slim_grpc_conn *slim_transport_grpc(struct slim_transport *transport);
 
 /* Something was put into a call of this transport: flush it at the end of the turn. Cheap, any number of times. */
 void slim_transport_touch(struct slim_transport *transport);
 
-/* True while a write waits for room in the socket. */
-bool slim_transport_is_blocked(const struct slim_transport *transport);
+/* Bytes that were written and that the peer's system has not acknowledged: falls while a slow reader reads, also when the socket
+ * has no room for us yet. 0 when the kernel does not say. */
+size_t slim_transport_unacked_bytes(const struct slim_transport *transport);
 
 #endif

@@ -9,11 +9,11 @@ enum {
 };
 
 /* Wire types 3 and 4 (groups), 6 and 7 are refused. */
-enum slim_wire_type {
-    SLIM_WIRE_TYPE_VARINT = 0,
-    SLIM_WIRE_TYPE_FIXED64 = 1,
-    SLIM_WIRE_TYPE_BYTES = 2,
-    SLIM_WIRE_TYPE_FIXED32 = 5,
+enum slim_wire_field_type {
+    SLIM_WIRE_FIELD_VARINT = 0,
+    SLIM_WIRE_FIELD_FIXED64 = 1,
+    SLIM_WIRE_FIELD_BYTES = 2,
+    SLIM_WIRE_FIELD_FIXED32 = 5,
 };
 
 /* number   field number, 1 .. 2^29 - 1
@@ -22,7 +22,7 @@ enum slim_wire_type {
  * raw      the whole field: key, length and content */
 struct slim_wire_field {
     uint32_t number;
-    enum slim_wire_type type;
+    enum slim_wire_field_type type;
     uint64_t value;
     struct slim_view bytes;
     struct slim_view raw;
@@ -34,10 +34,6 @@ struct slim_wire_field {
  *   SLIM_ERR_TRUNCATED   the input ends inside the number; more bytes may complete it
  *   SLIM_ERR_MALFORMED   more than 64 bits */
 SLIM_MUST_CHECK enum slim_status slim_wire_take_varint(struct slim_view *in, uint64_t *value);
-
-/* Take one length and the bytes it announces. Status as slim_wire_take_varint; *in is untouched unless SLIM_OK. */
-SLIM_MUST_CHECK enum slim_status slim_wire_take_bytes(struct slim_view *in,
-                                                      struct slim_view *bytes);
 
 /* Take one field, known or not. Status as slim_wire_take_varint, and SLIM_ERR_MALFORMED also for field number 0, a key
  * beyond 32 bits, group tags and wire types that do not exist. *in is untouched unless SLIM_OK. */

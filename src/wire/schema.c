@@ -193,13 +193,13 @@ static bool is_field_valid(const struct rule *rule, const struct slim_wire_field
     case RULE_UNKNOWN:
         return true;
     case RULE_NUMBER:
-        return field->type == SLIM_WIRE_TYPE_VARINT;
+        return field->type == SLIM_WIRE_FIELD_VARINT;
     case RULE_BYTES:
-        return field->type == SLIM_WIRE_TYPE_BYTES;
+        return field->type == SLIM_WIRE_FIELD_BYTES;
     case RULE_STRING:
-        return field->type == SLIM_WIRE_TYPE_BYTES && slim_utf8_is_valid(field->bytes);
+        return field->type == SLIM_WIRE_FIELD_BYTES && slim_utf8_is_valid(field->bytes);
     case RULE_NESTED:
-        return field->type == SLIM_WIRE_TYPE_BYTES &&
+        return field->type == SLIM_WIRE_FIELD_BYTES &&
                slim_wire_check(rule->nested, field->bytes) == SLIM_OK;
     }
     return false;

@@ -81,33 +81,33 @@ static void field_edges(void **state)
         size_t len;
         enum slim_status want;
         uint32_t number;
-        enum slim_wire_type type;
+        enum slim_wire_field_type type;
         uint64_t value;
         size_t content;
     } rows[] = {
-        {"a number", {0x08, 0x96, 0x01}, 3, SLIM_OK, 1, SLIM_WIRE_TYPE_VARINT, 150, 0},
-        {"a string", {0x12, 0x02, 'h', 'i'}, 4, SLIM_OK, 2, SLIM_WIRE_TYPE_BYTES, 0, 2},
-        {"an empty string", {0x12, 0x00}, 2, SLIM_OK, 2, SLIM_WIRE_TYPE_BYTES, 0, 0},
+        {"a number", {0x08, 0x96, 0x01}, 3, SLIM_OK, 1, SLIM_WIRE_FIELD_VARINT, 150, 0},
+        {"a string", {0x12, 0x02, 'h', 'i'}, 4, SLIM_OK, 2, SLIM_WIRE_FIELD_BYTES, 0, 2},
+        {"an empty string", {0x12, 0x00}, 2, SLIM_OK, 2, SLIM_WIRE_FIELD_BYTES, 0, 0},
         {"eight bytes",
          {0x09, 1, 2, 3, 4, 5, 6, 7, 8},
          9,
          SLIM_OK,
          1,
-         SLIM_WIRE_TYPE_FIXED64,
+         SLIM_WIRE_FIELD_FIXED64,
          0,
          0},
         {"seven of eight bytes", {0x09, 1, 2, 3, 4, 5, 6, 7}, 8, SLIM_ERR_TRUNCATED, 0, 0, 0, 0},
-        {"four bytes", {0x0d, 1, 2, 3, 4}, 5, SLIM_OK, 1, SLIM_WIRE_TYPE_FIXED32, 0, 0},
+        {"four bytes", {0x0d, 1, 2, 3, 4}, 5, SLIM_OK, 1, SLIM_WIRE_FIELD_FIXED32, 0, 0},
         {"three of four bytes", {0x0d, 1, 2, 3}, 4, SLIM_ERR_TRUNCATED, 0, 0, 0, 0},
         {"largest field number",
          {0xf8, 0xff, 0xff, 0xff, 0x0f, 0x01},
          6,
          SLIM_OK,
          0x1fffffff,
-         SLIM_WIRE_TYPE_VARINT,
+         SLIM_WIRE_FIELD_VARINT,
          1,
          0},
-        {"key written long", {0x88, 0x80, 0x00, 0x05}, 4, SLIM_OK, 1, SLIM_WIRE_TYPE_VARINT, 5, 0},
+        {"key written long", {0x88, 0x80, 0x00, 0x05}, 4, SLIM_OK, 1, SLIM_WIRE_FIELD_VARINT, 5, 0},
         {"key beyond 32 bits",
          {0x88, 0x80, 0x80, 0x80, 0x10, 0x05},
          6,

@@ -1,0 +1,138 @@
+/* Typed reading of a YAML tree: problems and warnings with file, line and key path. Private to src/config.
+ *
+ * Readers go on after a problem, so that all of them are found at once. */
+#ifndef SLIM_CONFIG_READ_H
+#define SLIM_CONFIG_READ_H
+
+#include "config/config.h"
+#include "config/document.h"
+#include "config/limits.h"
+
+/* stage              stage of type errors in the part of the file that is being read
+ * is_out_of_memory   set by whoever finds it; the result is thrown away then
+ * path               keys down to the value that is being read, e.g. services.slim/0.dataplane.servers[0] */
+struct slim_config_reader {
+    const char *file;
+    struct slim_config_report *report;
+    struct slim_config_yaml *yaml;
+    enum slim_config_stage stage;
+    bool is_out_of_memory;
+    size_t path_len;
+    char path[SLIM_CONFIG_PATH_BYTES_MAX];
+};
+
+/* Add a problem: `causes` (outermost first, ends with NULL) and, as the last cause, where it is and the formatted hint.
+ * `at` may be NULL: the file as a whole. */
+void slim_config_put_problem(struct slim_config_reader *reader, enum slim_config_stage stage,
+                             const struct slim_config_yaml_node *at, const char *const *causes,
+                             const char *hint, ...) SLIM_PRINTF(5, 6);
+
+void slim_config_put_warning(struct slim_config_reader *reader,
+                             const struct slim_config_yaml_node *at, const char *format, ...)
+    SLIM_PRINTF(3, 4);
+
+/* "yaml parse error" -> "invalid type: integer `10`, expected string". */
+void slim_config_put_type_problem(struct slim_config_reader *reader,
+                                  const struct slim_config_yaml_node *at, const char *expected,
+                                  const char *hint);
+
+/* The value is legal, but nothing that this version does. `what` is put behind "this version of slim does not support". */
+void slim_config_put_unsupported(struct slim_config_reader *reader,
+                                 const struct slim_config_yaml_node *at, const char *what, ...)
+    SLIM_PRINTF(3, 4);
+
+/* Problems so far, those beyond the limit included: the same before and after when a part of the file is good. */
+static inline size_t slim_config_problem_total(const struct slim_config_reader *reader)
+{
+    return reader->report->problem_count + reader->report->left_out_count;
+}
+
+/* Go one key down; give the result to slim_config_path_pop. */
+size_t slim_config_path_push(struct slim_config_reader *reader, const char *format, ...)
+    SLIM_PRINTF(2, 3);
+void slim_config_path_pop(struct slim_config_reader *reader, size_t mark);
+
+enum slim_config_type {
+    SLIM_CONFIG_TYPE_BOOL,     /* bool */
+    SLIM_CONFIG_TYPE_U32,      /* uint32_t */
+    SLIM_CONFIG_TYPE_U64,      /* uint64_t */
+    SLIM_CONFIG_TYPE_USIZE,    /* uint64_t; differs from U64 in messages only */
+    SLIM_CONFIG_TYPE_STRING,   /* char *, owned by the target */
+    SLIM_CONFIG_TYPE_DURATION, /* uint64_t, milliseconds */
+    SLIM_CONFIG_TYPE_CUSTOM,   /* `read` does it */
+};
+
+#define SLIM_CONFIG_NO_FIELD SIZE_MAX
+
+/* One key of a section.
+ * offset        of the field in the target; SLIM_CONFIG_NO_FIELD: the type is checked and the value has no effect
+ * is_optional   null is the same as absent
+ * read          for SLIM_CONFIG_TYPE_CUSTOM: called with the target of the section */
+struct slim_config_key {
+    const char *name;
+    enum slim_config_type type;
+    size_t offset;
+    bool is_optional;
+    void (*read)(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
+                 void *target);
+};
+
+/* Read a map by the table `keys`; fields whose keys are absent stay as they are. Null is an empty map. Unknown keys are
+ * warned of. `expected` names the section in type errors ("struct ServerConfig"). */
+void slim_config_read_map(struct slim_config_reader *reader,
+                          const struct slim_config_yaml_node *node, const char *expected,
+                          const struct slim_config_key *keys, size_t key_count, void *target);
+
+/* Read one value into the field of `key` in `target`. */
+void slim_config_read_value(struct slim_config_reader *reader,
+                            const struct slim_config_yaml_node *node,
+                            const struct slim_config_key *key, void *target);
+
+/* A tagged value such as `auth: {type: basic, ..}`: its `type`, or NULL after a problem was put. Null gives "none".
+ * expected: "one of `pem`, `file`" as it stands in the message about an unknown type; types: all of them, NULL at the end. */
+const char *slim_config_read_tag(struct slim_config_reader *reader,
+                                 const struct slim_config_yaml_node *node, const char *section,
+                                 const char *expected, const char *const *types);
+
+/* Replace every string that is a whole ${env:NAME} or ${file:PATH} (node.md 3.2). */
+void slim_config_substitute(struct slim_config_reader *reader, struct slim_config_yaml_node *root);
+
+/* All bytes of a file, at most SLIM_CONFIG_FILE_BYTES_MAX. SLIM_ERR_IO, SLIM_ERR_LIMIT with the reference's words in
+ * *error ("No such file or directory (os error 2)"); SLIM_ERR_NO_MEMORY. */
+struct slim_buf;
+SLIM_MUST_CHECK enum slim_status slim_config_read_file(const char *path, struct slim_buf *bytes,
+                                                       struct slim_error *error);
+
+/* The sections of the file. `node` may be NULL: the section is absent. */
+void slim_config_read_tracing(struct slim_config_reader *reader,
+                              const struct slim_config_yaml_node *node);
+void slim_config_read_runtime(struct slim_config_reader *reader,
+                              const struct slim_config_yaml_node *node);
+void slim_config_read_services(struct slim_config_reader *reader,
+                               const struct slim_config_yaml_node *node);
+
+/* One entry of dataplane.servers or dataplane.clients into a zeroed target. */
+void slim_config_read_server(struct slim_config_reader *reader,
+                             const struct slim_config_yaml_node *node,
+                             struct slim_config_server *server);
+void slim_config_read_client(struct slim_config_reader *reader,
+                             const struct slim_config_yaml_node *node,
+                             struct slim_config_client *client);
+
+/* Shared by servers and clients. `target` of the TLS section is a bool: tls.insecure. */
+void slim_config_read_tls_source(struct slim_config_reader *reader,
+                                 const struct slim_config_yaml_node *node, void *target);
+void slim_config_read_tls_reload(struct slim_config_reader *reader,
+                                 const struct slim_config_yaml_node *node, void *target);
+void slim_config_read_metadata(struct slim_config_reader *reader,
+                               const struct slim_config_yaml_node *node, void *target);
+void slim_config_read_token(struct slim_config_reader *reader,
+                            const struct slim_config_yaml_node *node, void *target);
+void slim_config_read_transport(struct slim_config_reader *reader,
+                                const struct slim_config_yaml_node *node, void *target);
+
+void slim_config_server_fini(struct slim_config_server *server);
+void slim_config_client_fini(struct slim_config_client *client);
+void slim_config_service_fini(struct slim_config_service *service);
+
+#endif

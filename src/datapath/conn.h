@@ -1,0 +1,88 @@
+/* Connections: applications, incoming streams and links, in one table (spec wire.md 5.1, 7). Private to src/datapath. */
+#ifndef SLIM_DATAPATH_CONN_H
+#define SLIM_DATAPATH_CONN_H
+
+#include "datapath/datapath.h"
+#include "datapath/limits.h"
+#include "grpc/grpc.h"
+#include "io/transport.h"
+#include "route/route.h"
+
+struct slim_datapath_link;
+
+enum slim_datapath_conn_kind {
+    SLIM_DATAPATH_CONN_LOCAL,  /* an application of this process */
+    SLIM_DATAPATH_CONN_SERVER, /* a stream that a peer opened */
+    SLIM_DATAPATH_CONN_LINK,   /* a stream that we opened, and reopen */
+};
+
+/* A socket and the connections (streams) on it. Server side: any number; a link has exactly one.
+ * text: address of the peer, for log lines. */
+struct slim_datapath_socket {
+    struct slim_datapath *datapath;
+    struct slim_transport *transport;
+    struct slim_list node;  /* in datapath->sockets; server side only */
+    struct slim_list conns; /* slim_datapath_conn.on_socket */
+    struct slim_datapath_link
+        *link;       /* NULL on the server side, and once the link has let go of it */
+    bool is_closing; /* no new streams */
+    char text[64];
+};
+
+/* One connection.
+ * peer            its id and its subscriptions
+ * call, socket    the stream; NULL for local ones, and for a link that is down
+ * link_id, peer_version   negotiated (wire.md 11.2); empty until then. has_acks: the peer answers subscription ids (>= 1.2.0)
+ *
+ * Slow receivers (slow.c):
+ * waiting         in datapath->waiting while bytes for it are unsent
+ * accepted_seen, unacked_seen      its accepted bytes, and what the peer's system had not acknowledged, when last looked at
+ * accepted_at_ms  when the peer last took something
+ * is_stalled      accepted nothing for SLIM_DATAPATH_STALL_MS: holds nobody back
+ * grave           in datapath->graves when it is to be disconnected
+ * holds           credit of this sender that is held back;  held_by_me: credit of others, held back because of this receiver */
+struct slim_datapath_conn {
+    struct slim_route_peer peer;
+    struct slim_datapath *datapath;
+    enum slim_datapath_conn_kind kind;
+    struct slim_datapath_conn *id_next; /* in the bucket of the id table */
+    struct slim_list node;              /* in datapath->conns */
+
+    struct slim_grpc_call *call;
+    struct slim_datapath_socket *socket;
+    struct slim_list on_socket;
+    struct slim_datapath_link *link;
+    struct slim_datapath_app app;
+
+    char link_id[SLIM_DATAPATH_LINK_ID_BYTES + 1];
+    char peer_version[SLIM_DATAPATH_VERSION_BYTES_MAX];
+    bool has_acks;
+
+    struct slim_list waiting;
+    uint64_t accepted_seen;
+    size_t unacked_seen;
+    uint64_t accepted_at_ms;
+    bool is_stalled;
+    struct slim_list holds;
+    struct slim_list held_by_me;
+    struct slim_list grave;
+};
+
+/* Make a connection with the next id. SLIM_ERR_LIMIT: too many. SLIM_ERR_NO_MEMORY. */
+SLIM_MUST_CHECK enum slim_status slim_datapath_conn_new(struct slim_datapath *datapath,
+                                                        enum slim_datapath_conn_kind kind,
+                                                        struct slim_datapath_conn **conn);
+
+/* Forget a connection: its subscriptions leave the table (kept for recovery when it has a negotiated link id and
+ * `is_recoverable`), credit held because of it is released, its call is not touched. */
+void slim_datapath_conn_free(struct slim_datapath_conn *conn, bool is_recoverable);
+
+/* The connection with this id, or NULL. */
+struct slim_datapath_conn *slim_datapath_conn_find(struct slim_datapath *datapath, uint64_t id);
+
+/* End the stream of a server connection, or drop the stream of a link so that it reconnects. `is_flush` lets queued
+ * messages out first. The connection is freed (server) or down (link) afterwards. Log lines are the caller's. */
+void slim_datapath_conn_end(struct slim_datapath_conn *conn, enum slim_grpc_status status,
+                            const char *text, bool is_flush);
+
+#endif

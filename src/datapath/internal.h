@@ -1,0 +1,162 @@
+/* What the files of src/datapath share. Private to the folder. */
+#ifndef SLIM_DATAPATH_INTERNAL_H
+#define SLIM_DATAPATH_INTERNAL_H
+
+#include "base/buf.h"
+#include "datapath/conn.h"
+#include "datapath/limits.h"
+#include "io/listener.h"
+
+/* A listening endpoint. */
+struct slim_datapath_server {
+    struct slim_datapath *datapath;
+    struct slim_list node;
+    struct slim_listener *listener;
+    struct slim_grpc_options grpc;
+    char *endpoint; /* as configured */
+};
+
+/* The engine. All fields belong to the loop thread.
+ * by_id          hash of connections by id; bucket_count is a power of two
+ * waiting        connections with unsent bytes, looked at by `watch`
+ * fanout         block that collects short messages for several receivers; NULL when none is open
+ * scratch        room for rewritten and for our own messages; emptied before each use
+ * delivery_depth above 0 while messages are handed out: the table and scratch are in use
+ * graves         connections to be disconnected when the delivery under way is over; is_over_memory likewise */
+struct slim_datapath {
+    struct slim_loop *loop;
+    struct slim_heap *heap;
+    struct slim_block_pool *pool;
+    struct slim_datapath_options options;
+    char slim_version[SLIM_DATAPATH_VERSION_BYTES_MAX];
+    size_t memory_max;
+
+    struct slim_routes *routes;
+    struct slim_list conns;
+    struct slim_datapath_conn **by_id;
+    size_t bucket_count;
+    size_t conn_count;
+    uint64_t next_id;
+
+    struct slim_list servers;
+    struct slim_list sockets;
+    struct slim_list links;
+    struct slim_list recoveries;
+    size_t recovery_count;
+    struct slim_timer recovery_timer;
+
+    struct slim_list waiting;
+    struct slim_list graves;
+    bool is_over_memory;
+    uint64_t relieve_after_ms;
+    uint32_t delivery_depth;
+    struct slim_timer watch;
+    struct slim_timer calm;
+
+    struct slim_block *fanout;
+    struct slim_buf scratch;
+
+    bool is_draining;
+    void (*on_drained)(void *ctx);
+    void *drained_ctx;
+    struct slim_task drained;
+
+    struct slim_datapath_stats stats;
+    struct slim_log_limit log_malformed;
+    struct slim_log_limit log_invalid;
+    struct slim_log_limit log_ignored;
+    struct slim_log_limit log_refused;
+    struct slim_log_limit log_slow;
+    struct slim_log_limit log_closed;
+};
+
+/* ---- process.c: what to do with a message */
+
+/* A message of a remote connection. `conn` may be gone when it returns. */
+void slim_datapath_receive(struct slim_datapath_conn *conn, struct slim_view msg,
+                           struct slim_block *block);
+
+/* A message of a local connection. Fills *error with the reference's text when it fails. */
+SLIM_MUST_CHECK enum slim_status slim_datapath_process_local(struct slim_datapath_conn *conn,
+                                                             const struct slim_wire_head *head,
+                                                             struct slim_view msg,
+                                                             struct slim_error *error);
+
+/* ---- deliver.c: into the outputs */
+
+/* Hand `msg` to every hit. `from` may be NULL. Hits may be disconnected meanwhile. Returns how many took it. */
+size_t slim_datapath_deliver(struct slim_datapath *datapath, struct slim_datapath_conn *from,
+                             const struct slim_route_hits *hits, const struct slim_wire_head *head,
+                             struct slim_view msg, struct slim_block *block);
+
+/* Hand `msg` to one connection. SLIM_ERR_NOT_FOUND: it is down or closing. */
+SLIM_MUST_CHECK enum slim_status
+slim_datapath_deliver_one(struct slim_datapath *datapath, struct slim_datapath_conn *from,
+                          struct slim_datapath_conn *to, const struct slim_wire_head *head,
+                          struct slim_view msg, struct slim_block *block);
+
+/* ---- slow.c: receivers that do not keep up */
+
+/* `bytes` were queued for `to`, from `from` (NULL: nobody to hold back, or one of several receivers). May disconnect `to`. */
+void slim_datapath_slow_queued(struct slim_datapath_conn *to, struct slim_datapath_conn *from,
+                               size_t bytes);
+
+/* A flush of the connection's socket ended. */
+void slim_datapath_slow_flushed(struct slim_datapath_conn *conn);
+
+/* Give back all credit held because of `conn`; forget what is held of `conn` (its stream is gone). */
+void slim_datapath_slow_release(struct slim_datapath_conn *conn);
+void slim_datapath_slow_forget(struct slim_datapath_conn *conn);
+
+/* True when everything that waits in this process takes more than memory_max. */
+bool slim_datapath_slow_is_over_memory(const struct slim_datapath *datapath);
+
+/* Disconnect the receivers that slim_datapath_slow_queued condemned, and the largest queues when memory_max is passed. After a
+ * delivery: any remote connection may be gone when it returns. */
+void slim_datapath_slow_bury(struct slim_datapath *datapath);
+
+void slim_datapath_slow_on_watch(struct slim_timer *timer);
+void slim_datapath_slow_on_calm(struct slim_timer *timer);
+
+/* ---- link.c, forwarded.c */
+
+/* The stream of a link is gone: reconnect, or give up for good. */
+void slim_datapath_link_lost(struct slim_datapath_link *link, enum slim_status status,
+                             const char *text);
+
+/* End a link for good and free it. */
+void slim_datapath_link_free(struct slim_datapath_link *link);
+
+/* End all links, because of a drain (telling whoever waits for one), or without a word. */
+void slim_datapath_links_drain(struct slim_datapath *datapath);
+void slim_datapath_links_free(struct slim_datapath *datapath);
+
+/* A subscription message was sent out on this link because of forward_to: remember it for the next stream, or forget it. */
+void slim_datapath_link_note(struct slim_datapath_link *link, const struct slim_wire_head *head);
+
+/* ---- negotiation.c: link ids, versions, kept routes */
+
+void slim_datapath_negotiate(struct slim_datapath_conn *conn, const struct slim_wire_head *head);
+
+/* Keep the subscriptions of a lost connection with a negotiated link id. */
+void slim_datapath_recovery_keep(struct slim_datapath_conn *conn);
+void slim_datapath_recovery_on_timer(struct slim_timer *timer);
+void slim_datapath_recovery_free_all(struct slim_datapath *datapath);
+
+/* ---- server.c */
+
+void slim_datapath_server_free(struct slim_datapath_server *server);
+void slim_datapath_socket_free(struct slim_datapath_socket *socket);
+
+/* The callbacks that both roles share: messages and the end of a stream. */
+void slim_datapath_on_message(void *ctx, struct slim_grpc_call *call, struct slim_view msg,
+                              struct slim_block *block);
+void slim_datapath_on_flushed(void *ctx);
+
+/* Put a message of our own (in datapath->scratch) into a connection. */
+void slim_datapath_put_own(struct slim_datapath_conn *conn);
+
+/* See whether a drain is complete. */
+void slim_datapath_check_drained(struct slim_datapath *datapath);
+
+#endif

@@ -1,0 +1,42 @@
+/* Every bound of the engine, and what happens there (docs/architecture.md, "Slow receivers"). */
+#ifndef SLIM_DATAPATH_LIMITS_H
+#define SLIM_DATAPATH_LIMITS_H
+
+enum {
+    SLIM_DATAPATH_CONNECTIONS_MAX =
+        262144, /* streams and applications; more are refused with RESOURCE_EXHAUSTED */
+
+    SLIM_DATAPATH_HOLD_ABOVE_BYTES =
+        1024 * 1024, /* unsent to one receiver: its senders' credit is held back above this */
+    SLIM_DATAPATH_RELEASE_BELOW_BYTES = 512 * 1024, /* and given back below this */
+    SLIM_DATAPATH_STALL_MS =
+        100, /* a receiver that accepts nothing for this long holds nobody back */
+    SLIM_DATAPATH_STALL_CLOSE_MS = 5000, /* ... and for this long is disconnected */
+    SLIM_DATAPATH_UNSENT_MAX_BYTES =
+        64 * 1024 * 1024,               /* a receiver with more unsent is disconnected */
+    SLIM_DATAPATH_WATCH_PERIOD_MS = 50, /* how often receivers with unsent bytes are looked at */
+
+    SLIM_DATAPATH_SHARED_ABOVE_BYTES =
+        8 * 1024, /* longer messages travel in a block of their own, not as a copy */
+    SLIM_DATAPATH_FANOUT_BLOCK_BYTES =
+        64 * 1024 - 64, /* short messages for several receivers share blocks of this size */
+
+    SLIM_DATAPATH_FORWARDED_MAX =
+        1048576, /* subscriptions remembered for one link; more are sent but not restored */
+    SLIM_DATAPATH_RECOVERIES_MAX =
+        4096, /* lost negotiated links whose routes are kept; more are dropped at once */
+    SLIM_DATAPATH_LINK_ID_BYTES = 36, /* UUID text */
+    SLIM_DATAPATH_VERSION_BYTES_MAX = 64,
+
+    SLIM_DATAPATH_RECONNECT_MIN_MS =
+        100, /* between two losses of one link, whatever its back-off says */
+    SLIM_DATAPATH_DRAIN_LINGER_MS =
+        2000, /* at most this long for the last bytes of a closing connection */
+    SLIM_DATAPATH_CALM_PERIOD_MS =
+        1000, /* after a flood: how often memory is offered back to the system */
+    SLIM_DATAPATH_CALM_KEEP_BYTES = 1024 * 1024, /* peaks below this are not worth offering back */
+};
+
+#define SLIM_DATAPATH_MEMORY_DEFAULT_MAX ((size_t)1024 * 1024 * 1024)
+
+#endif

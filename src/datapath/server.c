@@ -1,0 +1,198 @@
+/* Listeners, and the sockets and streams that peers open (spec wire.md 1, 7.1). */
+#include "datapath/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SLIM_LOG_TARGET "slim_datapath::message_processing"
+
+static const struct slim_view OPEN_CHANNEL_PATH = {
+    (const uint8_t *)"/dataplane.proto.v1.DataPlaneService/OpenChannel", 48};
+
+void slim_datapath_on_message(void *ctx, struct slim_grpc_call *call, struct slim_view msg,
+                              struct slim_block *block)
+{
+    (void)ctx;
+    struct slim_datapath_conn *conn = slim_grpc_call_ctx(call);
+    if (conn != NULL) {
+        slim_datapath_receive(conn, msg, block);
+    }
+}
+
+void slim_datapath_on_flushed(void *ctx)
+{
+    struct slim_datapath_socket *socket = ctx;
+    struct slim_datapath *datapath = socket->datapath;
+    SLIM_LIST_EACH(node, &socket->conns)
+    {
+        slim_datapath_slow_flushed(SLIM_LIST_ENTRY(node, struct slim_datapath_conn, on_socket));
+    }
+    slim_datapath_slow_bury(datapath);
+}
+
+static void refuse(struct slim_datapath *datapath, struct slim_grpc_call *call,
+                   enum slim_grpc_status status, const char *text)
+{
+    slim_log_limited(&datapath->log_refused, WARN, "call refused", SLIM_LOG_STR("why", text));
+    slim_grpc_call_finish(call, status, slim_view_str(text), true);
+}
+
+static void on_call(void *ctx, struct slim_grpc_call *call, const struct slim_grpc_request *request)
+{
+    struct slim_datapath_socket *socket = ctx;
+    struct slim_datapath *datapath = socket->datapath;
+    slim_grpc_call_set_ctx(call, NULL);
+    if (!slim_view_is_equal(request->path, OPEN_CHANNEL_PATH)) {
+        datapath->stats.refused_path_count++;
+        /* trailers only, without a message, as every gRPC server answers */
+        slim_grpc_call_finish(call, SLIM_GRPC_UNIMPLEMENTED, (struct slim_view){0}, true);
+        return;
+    }
+    if (datapath->is_draining || socket->is_closing) {
+        refuse(datapath, call, SLIM_GRPC_UNAVAILABLE,
+               "error processing stream: AlreadyClosedError");
+        return;
+    }
+    struct slim_datapath_conn *conn;
+    enum slim_status status = slim_datapath_conn_new(datapath, SLIM_DATAPATH_CONN_SERVER, &conn);
+    if (status != SLIM_OK) {
+        refuse(datapath, call, SLIM_GRPC_RESOURCE_EXHAUSTED, "too many connections");
+        return;
+    }
+    if (slim_grpc_call_accept(call) != SLIM_OK) {
+        slim_datapath_conn_free(conn, false);
+        refuse(datapath, call, SLIM_GRPC_RESOURCE_EXHAUSTED, "out of memory");
+        return;
+    }
+    conn->call = call;
+    conn->socket = socket;
+    slim_list_put_last(&socket->conns, &conn->on_socket);
+    slim_grpc_call_set_ctx(call, conn);
+    datapath->stats.connections_accepted++;
+    slim_log(DEBUG, "new connection received from remote",
+             SLIM_LOG_STR("remote_addr", socket->text), SLIM_LOG_U64("conn_index", conn->peer.id));
+}
+
+static void on_end(void *ctx, struct slim_grpc_call *call, const struct slim_grpc_end *end)
+{
+    struct slim_datapath_socket *socket = ctx;
+    struct slim_datapath_conn *conn = slim_grpc_call_ctx(call);
+    if (conn == NULL) {
+        return;
+    }
+    struct slim_datapath *datapath = socket->datapath;
+    slim_log_limited(&datapath->log_closed, INFO, "connection closed by peer",
+                     SLIM_LOG_U64("conn_index", conn->peer.id));
+    if (end->status != SLIM_GRPC_OK && end->message.len > 0) {
+        slim_log(DEBUG, "stream ended", SLIM_LOG_U64("conn_index", conn->peer.id),
+                 SLIM_LOG_VIEW("why", end->message));
+    }
+    conn->call = NULL;
+    slim_datapath_conn_free(conn, true);
+    datapath->stats.connections_closed++;
+}
+
+static void on_closed(void *ctx, enum slim_status status, const char *text)
+{
+    struct slim_datapath_socket *socket = ctx;
+    struct slim_datapath *datapath = socket->datapath;
+    if (status != SLIM_OK && status != SLIM_ERR_CLOSED) {
+        datapath->stats.sockets_broken++;
+        slim_log_limited(&datapath->log_refused, DEBUG, "socket closed",
+                         SLIM_LOG_STR("remote_addr", socket->text), SLIM_LOG_STR("why", text));
+    }
+    socket->transport = NULL;
+    slim_datapath_socket_free(socket);
+    slim_datapath_check_drained(datapath);
+}
+
+void slim_datapath_socket_free(struct slim_datapath_socket *socket)
+{
+    assert(slim_list_is_empty(&socket->conns));
+    slim_transport_free(socket->transport);
+    slim_list_remove(&socket->node);
+    slim_heap_return(socket->datapath->heap, socket);
+}
+
+static void on_accept(void *ctx, int fd, const struct slim_address *peer)
+{
+    static const struct slim_grpc_handler grpc_handler = {
+        .on_call = on_call, .on_message = slim_datapath_on_message, .on_end = on_end};
+    static const struct slim_transport_handler handler = {.on_closed = on_closed,
+                                                          .on_flushed = slim_datapath_on_flushed};
+    struct slim_datapath_server *server = ctx;
+    struct slim_datapath *datapath = server->datapath;
+    struct slim_datapath_socket *socket = slim_heap_take_zeroed(datapath->heap, 1, sizeof(*socket));
+    if (socket == NULL) {
+        close(fd);
+        return;
+    }
+    socket->datapath = datapath;
+    slim_list_init(&socket->conns);
+    slim_address_format(peer, socket->text, sizeof(socket->text));
+    if (slim_transport_new(datapath->loop, fd, &server->grpc, &grpc_handler, socket, &handler,
+                           socket, &socket->transport) != SLIM_OK) {
+        slim_log_limited(&datapath->log_refused, WARN, "connection refused: out of memory",
+                         SLIM_LOG_STR("remote_addr", socket->text));
+        slim_heap_return(datapath->heap, socket);
+        return;
+    }
+    slim_list_put_last(&datapath->sockets, &socket->node);
+}
+
+enum slim_status slim_datapath_listen(struct slim_datapath *datapath,
+                                      const struct slim_config_server *config,
+                                      struct slim_error *error)
+{
+    if (datapath->is_draining) {
+        return slim_error_set(error, SLIM_ERR_STATE, "data plane is shutting down");
+    }
+    struct slim_address address;
+    SLIM_TRY(slim_address_parse(slim_view_str(config->endpoint), &address, error));
+    struct slim_datapath_server *server = calloc(1, sizeof(*server));
+    if (server == NULL) {
+        return slim_error_set(error, SLIM_ERR_NO_MEMORY, "out of memory");
+    }
+    server->datapath = datapath;
+    slim_list_init(&server->node);
+    server->grpc = slim_grpc_options_default(true);
+    server->grpc.max_frame_bytes = config->max_frame_bytes;
+    server->grpc.header_list_bytes = config->header_list_bytes;
+    server->grpc.ping_interval_ms = config->keepalive_time_ms;
+    server->grpc.ping_timeout_ms = config->keepalive_timeout_ms;
+    server->endpoint = strdup(config->endpoint);
+    enum slim_status status = SLIM_ERR_NO_MEMORY;
+    if (server->endpoint != NULL) {
+        status = slim_listener_new(datapath->loop, &address, on_accept, server, &server->listener,
+                                   error);
+    }
+    if (status != SLIM_OK) {
+        slim_datapath_server_free(server);
+        return status;
+    }
+    slim_list_put_last(&datapath->servers, &server->node);
+    return SLIM_OK;
+}
+
+void slim_datapath_server_free(struct slim_datapath_server *server)
+{
+    slim_list_remove(&server->node);
+    slim_listener_free(server->listener);
+    free(server->endpoint);
+    free(server);
+}
+
+enum slim_status slim_datapath_stop_listening(struct slim_datapath *datapath, const char *endpoint)
+{
+    SLIM_LIST_EACH(node, &datapath->servers)
+    {
+        struct slim_datapath_server *server =
+            SLIM_LIST_ENTRY(node, struct slim_datapath_server, node);
+        if (strcmp(server->endpoint, endpoint) == 0) {
+            slim_datapath_server_free(server);
+            return SLIM_OK;
+        }
+    }
+    return SLIM_ERR_NOT_FOUND;
+}

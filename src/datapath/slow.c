@@ -1,0 +1,283 @@
+/* Receivers that do not keep up (docs/architecture.md, "Slow receivers").
+ *
+ *   unsent bytes of a receiver
+ *   0 ----- 512 KiB ------------ 1 MiB -------------------------------------- 64 MiB
+ *   |        <- credit back       |  credit of a sole sender is held back       | disconnected
+ *
+ * A receiver that accepted nothing for 100 ms holds nobody back; after 5 s without an accepted byte it is disconnected. When all
+ * queues of the process together pass memory_max, owners of the largest queues are disconnected.
+ *
+ * Whom to disconnect is decided while messages are being delivered, when connections must not vanish: such connections are
+ * marked and buried when the delivery is over. */
+#include "datapath/internal.h"
+
+#include <malloc.h>
+
+#define SLIM_LOG_TARGET "slim_datapath::message_processing"
+
+/* Credit of `sender` that is held back because of `receiver`. In both their lists. */
+struct hold {
+    struct slim_list by_sender;
+    struct slim_list by_receiver;
+    struct slim_datapath_conn *sender;
+    struct slim_datapath_conn *receiver;
+    size_t bytes;
+};
+
+static void hold_free(struct hold *hold, bool is_released)
+{
+    struct slim_datapath_conn *sender = hold->sender;
+    if (is_released && sender->call != NULL) {
+        slim_grpc_call_release(sender->call, hold->bytes);
+        slim_transport_touch(sender->socket->transport);
+    }
+    slim_list_remove(&hold->by_sender);
+    slim_list_remove(&hold->by_receiver);
+    slim_heap_return(sender->datapath->heap, hold);
+}
+
+void slim_datapath_slow_release(struct slim_datapath_conn *conn)
+{
+    SLIM_LIST_EACH(node, &conn->held_by_me)
+    {
+        hold_free(SLIM_LIST_ENTRY(node, struct hold, by_receiver), true);
+    }
+}
+
+void slim_datapath_slow_forget(struct slim_datapath_conn *conn)
+{
+    SLIM_LIST_EACH(node, &conn->holds)
+    {
+        hold_free(SLIM_LIST_ENTRY(node, struct hold, by_sender), false);
+    }
+    slim_list_remove(&conn->waiting);
+    slim_list_remove(&conn->grave);
+    conn->accepted_seen = 0;
+    conn->is_stalled = false;
+}
+
+/* Hold back the credit for a message of `bytes` that `from` sent to `to` alone. */
+static void hold_back(struct slim_datapath_conn *from, struct slim_datapath_conn *to, size_t bytes)
+{
+    struct hold *hold = NULL;
+    SLIM_LIST_EACH(node, &from->holds)
+    {
+        struct hold *other = SLIM_LIST_ENTRY(node, struct hold, by_sender);
+        if (other->receiver == to) {
+            hold = other;
+            break;
+        }
+    }
+    if (hold == NULL) {
+        hold = slim_heap_take_zeroed(from->datapath->heap, 1, sizeof(*hold));
+        if (hold == NULL) {
+            return; /* the sender is not held back: its receiver's queue has other bounds */
+        }
+        hold->sender = from;
+        hold->receiver = to;
+        slim_list_init(&hold->by_sender);
+        slim_list_init(&hold->by_receiver);
+        slim_list_put_first(&from->holds, &hold->by_sender);
+        slim_list_put_last(&to->held_by_me, &hold->by_receiver);
+        from->datapath->stats.hold_count++;
+    }
+    slim_grpc_call_hold(from->call, bytes);
+    hold->bytes += bytes;
+}
+
+/* Mark `conn` for burial. */
+static void condemn(struct slim_datapath_conn *conn, const char *why)
+{
+    struct slim_datapath *datapath = conn->datapath;
+    if (slim_list_is_linked(&conn->grave)) {
+        return;
+    }
+    slim_list_put_last(&datapath->graves, &conn->grave);
+    slim_log_limited(&datapath->log_slow, WARN, "slow receiver disconnected",
+                     SLIM_LOG_U64("conn_index", conn->peer.id), SLIM_LOG_STR("why", why),
+                     SLIM_LOG_U64("unsent_bytes", slim_grpc_call_unsent_bytes(conn->call)));
+}
+
+/* True when the peer took something since the last look: our output shrank, or what its system had to acknowledge did (the
+ * socket tells us of room only when a third of its buffer is free, which can take a slow reader longer than our patience). */
+static bool has_progress(struct slim_datapath_conn *conn)
+{
+    uint64_t accepted = slim_grpc_call_accepted_bytes(conn->call);
+    size_t unacked = slim_transport_unacked_bytes(conn->socket->transport);
+    bool result = accepted != conn->accepted_seen || unacked < conn->unacked_seen;
+    conn->accepted_seen = accepted;
+    conn->unacked_seen = unacked;
+    return result;
+}
+
+/* Start looking at a receiver with unsent bytes. */
+static void start_waiting(struct slim_datapath_conn *conn)
+{
+    struct slim_datapath *datapath = conn->datapath;
+    if (slim_list_is_linked(&conn->waiting)) {
+        return;
+    }
+    slim_list_put_last(&datapath->waiting, &conn->waiting);
+    (void)has_progress(conn); /* from here on */
+    conn->accepted_at_ms = slim_loop_now_ms(datapath->loop);
+    conn->is_stalled = false;
+    if (!slim_timer_is_set(&datapath->watch)) {
+        slim_timer_set(datapath->loop, &datapath->watch,
+                       slim_loop_now_ms(datapath->loop) + SLIM_DATAPATH_WATCH_PERIOD_MS);
+    }
+}
+
+bool slim_datapath_slow_is_over_memory(const struct slim_datapath *datapath)
+{
+    return slim_block_pool_stats(datapath->pool)->bytes_in_use +
+               slim_heap_stats(datapath->heap)->bytes_in_use >
+           datapath->memory_max;
+}
+
+void slim_datapath_slow_queued(struct slim_datapath_conn *to, struct slim_datapath_conn *from,
+                               size_t bytes)
+{
+    struct slim_datapath *datapath = to->datapath;
+    size_t unsent = slim_grpc_call_unsent_bytes(to->call);
+    if (SLIM_UNLIKELY(unsent > SLIM_DATAPATH_HOLD_ABOVE_BYTES)) {
+        start_waiting(to);
+        if (unsent > SLIM_DATAPATH_UNSENT_MAX_BYTES) {
+            if (!slim_list_is_linked(&to->grave)) {
+                datapath->stats.slow_full_count++;
+            }
+            condemn(to, "64 MiB unsent");
+        } else if (from != NULL && from->call != NULL && !to->is_stalled) {
+            hold_back(from, to, bytes);
+        }
+    }
+    if (SLIM_UNLIKELY(slim_datapath_slow_is_over_memory(datapath))) {
+        datapath->is_over_memory = true; /* dealt with when the delivery is over */
+    }
+}
+
+void slim_datapath_slow_flushed(struct slim_datapath_conn *conn)
+{
+    if (conn->call == NULL) {
+        return;
+    }
+    size_t unsent = slim_grpc_call_unsent_bytes(conn->call);
+    if (unsent < SLIM_DATAPATH_RELEASE_BELOW_BYTES && !slim_list_is_empty(&conn->held_by_me)) {
+        slim_datapath_slow_release(conn);
+    }
+    if (unsent == 0) {
+        slim_list_remove(&conn->waiting);
+        conn->is_stalled = false;
+    } else {
+        start_waiting(conn);
+    }
+}
+
+/* Look at one receiver with unsent bytes. */
+static void look_at(struct slim_datapath_conn *conn, uint64_t now_ms)
+{
+    if (has_progress(conn)) {
+        conn->accepted_at_ms = now_ms;
+        conn->is_stalled = false;
+        return;
+    }
+    uint64_t silent_ms = now_ms - conn->accepted_at_ms;
+    if (silent_ms >= SLIM_DATAPATH_STALL_MS && !conn->is_stalled) {
+        conn->is_stalled = true;
+        slim_datapath_slow_release(conn);
+    }
+    if (silent_ms >= SLIM_DATAPATH_STALL_CLOSE_MS && !slim_list_is_linked(&conn->grave)) {
+        conn->datapath->stats.slow_stalled_count++;
+        condemn(conn, "accepted nothing for 5 s");
+    }
+}
+
+void slim_datapath_slow_on_watch(struct slim_timer *timer)
+{
+    struct slim_datapath *datapath = SLIM_CONTAINER_OF(timer, struct slim_datapath, watch);
+    uint64_t now_ms = slim_loop_now_ms(datapath->loop);
+    SLIM_LIST_EACH(node, &datapath->waiting)
+    {
+        look_at(SLIM_LIST_ENTRY(node, struct slim_datapath_conn, waiting), now_ms);
+    }
+    slim_datapath_slow_bury(datapath);
+    if (!slim_list_is_empty(&datapath->waiting)) {
+        slim_timer_set(datapath->loop, timer, now_ms + SLIM_DATAPATH_WATCH_PERIOD_MS);
+    }
+    if (!slim_timer_is_set(&datapath->calm)) {
+        slim_timer_set(datapath->loop, &datapath->calm, now_ms + SLIM_DATAPATH_CALM_PERIOD_MS);
+    }
+}
+
+/* Bytes that only this connection keeps alive: its queue, and what arrived of a message that is not complete. */
+static size_t bytes_of(const struct slim_datapath_conn *conn)
+{
+    return conn->call == NULL
+               ? 0
+               : slim_grpc_call_unsent_bytes(conn->call) + slim_grpc_call_partial_bytes(conn->call);
+}
+
+/* Disconnect owners of the largest queues until the memory is below memory_max again. */
+static void relieve(struct slim_datapath *datapath)
+{
+    datapath->is_over_memory = false;
+    uint64_t now_ms = slim_loop_now_ms(datapath->loop);
+    if (now_ms < datapath->relieve_after_ms) {
+        return;
+    }
+    while (slim_datapath_slow_is_over_memory(datapath)) {
+        struct slim_datapath_conn *largest = NULL;
+        size_t largest_bytes = 0;
+        SLIM_LIST_EACH(node, &datapath->conns)
+        {
+            struct slim_datapath_conn *conn =
+                SLIM_LIST_ENTRY(node, struct slim_datapath_conn, node);
+            size_t bytes = bytes_of(conn);
+            if (bytes > largest_bytes) {
+                largest = conn;
+                largest_bytes = bytes;
+            }
+        }
+        if (largest == NULL) {
+            /* what is left is framed output, bounded for each connection, or tables: looking again at once is of no use */
+            datapath->relieve_after_ms = now_ms + SLIM_DATAPATH_WATCH_PERIOD_MS;
+            return;
+        }
+        datapath->stats.memory_max_count++;
+        slim_log_limited(&datapath->log_slow, WARN, "largest queue dropped: memory_max reached",
+                         SLIM_LOG_U64("conn_index", largest->peer.id),
+                         SLIM_LOG_U64("queue_bytes", largest_bytes),
+                         SLIM_LOG_U64("memory_max", datapath->memory_max));
+        slim_datapath_conn_end(largest, SLIM_GRPC_RESOURCE_EXHAUSTED,
+                               "the node's memory limit is reached", false);
+    }
+}
+
+void slim_datapath_slow_bury(struct slim_datapath *datapath)
+{
+    while (SLIM_UNLIKELY(!slim_list_is_empty(&datapath->graves))) {
+        struct slim_list *node = slim_list_take_first(&datapath->graves);
+        struct slim_datapath_conn *conn = SLIM_LIST_ENTRY(node, struct slim_datapath_conn, grave);
+        slim_datapath_conn_end(conn, SLIM_GRPC_RESOURCE_EXHAUSTED, "the receiver does not keep up",
+                               false);
+    }
+    if (SLIM_UNLIKELY(datapath->is_over_memory)) {
+        relieve(datapath);
+    }
+}
+
+/* Some time after a flood: give memory back to the system. */
+void slim_datapath_slow_on_calm(struct slim_timer *timer)
+{
+    struct slim_datapath *datapath = SLIM_CONTAINER_OF(timer, struct slim_datapath, calm);
+    if (!slim_list_is_empty(&datapath->waiting)) {
+        slim_timer_set(datapath->loop, timer,
+                       slim_loop_now_ms(datapath->loop) + SLIM_DATAPATH_CALM_PERIOD_MS);
+        return;
+    }
+    if (slim_block_pool_stats(datapath->pool)->bytes_peak < SLIM_DATAPATH_CALM_KEEP_BYTES) {
+        return;
+    }
+    slim_block_pool_trim(datapath->pool);
+    slim_heap_trim(datapath->heap);
+    (void)malloc_trim(0); /* whether something was released does not matter */
+}

@@ -1,0 +1,62 @@
+/* Inside of a connection. Private to src/h2. */
+#ifndef SLIM_H2_SESSION_H
+#define SLIM_H2_SESSION_H
+
+#include <nghttp2/nghttp2.h>
+
+#include "h2/flood.h"
+#include "h2/headers.h"
+#include "h2/queue.h"
+
+/* status         SLIM_OK, or why the connection is dead
+ * is_killed      the owner gave it up: no events, no framing
+ * is_pumping     control frames only: DATA waits until the owner asks for output
+ * cut_bytes, cut_segments   frames are made until the output holds one of the two
+ * uncredited     bytes of DATA whose connection credit is not returned yet (one call per turn) */
+struct slim_h2 {
+    nghttp2_session *session;
+    nghttp2_mem mem;
+    struct slim_h2_memory memory;
+    struct slim_h2_handler handler;
+    void *ctx;
+    struct slim_h2_queue out;
+    struct slim_view
+        unframed; /* a control frame nghttp2 handed out for which there was no block yet */
+    struct slim_h2_headers headers;
+    struct slim_h2_flood flood;
+    uint64_t now_ms;
+    size_t stream_count;
+    size_t uncredited;
+    size_t cut_bytes;
+    size_t cut_segments;
+    int32_t data_id; /* stream of the last DATA, so that its object is looked up once */
+    struct slim_h2_stream *data_stream;
+    enum slim_status status;
+    uint32_t header_list_bytes;
+    bool is_server;
+    bool is_killed;
+    bool is_pumping;
+    bool has_go_away; /* sent or received */
+};
+
+/* Frame control frames into the output, up to SLIM_H2_PUMP_BYTES; DATA stays where it is. */
+void slim_h2_pump(struct slim_h2 *h2);
+
+/* Note that nghttp2 refused something; only memory makes it refuse what we ask. */
+void slim_h2_check(struct slim_h2 *h2, int result);
+
+/* End the connection with GOAWAY(error) because of `status`. */
+void slim_h2_fail(struct slim_h2 *h2, enum slim_status status, uint32_t error);
+
+/* The callbacks of nghttp2 that read what the streams queued, and those for what came in. */
+ssize_t slim_h2_on_read(nghttp2_session *session, int32_t id, uint8_t *buf, size_t length,
+                        uint32_t *flags, nghttp2_data_source *source, void *ctx);
+int slim_h2_on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head,
+                         size_t length, nghttp2_data_source *source, void *ctx);
+int slim_h2_on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *ctx);
+void slim_h2_set_receive_callbacks(nghttp2_session_callbacks *callbacks);
+
+/* Hand the trailers that waited for the queue to nghttp2. */
+void slim_h2_stream_send_trailers(struct slim_h2_stream *stream);
+
+#endif
