@@ -27,7 +27,7 @@ SLIM_MUST_CHECK enum slim_status slim_auth_jwt_open(struct slim_view token, stru
                                                     enum slim_auth_check *check);
 void slim_auth_jwt_fini(struct slim_auth_jwt *jwt);
 
-/* exp and nbf of a payload, whole seconds. SLIM_ERR_INVALID (CLAIMS): one of exp, nbf, iat is no number from 0 to 2^53. */
+/* exp and nbf of a payload, whole seconds. SLIM_ERR_INVALID (CLAIMS): one of exp, nbf, iat is no number from 0 to 2^53 - 1. */
 struct slim_auth_times {
     bool has_exp;
     bool has_nbf;

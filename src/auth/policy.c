@@ -5,7 +5,7 @@
 
 #include "auth/verifier.h"
 
-static const double seconds_max = 9007199254740992.0; /* 2^53: exact in a double */
+static const double seconds_end = 9007199254740992.0; /* 2^53: below it every second is exact in a double */
 
 /* ---- lists of names */
 
@@ -74,7 +74,7 @@ static enum slim_status read_time(const struct slim_json *payload, const char *n
     if (claim == NULL) {
         return SLIM_OK;
     }
-    if (!slim_json_read_number(claim, &number) || !(number >= 0) || number > seconds_max) {
+    if (!slim_json_read_number(claim, &number) || !(number >= 0) || number >= seconds_end) {
         return slim_auth_fail(check, SLIM_AUTH_CHECK_CLAIMS);
     }
     *seconds = (uint64_t)number;

@@ -93,7 +93,7 @@ static enum slim_status scan_text(struct slim_view text, const struct slim_json_
 static enum slim_status explain(const json_error_t *why, struct slim_error *error)
 {
     enum json_error_code code = json_error_code(why);
-    if (code == json_error_out_of_memory) {
+    if (code == json_error_out_of_memory || why->text[0] == '\0') {
         return slim_error_set(error, SLIM_ERR_NO_MEMORY, "JSON: no memory");
     }
     const char *what = "not valid JSON";

@@ -36,7 +36,7 @@ enum {
 /* Parse all of `text`, whose outermost value must be an object or an array. *json is the caller's: slim_json_free.
  *   SLIM_ERR_LIMIT       longer or deeper than `limits` allow
  *   SLIM_ERR_MALFORMED   not JSON; a key twice in one object; a number that does not fit or is not plain
- *   SLIM_ERR_NO_MEMORY
+ *   SLIM_ERR_NO_MEMORY   (when the memory of one text ran out: SLIM_ERR_MALFORMED, as jansson cannot tell)
  * *error (may be NULL) gets a sentence with line and column, never with a part of the text. */
 SLIM_MUST_CHECK enum slim_status slim_json_parse(struct slim_view text,
                                                  const struct slim_json_limits *limits,
