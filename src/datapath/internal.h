@@ -50,6 +50,7 @@ struct slim_datapath {
     bool is_over_memory;
     uint64_t relieve_after_ms;
     uint32_t delivery_depth;
+    uint64_t conns_freed; /* since memory was last offered back */
     struct slim_timer watch;
     struct slim_timer calm;
 
@@ -114,6 +115,9 @@ bool slim_datapath_slow_is_over_memory(const struct slim_datapath *datapath);
 /* Disconnect the receivers that slim_datapath_slow_queued condemned, and the largest queues when memory_max is passed. After a
  * delivery: any remote connection may be gone when it returns. */
 void slim_datapath_slow_bury(struct slim_datapath *datapath);
+
+/* A connection was freed: after many of them, memory is given back to the system. */
+void slim_datapath_slow_gone(struct slim_datapath *datapath);
 
 void slim_datapath_slow_on_watch(struct slim_timer *timer);
 void slim_datapath_slow_on_calm(struct slim_timer *timer);

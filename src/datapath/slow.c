@@ -265,6 +265,16 @@ void slim_datapath_slow_bury(struct slim_datapath *datapath)
     }
 }
 
+void slim_datapath_slow_gone(struct slim_datapath *datapath)
+{
+    datapath->conns_freed++;
+    if (datapath->conns_freed >= SLIM_DATAPATH_CALM_CONNS_MIN &&
+        !slim_timer_is_set(&datapath->calm)) {
+        slim_timer_set(datapath->loop, &datapath->calm,
+                       slim_loop_now_ms(datapath->loop) + SLIM_DATAPATH_CALM_PERIOD_MS);
+    }
+}
+
 /* Some time after a flood: give memory back to the system. */
 void slim_datapath_slow_on_calm(struct slim_timer *timer)
 {
@@ -274,9 +284,11 @@ void slim_datapath_slow_on_calm(struct slim_timer *timer)
                        slim_loop_now_ms(datapath->loop) + SLIM_DATAPATH_CALM_PERIOD_MS);
         return;
     }
-    if (slim_block_pool_stats(datapath->pool)->bytes_peak < SLIM_DATAPATH_CALM_KEEP_BYTES) {
+    if (slim_block_pool_stats(datapath->pool)->bytes_peak < SLIM_DATAPATH_CALM_KEEP_BYTES &&
+        datapath->conns_freed < SLIM_DATAPATH_CALM_CONNS_MIN) {
         return;
     }
+    datapath->conns_freed = 0;
     slim_block_pool_trim(datapath->pool);
     slim_heap_trim(datapath->heap);
     (void)malloc_trim(0); /* whether something was released does not matter */
