@@ -5,7 +5,8 @@
 
 #include "auth/verifier.h"
 
-static const double seconds_end = 9007199254740992.0; /* 2^53: below it every second is exact in a double */
+static const double seconds_end =
+    9007199254740992.0; /* 2^53: below it every second is exact in a double */
 
 /* ---- lists of names */
 
