@@ -143,8 +143,8 @@ SLIM_MUST_CHECK enum slim_status slim_auth_provider_token(struct slim_auth_provi
 enum { SLIM_AUTH_PUBKEY_BYTES = 32 };
 
 /* A fresh token, appended to *out. With `pubkey` (SLIM_AUTH_PUBKEY_BYTES bytes; NULL for none) it has the claim that MLS credentials
- * need (mls.md 3.2). Statuses as above; SLIM_ERR_UNSUPPORTED: this kind of provider cannot add claims; SLIM_AGAIN also while the
- * workload API is being asked for the token with this key. */
+ * need (mls.md 3.2). Statuses as above; SLIM_ERR_UNSUPPORTED: this kind of provider cannot add claims; SLIM_AGAIN also until the
+ * Workload API has given the token with this key: have its client ticked then. */
 SLIM_MUST_CHECK enum slim_status slim_auth_provider_make(struct slim_auth_provider *provider,
                                                          uint64_t now_s, const uint8_t *pubkey,
                                                          struct slim_buf *out);
@@ -241,5 +241,8 @@ bool slim_auth_identity_is_source(const struct slim_auth_identity *identity,
                                   const struct slim_name *source);
 
 #include "auth/link.h"
+#include "auth/oidc.h"
+#include "auth/resolver.h"
+#include "auth/workload.h"
 
 #endif
