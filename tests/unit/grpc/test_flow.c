@@ -1,5 +1,5 @@
 /* Windows, queues and back pressure between two connections. */
-#include "grpc/pair.h"
+#include "unit/grpc/pair.h"
 
 static uint8_t content[8 << 20];
 
