@@ -12,7 +12,6 @@
 enum {
     SLIM_WIRE_MESSAGE_BYTES_MAX =
         4194304, /* receive limit of every implementation of generation 1 (wire.md 1.4) */
-    SLIM_WIRE_NESTING_MAX = 100, /* the reference refuses deeper messages */
 };
 
 enum slim_wire_kind {
@@ -90,15 +89,17 @@ struct slim_wire_head {
  *
  * SLIM_OK              *head is filled; look at head->fault before acting on it
  * SLIM_ERR_MALFORMED   not decodable: bad varint, bad length, wrong wire type of a known field, invalid UTF-8 in any string
- *                      field at any depth, group tags, field number 0, nesting too deep; or a header, source, destination
- *                      that occurs twice (allowed by protobuf, sent by nobody; wire.md 2)
+ *                      field at any depth, group tags, field number 0; or a header, source, destination that occurs twice
+ *                      (allowed by protobuf, sent by nobody; wire.md 2)
+ * No nesting is too deep: known messages nest seven levels, unknown fields are not entered, groups are refused.
+ * When several message types occur, the last one counts, as in every protobuf library.
  * *head is unspecified unless SLIM_OK. Cost: one pass over the head, no allocation; a blob is skipped, not read. */
 SLIM_MUST_CHECK enum slim_status slim_wire_read_head(struct slim_view msg,
                                                      struct slim_wire_head *head);
 
 /* Append `msg` without recv_from, forward_to and incoming_conn, all else byte for byte as it was (unknown fields too).
  * `msg` must have passed slim_wire_read_head. Needed only when the head says that such a field is there.
- * The result is never longer than `msg`. SLIM_ERR_NO_MEMORY. */
+ * The result is never longer than `msg`. SLIM_ERR_NO_MEMORY: *out holds what it held before. */
 SLIM_MUST_CHECK enum slim_status slim_wire_put_stripped(struct slim_buf *out, struct slim_view msg);
 
 /* Everything a Subscribe or Unsubscribe of ours says. Unset optional fields are not written. */
@@ -117,7 +118,8 @@ struct slim_wire_subscription {
     uint64_t forward_to;
 };
 
-/* Append one Message. Fields ascend and defaults are omitted, byte for byte as the reference encodes. SLIM_ERR_NO_MEMORY. */
+/* Append one Message. Fields ascend and defaults are omitted, byte for byte as the reference encodes.
+ * SLIM_ERR_NO_MEMORY: *out holds what it held before. */
 SLIM_MUST_CHECK enum slim_status slim_wire_put_subscription(struct slim_buf *out,
                                                             const struct slim_wire_subscription *s);
 SLIM_MUST_CHECK enum slim_status slim_wire_put_link(struct slim_buf *out, struct slim_view link_id,

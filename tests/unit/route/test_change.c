@@ -315,6 +315,7 @@ static void remove_peer_shows_what_it_removed_in_order(void **state)
 struct snapshot {
     struct slim_route_stats stats;
     uint32_t found[3];
+    uint32_t found_from_one; /* without the sender, which takes room */
 };
 
 static struct snapshot snapshot_of(struct world *world)
@@ -324,6 +325,7 @@ static struct snapshot snapshot_of(struct world *world)
     for (uint32_t i = 0; i < SLIM_COUNT(snapshot.found); i++) {
         snapshot.found[i] = match_of(world, i, i == 2 ? ANY : 5, 256, -1);
     }
+    snapshot.found_from_one = match_of(world, 0, 5, 256, 1);
     return snapshot;
 }
 
@@ -361,7 +363,7 @@ static void use_table_with_one_failure(void)
         return;
     }
     for (uint32_t i = 0; i < WORLD_PEERS; i++) {
-        slim_route_peer_init(&world.peers[i], i, i >= 6);
+        slim_route_peer_init(&world.peers[i], i, i == 6 || i == 7);
     }
     for (uint32_t peer = 0; peer < WORLD_PEERS; peer++) {
         add_or_change_nothing(&world, peer, 0, 5, peer,
@@ -373,8 +375,8 @@ static void use_table_with_one_failure(void)
         add_or_change_nothing(&world, 1, 10 + i, i, 0,
                               i); /* prefixes: indexes and slabs that grow */
     }
-    CHECK(match_of(&world, 0, 5, 256, -1) == 0xff &&
-          match_of(&world, 2, ANY, 256, 3) == (0xff & ~8));
+    CHECK(match_of(&world, 0, 5, 256, -1) == WORLD_ALL &&
+          match_of(&world, 2, ANY, 256, 3) == (WORLD_ALL & ~8U));
     for (uint64_t i = 1; i < 40; i++) {
         CHECK_OK(remove_of(&world, 0, 1, 5, i, NULL));
     }
@@ -385,6 +387,32 @@ static void add_without_memory_changes_nothing(void **state)
 {
     (void)state;
     slim_sweep_alloc(use_table_with_one_failure);
+}
+
+/* Two records at once, at every place of a chunk. */
+static void names_that_get_a_second_peer_may_be_many(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    for (uint32_t odd = 0; odd < 2; odd++) {
+        for (uint64_t prefix = 0; prefix < 400; prefix++) {
+            (void)add_of(&world, 0, prefix, 5, 0);
+            (void)add_of(&world, 1, prefix, 5, 0);
+            (void)add_of(&world, 0, 1000 + prefix, 5, 0);
+            (void)add_of(&world, 1, 1000 + prefix, 6, 0);
+        }
+        for (uint64_t prefix = 0; prefix < 400; prefix++) {
+            CHECK(match_of(&world, prefix, 5, 256, -1) == 3);
+            CHECK(match_of(&world, 1000 + prefix, ANY, 256, -1) == 3);
+        }
+        slim_routes_remove_peer(world.routes, &world.peers[0], NULL, NULL);
+        slim_routes_remove_peer(world.routes, &world.peers[1], NULL, NULL);
+        for (uint32_t peer = 2; peer < 5; peer++) { /* three, so that pairs lie across chunks now */
+            (void)add_of(&world, peer, 5000, peer, 0);
+        }
+    }
+    world_fini(&world);
 }
 
 int main(void)
@@ -398,6 +426,7 @@ int main(void)
         cmocka_unit_test(text_beyond_the_limit_is_refused),
         cmocka_unit_test(counts_at_their_limit_refuse_one_more),
         cmocka_unit_test(remove_peer_shows_what_it_removed_in_order),
+        cmocka_unit_test(names_that_get_a_second_peer_may_be_many),
         cmocka_unit_test(add_without_memory_changes_nothing),
     };
     return cmocka_run_group_tests_name("change", tests, NULL, NULL);

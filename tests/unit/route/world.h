@@ -5,7 +5,8 @@
 #include "route/route.h"
 #include "support/check.h"
 
-enum { WORLD_PEERS = 8 }; /* peers 0 to 5 are remote, 6 and 7 local */
+enum { WORLD_PEERS = 20 }; /* 6 and 7 are local, the others remote */
+#define WORLD_ALL ((1U << WORLD_PEERS) - 1)
 
 struct world {
     struct slim_heap *heap;
@@ -19,7 +20,7 @@ static inline void world_init(struct world *world)
     struct slim_hash_key key = {0x0123456789abcdefU, 0xfedcba9876543210U};
     CHECK_OK(slim_routes_new(world->heap, key, &world->routes));
     for (uint32_t i = 0; i < WORLD_PEERS; i++) {
-        slim_route_peer_init(&world->peers[i], i, i >= 6);
+        slim_route_peer_init(&world->peers[i], i, i == 6 || i == 7);
     }
 }
 

@@ -230,6 +230,22 @@ static void fields_of_a_link_and_an_ack_are_read(void **state)
     slim_buf_fini(&msg);
 }
 
+static void last_kind_takes_nothing_over(void **state)
+{
+    (void)state;
+    struct slim_buf msg = {.len = 0};
+    struct slim_wire_head head;
+    struct slim_wire_head alone;
+    CHECK_OK(slim_wire_put_subscription_ack(&msg, 5, true, SLIM_VIEW("why")));
+    size_t first_len = msg.len;
+    sample_put_typical(1, 10, &msg);
+    CHECK_OK(slim_wire_read_head(slim_buf_view(&msg), &head));
+    CHECK_OK(slim_wire_read_head(slim_view_skip(slim_buf_view(&msg), first_len), &alone));
+    CHECK(head.kind == SLIM_WIRE_PUBLISH && head.subscription_id == 0 &&
+          is_same_head(&head, &alone));
+    slim_buf_fini(&msg);
+}
+
 /* The largest message that every implementation takes, and one of the size just above it: size is not the head's matter. */
 static void large_blobs_are_stepped_over(void **state)
 {
@@ -284,6 +300,7 @@ int main(void)
         cmocka_unit_test(typical_publish_takes_the_fast_way),
         cmocka_unit_test(decodability_edges),
         cmocka_unit_test(fields_of_a_link_and_an_ack_are_read),
+        cmocka_unit_test(last_kind_takes_nothing_over),
         cmocka_unit_test(large_blobs_are_stepped_over),
         cmocka_unit_test(reading_a_head_allocates_nothing),
         cmocka_unit_test(every_fault_has_its_text),
