@@ -10,6 +10,8 @@
  *   {"op":"token", "pubkey", "now"}                                              -> the oidc or spiffe provider's token
  *   {"op":"agent", "path", "aud":[..], "x509"}                                   connects to a Workload API
  *   {"op":"wait", "ms"}                                                          runs the connection; -> {"events":[..]}
+ *   {"op":"link", "username", "password"}   without a user name: of the open verifier, which it takes over
+ *   {"op":"admit", "value", "now"}   {"op":"header", "username", "password"}     -> {"value"}
  *   {"op":"x509"}   {"op":"roots", "domain"}   {"op":"cert", "der":base64}
  *
  * Every answer has "status" (0: good) and, when there is one, "error". */
@@ -31,6 +33,7 @@ enum { LINE_BYTES_MAX = 1 << 20, LIST_MAX = 16 };
 
 static struct slim_auth_verifier *verifier;
 static struct slim_auth_resolver *resolver;
+static struct slim_auth_link *admission;
 static struct slim_auth_oidc *oidc;
 static struct slim_auth_provider *provider;
 static struct slim_auth_workload_link *agent;
@@ -503,6 +506,45 @@ static void op_cert(const struct slim_json *command)
     slim_buf_fini(&id);
 }
 
+/* ---- links */
+
+static void op_link(const struct slim_json *command)
+{
+    struct slim_error error = {0};
+    struct slim_view username = text_in(command, "username");
+    slim_auth_link_free(admission);
+    admission = NULL;
+    if (username.len > 0) {
+        put_status(
+            slim_auth_link_new_basic(username, text_in(command, "password"), &admission, &error),
+            &error);
+        return;
+    }
+    put_status(slim_auth_link_new_server(verifier, &admission), NULL);
+    verifier = NULL; /* the link's now */
+}
+
+static void op_admit(const struct slim_json *command)
+{
+    enum slim_auth_check check = SLIM_AUTH_CHECK_NONE;
+    put_status(slim_auth_link_check(admission, text_in(command, "value"), number_in(command, "now"),
+                                    &check),
+               NULL);
+    must(slim_buf_put_text(&out, ",\"check\":%d", (int)check));
+}
+
+static void op_header(const struct slim_json *command)
+{
+    struct slim_auth_link *link;
+    struct slim_view value;
+    must(slim_auth_link_new_basic(text_in(command, "username"), text_in(command, "password"), &link,
+                                  NULL));
+    must(slim_auth_link_header(link, 0, &value));
+    put_status(SLIM_OK, NULL);
+    put_text(&out, "value", value);
+    slim_auth_link_free(link);
+}
+
 /* ---- commands */
 
 static void run(const struct slim_json *command)
@@ -513,10 +555,10 @@ static void run(const struct slim_json *command)
         const char *name;
         void (*run)(const struct slim_json *command);
     } ops[] = {
-        {"sign", op_sign},       {"secret", op_secret}, {"open", op_open}, {"verify", op_verify},
-        {"fetcher", op_fetcher}, {"oidc", op_oidc},     {"tick", op_tick}, {"answer", op_answer},
-        {"token", op_token},     {"agent", op_agent},   {"wait", op_wait}, {"roots", op_roots},
-        {"cert", op_cert},
+        {"sign", op_sign},       {"secret", op_secret}, {"open", op_open},   {"verify", op_verify},
+        {"fetcher", op_fetcher}, {"oidc", op_oidc},     {"tick", op_tick},   {"answer", op_answer},
+        {"token", op_token},     {"agent", op_agent},   {"wait", op_wait},   {"roots", op_roots},
+        {"cert", op_cert},       {"link", op_link},     {"admit", op_admit}, {"header", op_header},
     };
     slim_buf_clear(&out);
     must(slim_buf_put_byte(&out, '{'));
@@ -556,6 +598,7 @@ int main(void)
         slim_json_free(command);
     }
     slim_auth_verifier_free(verifier);
+    slim_auth_link_free(admission);
     slim_auth_provider_free(provider);
     slim_auth_resolver_free(resolver);
     slim_auth_oidc_free(oidc);
