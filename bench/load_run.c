@@ -412,6 +412,20 @@ static void open_senders(void)
 
 /* --------------------------------------------------------------------------------------------------------- the loop */
 
+static void read_peer(struct peer *peer)
+{
+    if (run.options->read_rate == 0 || run.phase < PHASE_RUN || peer->sender != NULL) {
+        (void)load_conn_read(&peer->conn, 0); /* how much it was matters to slow readers only */
+        return;
+    }
+    if (peer->tokens >= 1) {
+        peer->tokens -= (double)load_conn_read(&peer->conn, (size_t)peer->tokens);
+    }
+    if (peer->tokens < 1 && !peer->conn.is_closed) {
+        load_conn_pause(&peer->conn, true);
+    }
+}
+
 static void handle_events(uint64_t timeout_ns)
 {
     struct epoll_event events[EVENTS_MAX];
@@ -434,10 +448,7 @@ static void handle_events(uint64_t timeout_ns)
             continue;
         }
         if ((events[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) {
-            size_t limit =
-                run.options->read_rate > 0 && run.phase >= PHASE_RUN ? (size_t)peer->tokens + 1 : 0;
-            size_t bytes = load_conn_read(&peer->conn, limit);
-            peer->tokens -= (double)bytes;
+            read_peer(peer);
         } else if ((events[i].events & EPOLLOUT) != 0) {
             load_conn_flush(&peer->conn);
         }
@@ -455,7 +466,7 @@ static void pace_readers(uint64_t passed_ns)
         }
         peer->tokens += (double)run.options->read_rate * (double)passed_ns / 1e9;
         peer->tokens = peer->tokens < most ? peer->tokens : most;
-        load_conn_pause(&peer->conn, peer->tokens <= 0);
+        load_conn_pause(&peer->conn, peer->tokens < 1);
     }
 }
 
