@@ -312,7 +312,7 @@ def unknown_field(rng):
 
 
 def reordered(rng, data, message_type):
-    """The message `data` with its fields in another order at every depth, numbers and lengths written long, and fields
+    """The message `data` with its fields in another order at every depth, keys, numbers and lengths written long, and fields
     between them that nobody knows."""
     fields = []
     at = 0
@@ -322,14 +322,14 @@ def reordered(rng, data, message_type):
         padding = rng.choice([0, 0, 0, 1, 2])
         if key & 7 == 0:
             value, at = take_varint(data, at)
-            fields.append(put_varint(key) + put_varint(value, padding))
+            fields.append(put_varint(key, rng.choice([0, 0, 2])) + put_varint(value, padding))
             continue
         size, at = take_varint(data, at)
         body = data[at : at + size]
         at += size
         if field.message_type is not None:
             body = reordered(rng, body, field.message_type)
-        fields.append(put_varint(key) + put_varint(len(body), padding) + body)
+        fields.append(put_varint(key, rng.choice([0, 0, 2])) + put_varint(len(body), padding) + body)
     if rng.random() < 0.2:
         fields.append(unknown_field(rng))
     rng.shuffle(fields)
