@@ -10,8 +10,12 @@ enum {
         1024 * 1024, /* unsent to one receiver: its senders' credit is held back above this */
     SLIM_DATAPATH_RELEASE_BELOW_BYTES = 512 * 1024, /* and given back below this */
     SLIM_DATAPATH_STALL_MS =
-        100, /* a receiver that accepts nothing for this long holds nobody back */
-    SLIM_DATAPATH_STALL_CLOSE_MS = 5000, /* ... and for this long is disconnected */
+        100, /* a silence of a receiver that says nothing yet; credit is held for this long in a pause */
+    SLIM_DATAPATH_PAUSE_MS =
+        2000, /* how long a pause lasts before the receiver counts as stopped and holds nobody back */
+    SLIM_DATAPATH_GAP_MAX_MS = 2500, /* longer silences are not learned from */
+    SLIM_DATAPATH_STALL_CLOSE_MS =
+        5000, /* a receiver that accepted nothing for this long is disconnected */
     SLIM_DATAPATH_UNSENT_MAX_BYTES =
         64 * 1024 * 1024,               /* a receiver with more unsent is disconnected */
     SLIM_DATAPATH_WATCH_PERIOD_MS = 50, /* how often receivers with unsent bytes are looked at */
