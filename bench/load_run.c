@@ -156,6 +156,21 @@ static void lay_out(struct peer *peer, uint32_t count, bool is_shared)
     batch->granted = 0;
 }
 
+/* With --ahead: whether this sender has to wait for the receivers. Batches are then half as long as it may be ahead. */
+static bool is_far_ahead(const struct sender *sender, size_t *count)
+{
+    uint64_t ahead = run.options->ahead;
+    if (ahead == 0) {
+        return false;
+    }
+    uint64_t copies = run.options->is_fanout_all ? run.options->receiver_count : 1;
+    uint64_t handled = run.delivered / copies / run.options->sender_count;
+    if (*count > (ahead + 1) / 2) {
+        *count = (size_t)((ahead + 1) / 2);
+    }
+    return sender->next_number + *count > handled + ahead;
+}
+
 static bool prepare_flood(struct peer *peer)
 {
     struct sender *sender = peer->sender;
@@ -170,7 +185,7 @@ static bool prepare_flood(struct peer *peer)
         uint64_t left = run.options->count - sender->next_number;
         count = left < count ? (size_t)left : count;
     }
-    if (count == 0) {
+    if (count == 0 || is_far_ahead(sender, &count)) {
         return false;
     }
     lay_out(peer, (uint32_t)count, !run.options->is_frame_per_message);
