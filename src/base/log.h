@@ -98,11 +98,15 @@ extern _Atomic int
     slim_log_level_min; /* the lowest level that any target prints; written by slim_log_init only */
 
 #define slim_log(level, message, ...)                                                              \
+    slim_log_as(SLIM_LOG_TARGET, level, message __VA_OPT__(, ) __VA_ARGS__)
+
+/* As slim_log, for the few lines whose target is not that of their file. */
+#define slim_log_as(target, level, message, ...)                                                   \
     do {                                                                                           \
         if (SLIM_LOG_##level >= atomic_load_explicit(&slim_log_level_min, memory_order_relaxed) && \
-            slim_log_is_on(SLIM_LOG_##level, SLIM_LOG_TARGET)) {                                   \
+            slim_log_is_on(SLIM_LOG_##level, target)) {                                            \
             slim_log_line(                                                                         \
-                SLIM_LOG_##level, SLIM_LOG_TARGET, __LINE__, message,                              \
+                SLIM_LOG_##level, target, __LINE__, message,                                       \
                 (const struct slim_log_field[]){__VA_ARGS__ __VA_OPT__(, ){.key = NULL}});         \
         }                                                                                          \
     } while (0)

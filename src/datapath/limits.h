@@ -34,6 +34,8 @@ enum {
 
     SLIM_DATAPATH_RECONNECT_MIN_MS =
         100, /* between two losses of one link, whatever its back-off says */
+    SLIM_DATAPATH_DRAIN_FLUSH_MS =
+        5000, /* at most this long for the queues of a draining process */
     SLIM_DATAPATH_DRAIN_LINGER_MS =
         2000, /* at most this long for the last bytes of a closing connection */
     SLIM_DATAPATH_CALM_PERIOD_MS =

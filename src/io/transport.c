@@ -93,7 +93,7 @@ static void on_turn_end(struct slim_task *task)
     if (transport->state != DEAD) {
         is_empty = transport->is_blocked ? false : flush(transport);
     }
-    if (transport->state == LINGERING && is_empty) {
+    if (transport->state == LINGERING && is_empty && slim_grpc_conn_is_flushed(transport->grpc)) {
         die(transport, SLIM_OK, "closed");
     }
     if (transport->state == DEAD) {

@@ -221,7 +221,7 @@ static void drain_flushes_and_ends_every_stream(void **state)
     set_up(&f, NULL);
     announce(&f, "near");
     publish_until(&f, "near", 1);
-    enum { COUNT = 200 };
+    enum { COUNT = 1000 }; /* more than the windows of the peer take at once */
     size_t before = f.near.message_count;
     for (int i = 0; i < COUNT; i++) {
         CHECK_OK(test_publish(&f.far, "near", 9, 1, NONE, 5000));
