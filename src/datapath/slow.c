@@ -18,8 +18,6 @@
  * marked and buried when the delivery is over. */
 #include "datapath/internal.h"
 
-#include <malloc.h>
-
 #define SLIM_LOG_TARGET "slim_datapath::message_processing"
 
 /* Credit of `sender` that is held back because of `receiver`. In both their lists. */
@@ -318,7 +316,5 @@ void slim_datapath_slow_on_calm(struct slim_timer *timer)
         return;
     }
     datapath->conns_freed = 0;
-    slim_block_pool_trim(datapath->pool);
-    slim_heap_trim(datapath->heap);
-    (void)malloc_trim(0); /* whether something was released does not matter */
+    slim_loop_trim_memory(datapath->loop);
 }
