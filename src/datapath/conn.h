@@ -83,7 +83,8 @@ void slim_datapath_conn_free(struct slim_datapath_conn *conn, bool is_recoverabl
 struct slim_datapath_conn *slim_datapath_conn_find(struct slim_datapath *datapath, uint64_t id);
 
 /* End the stream of a server connection, or drop the stream of a link so that it reconnects. `is_flush` lets queued
- * messages out first. The connection is freed (server) or down (link) afterwards. Log lines are the caller's. */
+ * messages out first, unless they are more than SLIM_DATAPATH_FLUSH_MAX_BYTES and no drain is under way. The connection is
+ * freed (server) or down (link) afterwards. Log lines are the caller's. */
 void slim_datapath_conn_end(struct slim_datapath_conn *conn, enum slim_grpc_status status,
                             const char *text, bool is_flush);
 

@@ -17,7 +17,9 @@ enum {
     SLIM_DATAPATH_STALL_CLOSE_MS =
         5000, /* a receiver that accepted nothing for this long is disconnected */
     SLIM_DATAPATH_UNSENT_MAX_BYTES =
-        64 * 1024 * 1024,               /* a receiver with more unsent is disconnected */
+        64 * 1024 * 1024, /* a receiver with more unsent is disconnected */
+    /* queues of streams that we ended because of bad input, for each socket: more are dropped */
+    SLIM_DATAPATH_FLUSH_MAX_BYTES = 1024 * 1024,
     SLIM_DATAPATH_WATCH_PERIOD_MS = 50, /* how often receivers with unsent bytes are looked at */
 
     SLIM_DATAPATH_SHARED_ABOVE_BYTES =
