@@ -316,5 +316,6 @@ void slim_datapath_slow_on_calm(struct slim_timer *timer)
         return;
     }
     datapath->conns_freed = 0;
+    (void)slim_datapath_stats(datapath); /* the pool is about to forget its peak: note it */
     slim_loop_trim_memory(datapath->loop);
 }
