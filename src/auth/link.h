@@ -6,11 +6,8 @@
 #ifndef SLIM_AUTH_LINK_H
 #define SLIM_AUTH_LINK_H
 
-#include "base/status.h"
-#include "base/view.h"
+#include "auth/auth.h"
 
-struct slim_auth_provider;
-struct slim_auth_verifier;
 struct slim_auth_link;
 
 /* Both sides: user name and password, neither empty; a user name with a colon cannot be sent. Copied.

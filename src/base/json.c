@@ -1,5 +1,7 @@
 #include "base/json.h"
 
+#include <stdlib.h>
+
 #include <jansson.h>
 
 #include "base/secret.h"
@@ -112,15 +114,29 @@ static enum slim_status explain(const json_error_t *why, struct slim_error *erro
                           why->line, why->column);
 }
 
+/* Is there memory for the parse? jansson 2.14 writes beyond a buffer when memory runs out while it gathers a text of more than 16 bytes,
+ * so a shortage is looked for here, where it can be reported. */
+static bool has_memory(size_t text_len)
+{
+    enum { VALUE_BYTES_PER_BYTE = 16, SPARE_BYTES = 4096 };
+    void *volatile probe = malloc(text_len * VALUE_BYTES_PER_BYTE + SPARE_BYTES);
+    bool is_there = probe != NULL;
+    free(probe);
+    return is_there;
+}
+
 enum slim_status slim_json_parse(struct slim_view text, const struct slim_json_limits *limits,
                                  struct slim_json **json, struct slim_error *error)
 {
-    assert(limits->depth_max <= SLIM_JSON_DEPTH_MAX);
+    assert(limits->depth_max <= SLIM_JSON_DEPTH_MAX && limits->bytes_max <= SLIM_JSON_BYTES_MAX);
     if (text.len > limits->bytes_max) {
         return slim_error_set(error, SLIM_ERR_LIMIT, "JSON: longer than %zu bytes",
                               limits->bytes_max);
     }
     SLIM_TRY(scan_text(text, limits, error));
+    if (!has_memory(text.len)) {
+        return slim_error_set(error, SLIM_ERR_NO_MEMORY, "JSON: no memory");
+    }
     json_error_t why;
     json_t *value = json_loadb(text.len == 0 ? "" : (const char *)text.data, text.len,
                                JSON_REJECT_DUPLICATES, &why);

@@ -18,7 +18,7 @@ enum slim_json_kind {
     SLIM_JSON_OBJECT,
 };
 
-/* bytes_max          longest text
+/* bytes_max          longest text, at most SLIM_JSON_BYTES_MAX
  * depth_max          arrays and objects inside one another; at most SLIM_JSON_DEPTH_MAX
  * has_plain_numbers  refuse what has several spellings: "-0", exponents, more than SLIM_JSON_PLAIN_DIGITS_MAX digits behind the point */
 struct slim_json_limits {
@@ -28,6 +28,7 @@ struct slim_json_limits {
 };
 
 enum {
+    SLIM_JSON_BYTES_MAX = 16 * 1024 * 1024,
     SLIM_JSON_DEPTH_MAX = 512,
     SLIM_JSON_PLAIN_DIGITS_MAX = 9,
     SLIM_JSON_NUMBER_BYTES_MAX = 64, /* longest number */
@@ -36,7 +37,7 @@ enum {
 /* Parse all of `text`, whose outermost value must be an object or an array. *json is the caller's: slim_json_free.
  *   SLIM_ERR_LIMIT       longer or deeper than `limits` allow
  *   SLIM_ERR_MALFORMED   not JSON; a key twice in one object; a number that does not fit or is not plain
- *   SLIM_ERR_NO_MEMORY   (when the memory of one text ran out: SLIM_ERR_MALFORMED, as jansson cannot tell)
+ *   SLIM_ERR_NO_MEMORY   looked for before the parse; memory that runs out in the middle may show as SLIM_ERR_MALFORMED
  * *error (may be NULL) gets a sentence with line and column, never with a part of the text. */
 SLIM_MUST_CHECK enum slim_status slim_json_parse(struct slim_view text,
                                                  const struct slim_json_limits *limits,
