@@ -22,6 +22,9 @@ enum {
     SLIM_DATAPATH_FLUSH_MAX_BYTES = 1024 * 1024,
     SLIM_DATAPATH_WATCH_PERIOD_MS = 50, /* how often receivers with unsent bytes are looked at */
 
+    /* of memory_max, one part in so many is for tables and connections; subscriptions beyond it are refused */
+    SLIM_DATAPATH_TABLES_DIVISOR = 2,
+
     SLIM_DATAPATH_SHARED_ABOVE_BYTES =
         8 * 1024, /* longer messages travel in a block of their own, not as a copy */
     SLIM_DATAPATH_FANOUT_BLOCK_BYTES =

@@ -14,7 +14,7 @@ static enum slim_status change_table(struct slim_datapath_conn *conn,
     struct slim_datapath *datapath = conn->datapath;
     const struct slim_wire_name *name = &head->destination;
     if (head->kind == SLIM_WIRE_SUBSCRIBE) {
-        if (slim_datapath_slow_is_over_memory(datapath)) {
+        if (!slim_datapath_slow_has_table_room(datapath)) {
             datapath->stats.subscription_refused_count++;
             return slim_error_set(error, SLIM_ERR_LIMIT, "the node's memory limit is reached");
         }
