@@ -80,6 +80,73 @@ static void settle(struct slim_grpc_conn *client, struct slim_grpc_conn *server,
     } while (moved > 0);
 }
 
+/* One message per turn: nothing is shared, neither frames nor calls of the layer below. */
+static void measure_single(struct slim_grpc_conn *client, struct slim_grpc_conn *server,
+                           struct slim_grpc_call *call, size_t size, double seconds)
+{
+    static uint8_t content[TURN_BYTES];
+    uint64_t copy_ns = 0;
+    uint64_t before = received;
+    uint64_t start = slim_clock_thread_cpu_ns();
+    uint64_t limit = start + (uint64_t)(seconds * 1e9);
+    while (slim_clock_thread_cpu_ns() < limit) {
+        for (size_t i = 0; i < 1000; i++) {
+            if (slim_grpc_call_put_message(call, slim_view_of(content, size)) != SLIM_OK) {
+                abort();
+            }
+            struct iovec iov[4];
+            size_t count = slim_grpc_conn_output(client, iov, 4, TURN_BYTES);
+            size_t bytes = 0;
+            for (size_t k = 0; k < count; k++) {
+                memcpy(wire + bytes, iov[k].iov_base, iov[k].iov_len);
+                bytes += iov[k].iov_len;
+            }
+            slim_grpc_conn_sent(client, bytes);
+            if (slim_grpc_conn_take(server, slim_view_of(wire, bytes), 1000) != SLIM_OK) {
+                abort();
+            }
+        }
+        settle(client, server, &copy_ns);
+    }
+    double total = (double)(slim_clock_thread_cpu_ns() - start) / (double)(received - before);
+    printf("%6zu bytes %-8s %8.1f ns CPU per message, one per turn and frame\n", size, "alone",
+           total);
+}
+
+/* The server alone: a turn's bytes in DATA frames of one message each, as clients of the reference send them. */
+static void measure_receive(struct slim_grpc_conn *server, size_t size, double seconds)
+{
+    size_t frame = 9 + SLIM_GRPC_PREFIX_BYTES + size;
+    size_t batch = TURN_BYTES / frame;
+    for (size_t i = 0; i < batch; i++) {
+        uint8_t *at = wire + i * frame;
+        memset(at, 0, frame);
+        at[1] = (uint8_t)((frame - 9) >> 8);
+        at[2] = (uint8_t)(frame - 9);
+        at[8] = 1; /* the first stream */
+        slim_grpc_write_prefix(at + 9, (uint32_t)size);
+    }
+    uint64_t before = received;
+    uint64_t start = slim_clock_thread_cpu_ns();
+    uint64_t limit = start + (uint64_t)(seconds * 1e9);
+    while (slim_clock_thread_cpu_ns() < limit) {
+        if (slim_grpc_conn_take(server, slim_view_of(wire, batch * frame), 1000) != SLIM_OK) {
+            abort();
+        }
+        struct iovec iov[IOV_MAX_COUNT];
+        size_t count;
+        while ((count = slim_grpc_conn_output(server, iov, IOV_MAX_COUNT, TURN_BYTES)) > 0) {
+            size_t bytes = 0;
+            for (size_t i = 0; i < count; i++) {
+                bytes += iov[i].iov_len;
+            }
+            slim_grpc_conn_sent(server, bytes);
+        }
+    }
+    double total = (double)(slim_clock_thread_cpu_ns() - start) / (double)(received - before);
+    printf("%6zu bytes %-8s %8.1f ns CPU per message, a frame each\n", size, "received", total);
+}
+
 static void measure(struct slim_grpc_conn *client, struct slim_grpc_conn *server,
                     struct slim_grpc_call *call, size_t size, struct slim_block *shared,
                     double seconds)
@@ -133,6 +200,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < SLIM_COUNT(sizes); i++) {
         measure(client, server, call, sizes[i], NULL, seconds);
     }
+    measure_single(client, server, call, 380, seconds);
     struct slim_block *block;
     if (slim_block_new(pool, 65536, &block) != SLIM_OK) {
         return 1;
@@ -141,6 +209,7 @@ int main(int argc, char **argv)
     block->len = 65536;
     measure(client, server, call, 65536, block, seconds);
     slim_block_unref(block);
+    measure_receive(server, 380, seconds); /* last: the client knows nothing of these bytes */
     slim_grpc_conn_free(client);
     slim_grpc_conn_free(server);
     slim_block_pool_free(pool);

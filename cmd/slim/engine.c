@@ -1,12 +1,12 @@
 #include "slim/engine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -17,13 +17,13 @@ enum {
     LOG_NAME_MAX = 32,
 };
 
-/* event_fd   counts calls of slim_engine_wake since the last slim_engine_wait */
+/* wake_fds   a pipe: slim_engine_wake writes to [1], slim_engine_wait empties [0]; -1 before it is made */
 struct slim_engine {
     struct slim_loop *loop;
     pthread_t thread;
     bool has_thread;
     int signal_fd;
-    int event_fd;
+    int wake_fds[2];
     char thread_name[LOG_NAME_MAX];
 };
 
@@ -48,10 +48,16 @@ enum slim_status slim_engine_new(const char *thread_name, int signal_fd,
     made->signal_fd = signal_fd;
     (void)snprintf(made->thread_name, sizeof(made->thread_name), "%s",
                    thread_name); /* log lines cut it too */
-    made->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    enum slim_status status = made->event_fd < 0 ? SLIM_ERR_IO : slim_loop_new(&made->loop);
-    if (status == SLIM_OK && pthread_create(&made->thread, NULL, run_loop, made) != 0) {
-        status = SLIM_ERR_NO_MEMORY;
+    made->wake_fds[0] = -1;
+    made->wake_fds[1] = -1;
+    enum slim_status status = pipe2(made->wake_fds, O_CLOEXEC | O_NONBLOCK) != 0
+                                  ? SLIM_ERR_IO
+                                  : slim_loop_new(&made->loop);
+    if (status == SLIM_OK) {
+        slim_signals_block(); /* for the thread: signals interrupt main only */
+        status =
+            pthread_create(&made->thread, NULL, run_loop, made) != 0 ? SLIM_ERR_NO_MEMORY : SLIM_OK;
+        slim_signals_unblock();
     }
     if (status != SLIM_OK) {
         slim_engine_free(made);
@@ -81,8 +87,10 @@ void slim_engine_free(struct slim_engine *engine)
     }
     slim_engine_stop(engine);
     slim_loop_free(engine->loop);
-    if (engine->event_fd >= 0) {
-        (void)close(engine->event_fd); /* nothing can be lost */
+    for (size_t i = 0; i < SLIM_COUNT(engine->wake_fds); i++) {
+        if (engine->wake_fds[i] >= 0) {
+            (void)close(engine->wake_fds[i]); /* nothing can be lost */
+        }
     }
     free(engine);
 }
@@ -119,21 +127,20 @@ void slim_engine_call(struct slim_engine *engine, void (*run)(void *arg), void *
 
 void slim_engine_wake(struct slim_engine *engine)
 {
-    uint64_t one = 1;
-    (void)!write(engine->event_fd, &one, sizeof(one)); /* a full counter wakes main anyway */
+    (void)!write(engine->wake_fds[1], "", 1); /* a full pipe wakes main anyway */
 }
 
 void slim_engine_wait(struct slim_engine *engine, bool with_signals, int wait_ms)
 {
     struct pollfd fds[] = {
-        {.fd = engine->event_fd, .events = POLLIN},
+        {.fd = engine->wake_fds[0], .events = POLLIN},
         {.fd = with_signals ? engine->signal_fd : -1, .events = POLLIN},
     };
-    (void)poll(fds, SLIM_COUNT(fds),
-               wait_ms); /* an interruption is like an event: the caller looks again */
-    uint64_t count;
-    (void)!read(engine->event_fd, &count,
-                sizeof(count)); /* sets it to zero; nothing there is fine */
+    /* an interruption is like an event: the caller looks again */
+    (void)poll(fds, SLIM_COUNT(fds), wait_ms);
+    char bytes[64];
+    while (read(engine->wake_fds[0], bytes, sizeof(bytes)) > 0) {
+    }
 }
 
 const char *slim_engine_take_signal(struct slim_engine *engine)

@@ -4,9 +4,9 @@
  *   configuration, start and stop,     calls    the loop: sockets, streams, routes
  *   lifecycle log lines, signals     --------->
  *                                    <---------
- *                                     event fd
+ *                                      pipe
  *
- * The main thread waits in one place, slim_engine_wait, for the signal descriptor and the event descriptor together, so
+ * The main thread waits in one place, slim_engine_wait, for signals and for that pipe together, so
  * that a signal is seen at once, also while the first connection of a client is being retried. Its lines are those of the
  * reference's main thread (`main ThreadId(01) application_lifecycle:`), the engine's those of a worker.
  * runtime.n_cores is accepted; today there is one loop. */

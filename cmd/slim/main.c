@@ -9,7 +9,7 @@
 #include "slim/failure.h"
 #include "slim/node.h"
 #include "slim/signals.h"
-#include "slim_version.h"
+#include "slim/version.h"
 
 #define SLIM_LOG_TARGET "slim"
 
@@ -19,8 +19,8 @@ enum {
 
 static void print_version(void)
 {
-    (void)printf("Version:\t%s\nBuild Date:\t%s\nGit SHA:\t%s\nProfile:\t%s\n", SLIM_BUILD_VERSION,
-                 SLIM_BUILD_DATE, SLIM_BUILD_SHA, SLIM_BUILD_PROFILE);
+    (void)printf("Version:\t%s\nBuild Date:\t%s\nGit SHA:\t%s\nProfile:\t%s\n", slim_build.version,
+                 slim_build.date, slim_build.sha, slim_build.profile);
 }
 
 /* ---------------------------------------------------------------------------------------------------- --check */
@@ -114,7 +114,6 @@ static int run(const char *path)
     }
     slim_log_fini();
     slim_config_free(config);
-    (void)close(signal_fd); /* nothing can be lost */
     return result;
 }
 

@@ -38,7 +38,8 @@ struct slim_datapath_socket {
  * waiting         in datapath->waiting while bytes for it are unsent
  * accepted_seen, unacked_seen      its accepted bytes, and what the peer's system had not acknowledged, when last looked at
  * accepted_at_ms  when the peer last took something
- * is_stalled      accepted nothing for SLIM_DATAPATH_STALL_MS: holds nobody back
+ * pace            what its silence means for its senders (slow.c)
+ * gap_ms          the longest silence after which it took bytes again, since bytes for it wait
  * grave           in datapath->graves when it is to be disconnected
  * holds           credit of this sender that is held back;  held_by_me: credit of others, held back because of this receiver */
 struct slim_datapath_conn {
@@ -62,7 +63,8 @@ struct slim_datapath_conn {
     uint64_t accepted_seen;
     size_t unacked_seen;
     uint64_t accepted_at_ms;
-    bool is_stalled;
+    enum { SLIM_DATAPATH_TAKING, SLIM_DATAPATH_PAUSING, SLIM_DATAPATH_STOPPED } pace;
+    uint64_t gap_ms;
     struct slim_list holds;
     struct slim_list held_by_me;
     struct slim_list grave;
@@ -81,7 +83,8 @@ void slim_datapath_conn_free(struct slim_datapath_conn *conn, bool is_recoverabl
 struct slim_datapath_conn *slim_datapath_conn_find(struct slim_datapath *datapath, uint64_t id);
 
 /* End the stream of a server connection, or drop the stream of a link so that it reconnects. `is_flush` lets queued
- * messages out first. The connection is freed (server) or down (link) afterwards. Log lines are the caller's. */
+ * messages out first, unless they are more than SLIM_DATAPATH_FLUSH_MAX_BYTES and no drain is under way. The connection is
+ * freed (server) or down (link) afterwards. Log lines are the caller's. */
 void slim_datapath_conn_end(struct slim_datapath_conn *conn, enum slim_grpc_status status,
                             const char *text, bool is_flush);
 

@@ -155,7 +155,7 @@ void slim_datapath_drain(struct slim_datapath *datapath, void (*done)(void *ctx)
         struct slim_datapath_socket *socket =
             SLIM_LIST_ENTRY(node, struct slim_datapath_socket, node);
         socket->is_closing = true;
-        slim_transport_close_flushed(socket->transport, SLIM_DATAPATH_DRAIN_LINGER_MS);
+        slim_transport_close_flushed(socket->transport, SLIM_DATAPATH_DRAIN_FLUSH_MS);
     }
     slim_datapath_check_drained(datapath);
 }

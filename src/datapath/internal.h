@@ -56,6 +56,7 @@ struct slim_datapath {
 
     struct slim_block *fanout;
     struct slim_buf scratch;
+    struct slim_wire_memo memo; /* names of the message received last */
 
     bool is_draining;
     void (*on_drained)(void *ctx);

@@ -10,10 +10,16 @@ enum {
         1024 * 1024, /* unsent to one receiver: its senders' credit is held back above this */
     SLIM_DATAPATH_RELEASE_BELOW_BYTES = 512 * 1024, /* and given back below this */
     SLIM_DATAPATH_STALL_MS =
-        100, /* a receiver that accepts nothing for this long holds nobody back */
-    SLIM_DATAPATH_STALL_CLOSE_MS = 5000, /* ... and for this long is disconnected */
+        100, /* a silence of a receiver that says nothing yet; credit is held for this long in a pause */
+    SLIM_DATAPATH_PAUSE_MS =
+        2000, /* how long a pause lasts before the receiver counts as stopped and holds nobody back */
+    SLIM_DATAPATH_GAP_MAX_MS = 2500, /* longer silences are not learned from */
+    SLIM_DATAPATH_STALL_CLOSE_MS =
+        5000, /* a receiver that accepted nothing for this long is disconnected */
     SLIM_DATAPATH_UNSENT_MAX_BYTES =
-        64 * 1024 * 1024,               /* a receiver with more unsent is disconnected */
+        64 * 1024 * 1024, /* a receiver with more unsent is disconnected */
+    /* queues of streams that we ended because of bad input, for each socket: more are dropped */
+    SLIM_DATAPATH_FLUSH_MAX_BYTES = 1024 * 1024,
     SLIM_DATAPATH_WATCH_PERIOD_MS = 50, /* how often receivers with unsent bytes are looked at */
 
     SLIM_DATAPATH_SHARED_ABOVE_BYTES =
@@ -30,6 +36,8 @@ enum {
 
     SLIM_DATAPATH_RECONNECT_MIN_MS =
         100, /* between two losses of one link, whatever its back-off says */
+    SLIM_DATAPATH_DRAIN_FLUSH_MS =
+        5000, /* at most this long for the queues of a draining process */
     SLIM_DATAPATH_DRAIN_LINGER_MS =
         2000, /* at most this long for the last bytes of a closing connection */
     SLIM_DATAPATH_CALM_PERIOD_MS =

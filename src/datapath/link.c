@@ -160,8 +160,8 @@ static void retry(struct slim_datapath_link *link, enum slim_status status, cons
 static void attempt_failed(struct slim_datapath_link *link, enum slim_status status,
                            const char *text)
 {
-    slim_log(WARN, "Transport error encountered. Retrying...",
-             SLIM_LOG_STR("endpoint", link->endpoint_text), SLIM_LOG_STR("error", text));
+    slim_log_as("slim_config::grpc::client", WARN, "Transport error encountered. Retrying...",
+                SLIM_LOG_STR("endpoint", link->endpoint_text), SLIM_LOG_STR("error", text));
     drop_socket(link);
     retry(link, status, text);
 }

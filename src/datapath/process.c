@@ -108,7 +108,7 @@ void slim_datapath_receive(struct slim_datapath_conn *conn, struct slim_view msg
     struct slim_datapath *datapath = conn->datapath;
     struct slim_wire_head head;
     datapath->stats.messages_received++;
-    if (SLIM_UNLIKELY(slim_wire_read_head(msg, &head) != SLIM_OK)) {
+    if (SLIM_UNLIKELY(slim_wire_read_head_memo(msg, &head, &datapath->memo) != SLIM_OK)) {
         datapath->stats.malformed_count++;
         slim_log_limited(&datapath->log_malformed, WARN, "stream ended: message is not decodable",
                          SLIM_LOG_U64("conn_index", conn->peer.id), SLIM_LOG_U64("bytes", msg.len));

@@ -93,7 +93,7 @@ struct slim_grpc_handler {
     /* The call is over: the peer ended or reset it, the connection died, or the peer broke the rules (its stream was reset
      * with the right error). Comes exactly once for each call that the user did not finish itself; the call is freed when
      * it returns. Server: a half-close of the client (END_STREAM) is reported here as status OK; the call sends what is
-     * queued and answers with trailers grpc-status 0 by itself. Comes from inside slim_grpc_conn_take and
+     * queued (up to SLIM_GRPC_FLUSH_BYTES_MAX) and answers with trailers grpc-status 0 by itself. Comes from inside slim_grpc_conn_take and
      * slim_grpc_conn_close, and from slim_grpc_conn_output when memory ran out or a request could not be sent. */
     void (*on_end)(void *ctx, struct slim_grpc_call *call, const struct slim_grpc_end *end);
 };
@@ -188,7 +188,11 @@ SLIM_MUST_CHECK enum slim_status slim_grpc_conn_tick(struct slim_grpc_conn *conn
 /* Send GOAWAY: no new calls, open ones go on. */
 void slim_grpc_conn_go_away(struct slim_grpc_conn *conn);
 
+/* Calls whose user waits for an on_end. */
 size_t slim_grpc_conn_call_count(const struct slim_grpc_conn *conn);
+
+/* True when nothing is left to be sent: no output, and no finished call whose queue or trailers wait for the peer's window. */
+bool slim_grpc_conn_is_flushed(const struct slim_grpc_conn *conn);
 const struct slim_grpc_stats *slim_grpc_conn_stats(const struct slim_grpc_conn *conn);
 
 /* Bytes held for this connection besides the queues of open calls: framed output that waits to be written, and queues of

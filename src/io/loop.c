@@ -1,6 +1,7 @@
 #include "io/loop.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -123,6 +124,13 @@ struct slim_heap *slim_loop_heap(struct slim_loop *loop)
 struct slim_block_pool *slim_loop_pool(struct slim_loop *loop)
 {
     return loop->pool;
+}
+
+void slim_loop_trim_memory(struct slim_loop *loop)
+{
+    slim_block_pool_trim(loop->pool);
+    slim_heap_trim(loop->heap);
+    (void)malloc_trim(0); /* whether something was released does not matter */
 }
 
 uint8_t *slim_loop_receive_buffer(struct slim_loop *loop)

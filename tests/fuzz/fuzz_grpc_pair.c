@@ -26,6 +26,7 @@ struct end {
     uint32_t seen_count;
     size_t held;
     bool is_accepted;
+    bool is_used;
 };
 
 struct side {
@@ -138,8 +139,7 @@ static void put(struct end *end, struct slim_block_pool *pool, size_t amount, bo
 static void start(struct pair *pair, size_t slot)
 {
     struct end *end = &pair->client.ends[slot];
-    if (end->call != NULL || pair->server.ends[slot].call != NULL ||
-        end->put_count + end->peer->put_count > 0) {
+    if (end->is_used) {
         return; /* a slot is used once, so that numbers are never ambiguous */
     }
     uint8_t number = (uint8_t)('a' + slot);
@@ -148,7 +148,7 @@ static void start(struct pair *pair, size_t slot)
     if (slim_grpc_call_start(pair->client.conn, SLIM_VIEW("/p"), &header, 1, end, &call) ==
         SLIM_OK) {
         end->call = call;
-        end->put_count = 0;
+        end->is_used = true;
     }
 }
 

@@ -2,8 +2,8 @@
 #ifndef SLIM_TESTS_GRPC_RAW_H
 #define SLIM_TESTS_GRPC_RAW_H
 
-#include "grpc/pair.h"
-#include "h2/frames.h"
+#include "unit/grpc/pair.h"
+#include "unit/h2/frames.h"
 
 /* pair.client and pair.server: only one of them has a connection. in: bytes for it, not handed over yet. */
 struct raw {

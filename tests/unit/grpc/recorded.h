@@ -2,7 +2,7 @@
 #ifndef SLIM_TESTS_GRPC_RECORDED_H
 #define SLIM_TESTS_GRPC_RECORDED_H
 
-#include "h2/frames.h"
+#include "unit/h2/frames.h"
 
 /* bytes[0]  what the client sent, preface included;  bytes[1]  what the node sent
  * msgs      the messages of each direction, one behind the other;  msg_count likewise */

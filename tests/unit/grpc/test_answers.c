@@ -1,5 +1,5 @@
 /* What a server answers to raw requests (wire.md 1.3, vectors/wire/http_edge_cases). */
-#include "grpc/raw.h"
+#include "unit/grpc/raw.h"
 
 #define PATH "/dataplane.proto.v1.DataPlaneService/OpenChannel"
 #define PSEUDO ":method", "POST", ":scheme", "http", ":authority", "127.0.0.1:46357", ":path", PATH

@@ -1,4 +1,4 @@
-#include "grpc/pair.h"
+#include "unit/grpc/pair.h"
 
 static void check_log(struct side *side, const char *why, const char *want)
 {

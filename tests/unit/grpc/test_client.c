@@ -1,5 +1,5 @@
 /* What a client makes of raw answers. */
-#include "grpc/raw.h"
+#include "unit/grpc/raw.h"
 
 static void answers_become_ends(void **state)
 {

@@ -1,5 +1,5 @@
 /* Where memory comes from, and what happens when there is none. */
-#include "grpc/pair.h"
+#include "unit/grpc/pair.h"
 
 static void echo(struct side *side, struct slim_grpc_call *call, struct slim_view msg)
 {

@@ -1,7 +1,7 @@
 /* Sessions of the reference against ours: its client's bytes into our server, its node's bytes into our client. */
-#include "grpc/recorded.h"
+#include "unit/grpc/recorded.h"
 
-#include "grpc/raw.h"
+#include "unit/grpc/raw.h"
 
 static const char *const files[] = {"client_session_v1.0.0.txt", "client_session_v1.4.0.txt",
                                     "client_v1.4.0_to_node_v1.0.0.txt"};

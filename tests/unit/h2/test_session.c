@@ -1,8 +1,8 @@
 /* A server session against raw frames: limits and mistakes. Its owner accepts every request with ":status 200". */
 #include "h2/flood.h"
-#include "h2/frames.h"
 #include "h2/h2.h"
 #include "h2/limits.h"
+#include "unit/h2/frames.h"
 
 enum { STREAMS_MAX = 2048 };
 struct world {
