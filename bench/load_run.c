@@ -41,7 +41,7 @@ struct sender {
 /* One receiver: the next number expected from each sender. */
 struct receiver {
     uint64_t *expected;
-    uint64_t received;
+    uint64_t received; /* without those that came again */
     struct load_conn *conn;
     bool is_stalled;
 };
@@ -308,13 +308,13 @@ static void on_message(struct load_conn *conn, struct load_stream *stream, uint3
     } else {
         run.result->missing += trailer.number - *expected;
         *expected = trailer.number + 1;
+        receiver->received++;
     }
     size_t sent_len = run.senders[trailer.sender].message.len - LOAD_GRPC_PREFIX_BYTES;
     if (len + 16 < sent_len ||
         len > sent_len + 16) { /* a node adds or removes a connection id, not more */
         run.result->damaged++;
     }
-    receiver->received++;
     run.delivered++;
     struct peer *peer = (struct peer *)conn;
     if (run.options->mode == LOAD_MODE_PINGPONG) {

@@ -17,15 +17,16 @@ enum slim_datapath_conn_kind {
 };
 
 /* A socket and the connections (streams) on it. Server side: any number; a link has exactly one.
- * text: address of the peer, for log lines. */
+ * link         NULL on the server side, and once the link has let go of it
+ * is_closing   no new streams
+ * text         address of the peer, for log lines */
 struct slim_datapath_socket {
     struct slim_datapath *datapath;
     struct slim_transport *transport;
     struct slim_list node;  /* in datapath->sockets; server side only */
     struct slim_list conns; /* slim_datapath_conn.on_socket */
-    struct slim_datapath_link
-        *link;       /* NULL on the server side, and once the link has let go of it */
-    bool is_closing; /* no new streams */
+    struct slim_datapath_link *link;
+    bool is_closing;
     char text[64];
 };
 

@@ -119,8 +119,8 @@ void slim_datapath_put_own(struct slim_datapath_conn *conn)
         return;
     }
     slim_transport_touch(conn->socket->transport);
-    slim_datapath_slow_queued(conn, NULL,
-                              msg.len); /* a peer that asks and never reads is bounded too */
+    /* a peer that asks and never reads is bounded too */
+    slim_datapath_slow_queued(conn, NULL, msg.len);
 }
 
 void slim_datapath_check_drained(struct slim_datapath *datapath)

@@ -141,6 +141,13 @@ bool slim_datapath_slow_is_over_memory(const struct slim_datapath *datapath)
            datapath->memory_max;
 }
 
+bool slim_datapath_slow_has_table_room(const struct slim_datapath *datapath)
+{
+    return !slim_datapath_slow_is_over_memory(datapath) &&
+           slim_heap_stats(datapath->heap)->bytes_in_use <
+               datapath->memory_max / SLIM_DATAPATH_TABLES_DIVISOR;
+}
+
 void slim_datapath_slow_queued(struct slim_datapath_conn *to, struct slim_datapath_conn *from,
                                size_t bytes)
 {

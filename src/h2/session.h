@@ -7,6 +7,7 @@
 #include "h2/flood.h"
 #include "h2/headers.h"
 #include "h2/queue.h"
+#include "h2/sparse.h"
 
 /* status         SLIM_OK, or why the connection is dead
  * is_killed      the owner gave it up: no events, no framing
@@ -15,7 +16,8 @@
  * uncredited     bytes of DATA whose connection credit is not returned yet (one call per turn) */
 struct slim_h2 {
     nghttp2_session *session;
-    nghttp2_mem mem;
+    nghttp2_mem mem; /* of `sparse` */
+    struct slim_h2_sparse sparse;
     struct slim_h2_memory memory;
     struct slim_h2_handler handler;
     void *ctx;

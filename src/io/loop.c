@@ -172,8 +172,8 @@ void slim_loop_rewatch(struct slim_loop *loop, struct slim_watch *watch, uint32_
 
 void slim_loop_unwatch(struct slim_loop *loop, struct slim_watch *watch)
 {
-    (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, watch->fd,
-                    NULL); /* not watched is what we want */
+    /* not watched is what we want */
+    (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
     for (size_t i = loop->event_index; i < loop->event_count; i++) {
         if (loop->events[i].data.ptr == watch) {
             loop->events[i].data.ptr = NULL;

@@ -60,6 +60,15 @@ static void die(struct slim_transport *transport, enum slim_status why, const ch
     slim_loop_at_turn_end(transport->loop, &transport->flush);
 }
 
+/* Nothing to write may mean that the connection is over: memory ran out, or its last call ended behind a GOAWAY. */
+static void check_life(struct slim_transport *transport)
+{
+    enum slim_status status = slim_grpc_conn_status(transport->grpc);
+    if (status != SLIM_OK) {
+        die(transport, status, slim_status_text(status));
+    }
+}
+
 /* Write what the connection has to say. True when nothing is left. */
 static bool flush(struct slim_transport *transport)
 {
@@ -68,6 +77,7 @@ static bool flush(struct slim_transport *transport)
         size_t count =
             slim_grpc_conn_output(transport->grpc, iov, SLIM_IO_FLUSH_PIECES, SLIM_IO_FLUSH_BYTES);
         if (count == 0) {
+            check_life(transport);
             return true;
         }
         struct msghdr message = {.msg_iov = iov, .msg_iovlen = count};

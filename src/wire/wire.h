@@ -97,6 +97,23 @@ struct slim_wire_head {
 SLIM_MUST_CHECK enum slim_status slim_wire_read_head(struct slim_view msg,
                                                      struct slim_wire_head *head);
 
+/* The names of a Publish that came twice in a row: the next one of the same sender mostly has the same, byte for byte. Zeroed is
+ * empty. len 0: nothing is remembered; last_trace: of the names read last. Private to src/wire. */
+enum { SLIM_WIRE_MEMO_BYTES_MAX = 256 };
+struct slim_wire_memo {
+    size_t len;
+    uint64_t last_trace;
+    uint8_t bytes[SLIM_WIRE_MEMO_BYTES_MAX];
+    struct slim_wire_name source;
+    struct slim_wire_name destination;
+};
+
+/* As slim_wire_read_head, and quicker when source and destination are those of the two messages before. The texts of the two names
+ * may point into *memo instead of `msg`: they are valid until the next call with it. `memo` may be NULL. */
+SLIM_MUST_CHECK enum slim_status slim_wire_read_head_memo(struct slim_view msg,
+                                                          struct slim_wire_head *head,
+                                                          struct slim_wire_memo *memo);
+
 /* Append `msg` without recv_from, forward_to and incoming_conn, all else byte for byte as it was (unknown fields too).
  * `msg` must have passed slim_wire_read_head. Needed only when the head says that such a field is there.
  * The result is never longer than `msg`. SLIM_ERR_NO_MEMORY: *out holds what it held before. */

@@ -17,7 +17,7 @@ static void on_message(void *ctx, uint64_t incoming_conn, const struct slim_wire
     app->message_count++;
     app->incoming_conn = incoming_conn;
     slim_buf_clear(&app->last);
-    CHECK_OK(slim_buf_put(&app->last, msg));
+    app->is_copied = slim_buf_put(&app->last, msg) == SLIM_OK;
 }
 
 static void on_error(void *ctx, struct slim_view json)
@@ -25,7 +25,7 @@ static void on_error(void *ctx, struct slim_view json)
     struct test_app *app = ctx;
     app->error_count++;
     slim_buf_clear(&app->last_error);
-    CHECK_OK(slim_buf_put(&app->last_error, json));
+    app->is_copied = slim_buf_put(&app->last_error, json) == SLIM_OK;
 }
 
 void test_app_init(struct test_app *app, struct slim_datapath *datapath)

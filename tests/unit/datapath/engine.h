@@ -12,7 +12,8 @@ struct test_app {
     size_t message_count;
     size_t error_count;
     uint64_t incoming_conn;
-    struct slim_buf last;       /* the last message's bytes */
+    bool is_copied;       /* last and last_error are whole: false when a test makes memory fail */
+    struct slim_buf last; /* the last message's bytes */
     struct slim_buf last_error; /* the last error report */
 };
 

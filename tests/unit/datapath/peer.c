@@ -111,6 +111,13 @@ static void put(struct test_peer *peer, size_t stream, struct slim_buf *message)
     slim_buf_fini(message);
 }
 
+void test_peer_negotiate(struct test_peer *peer, size_t stream, const char *link_id)
+{
+    struct slim_buf message = {0};
+    CHECK_OK(slim_wire_put_link(&message, slim_view_str(link_id), SLIM_VIEW("1.4.0"), false));
+    put(peer, stream, &message);
+}
+
 void test_peer_subscribe(struct test_peer *peer, size_t stream, const char *name,
                          unsigned __int128 id, uint64_t subscription_id)
 {

@@ -38,6 +38,9 @@ void test_peer_fini(struct test_peer *peer);
 /* Read what is there (when reading), write what fits. */
 void test_peer_turn(struct test_peer *peer);
 
+/* Queue a link negotiation request. */
+void test_peer_negotiate(struct test_peer *peer, size_t stream, const char *link_id);
+
 /* Queue a Subscribe of "org/ns/<name>/<id>", or a Publish to it. */
 void test_peer_subscribe(struct test_peer *peer, size_t stream, const char *name,
                          unsigned __int128 id, uint64_t subscription_id);

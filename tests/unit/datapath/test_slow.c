@@ -303,6 +303,98 @@ static void peak_of_held_bytes_outlives_the_calm(void **state)
     tear_down(&f);
 }
 
+/* Subscribe names until the engine takes no more. */
+static void fill_table(struct fixture *f, struct test_peer *peer)
+{
+    for (unsigned id = 0; stats(f)->subscription_refused_count == 0; id++) {
+        char name[16];
+        (void)snprintf(name, sizeof(name), "n%u", id); /* fits */
+        test_peer_subscribe(peer, 0, name, 1, 0);
+        if (id % 500 == 499) {
+            TEST_PEERS_UNTIL(f->loop, f->peers, f->count, test_peer_unsent(peer, 0) == 0);
+        }
+    }
+}
+
+static void table_that_is_full_costs_nobody_his_connection(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f, 8 * MIB);
+    struct test_peer *sender = add_peer(&f, 1, WINDOW);
+    struct test_peer *receiver = add_peer(&f, 1, WINDOW);
+    struct test_peer *greedy = add_peer(&f, 1, WINDOW);
+    subscribe(&f, receiver, 0, "one");
+    fill_table(&f, greedy);
+    publish(sender, "one", 100);
+    TEST_PEERS_UNTIL(f.loop, f.peers, f.count, receiver->streams[0].message_count == 101);
+    CHECK(stats(&f)->memory_max_count == 0);
+    tear_down(&f);
+}
+
+/* What is kept for links that may come back counts too: it is a stranger's to fill. */
+static void routes_kept_for_lost_links_count_as_memory(void **state)
+{
+    (void)state;
+    enum { LINKS = 12, NAMES = 2000 };
+    struct fixture f;
+    set_up(&f, 4 * MIB);
+    const struct slim_heap_stats *heap = slim_heap_stats(slim_loop_heap(f.loop));
+    size_t before = heap->bytes_in_use;
+    for (unsigned link = 0; link < LINKS; link++) {
+        struct test_peer *peer = add_peer(&f, 1, WINDOW);
+        char id[40];
+        (void)snprintf(id, sizeof(id), "3f2504e0-4f89-41d3-9a0c-0305e82c33%02u", link); /* fits */
+        test_peer_negotiate(peer, 0, id);
+        for (unsigned n = 0; n < NAMES; n++) {
+            char name[16];
+            (void)snprintf(name, sizeof(name), "n%u", n); /* fits */
+            test_peer_subscribe(peer, 0, name, 1, 1 + n);
+        }
+        TEST_PEERS_UNTIL(f.loop, f.peers, f.count, peer->streams[0].message_count == 1 + NAMES);
+        test_peer_fini(peer);
+        f.count--;
+        TEST_PEERS_UNTIL(f.loop, f.peers, f.count, stats(&f)->connections_closed == link + 1);
+        CHECK(link > 0 || heap->bytes_in_use - before >= NAMES * sizeof(struct slim_name));
+    }
+    CHECK(heap->bytes_in_use <= 2 * MIB);
+    tear_down(&f);
+}
+
+/* Clients come and go by the thousand, subscribe, negotiate each other's link ids, and vanish in the middle of messages. */
+static void connections_that_come_and_go_leave_nothing_behind(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 600, NAMES = 5 };
+    struct fixture f;
+    set_up(&f, 0);
+    struct test_peer *sender = add_peer(&f, 1, WINDOW);
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        struct test_peer *peer = add_peer(&f, 2, WINDOW);
+        for (unsigned n = 0; n < NAMES; n++) {
+            test_peer_subscribe(peer, n % 2, "one", 1 + n, n % 3);
+        }
+        test_peer_negotiate(peer, 0, "3f2504e0-4f89-41d3-9a0c-0305e82c3301");
+        test_peer_negotiate(peer, 0,
+                            "3f2504e0-4f89-41d3-9a0c-0305e82c3302"); /* only the first counts */
+        test_peer_negotiate(peer, 1, "3f2504e0-4f89-41d3-9a0c-0305e82c3301"); /* in use already */
+        publish(sender, "one", 1);
+        for (unsigned turn = 0; turn < i % 5; turn++) {
+            test_peer_turn(peer);
+            test_peer_turn(sender);
+            slim_loop_turn(f.loop, 0);
+        }
+        test_peer_fini(peer);
+        f.count--;
+    }
+    TEST_PEERS_UNTIL(f.loop, f.peers, f.count, stats(&f)->connections_closed == 2 * ROUNDS);
+    struct test_peer *last = add_peer(&f, 1, WINDOW);
+    subscribe(&f, last, 0, "last");
+    publish(sender, "last", 1);
+    TEST_PEERS_UNTIL(f.loop, f.peers, f.count, last->streams[0].message_count == 2);
+    tear_down(&f);
+}
+
 static void mark(void *ctx)
 {
     *(bool *)ctx = true;
@@ -387,6 +479,9 @@ int main(void)
         cmocka_unit_test(largest_queue_may_be_that_of_the_sender),
         cmocka_unit_test(receiver_that_takes_nothing_is_disconnected),
         cmocka_unit_test(peak_of_held_bytes_outlives_the_calm),
+        cmocka_unit_test(table_that_is_full_costs_nobody_his_connection),
+        cmocka_unit_test(routes_kept_for_lost_links_count_as_memory),
+        cmocka_unit_test(connections_that_come_and_go_leave_nothing_behind),
         cmocka_unit_test(drain_waits_for_a_receiver_that_still_reads),
         cmocka_unit_test(drain_does_not_wait_for_a_receiver_that_does_not_read),
         cmocka_unit_test(engine_can_be_freed_in_every_state),
