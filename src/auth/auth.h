@@ -93,6 +93,10 @@ SLIM_MUST_CHECK enum slim_status slim_auth_provider_new_secret(struct slim_view 
                                                                struct slim_auth_provider **provider,
                                                                struct slim_error *error);
 
+/* Does a shared secret look as if it could be guessed: fewer than 128 bits by the frequencies of its bytes? Whoever has seen one token can
+ * try secrets without asking anybody, so such a secret deserves a warning (auth.md 8 no. 10). */
+bool slim_auth_secret_is_weak(struct slim_view secret);
+
 /* What a signed token says. Empty views and lists are left out of it.
  * custom_claims   text of a JSON object whose members are added at top level: strings, numbers, lists and objects only (the
  *                 reference refuses tokens with boolean and null claims); may be empty
@@ -226,7 +230,8 @@ SLIM_MUST_CHECK enum slim_status slim_auth_read_claims(struct slim_auth_verifier
                                                        enum slim_auth_check *check,
                                                        struct slim_auth_claims *claims);
 
-/* Counters of one verifier. refused is indexed by enum slim_auth_check. */
+/* Counters of one verifier. refused_count is indexed by enum slim_auth_check; SLIM_AUTH_CHECK_NONE counts those that could not be decided
+ * (keys being fetched, no memory). */
 struct slim_auth_stats {
     uint64_t verified_count; /* checked in full and good */
     uint64_t cached_count;   /* found among the verified ones */

@@ -3,6 +3,7 @@
 
 #include "auth/jwt.h"
 #include "auth/resolver.h"
+#include "auth/spiffe.h"
 #include "auth/verifier.h"
 
 /* keys       from the configured text; empty with a resolver
@@ -33,6 +34,13 @@ static enum slim_status find_key(struct jwt_verifier *jwt, const struct slim_aut
         }
         return slim_auth_resolver_find(jwt->resolver, issuer, &wanted, now_s, check, key);
     }
+    struct slim_view subject;
+    struct slim_spiffe_id id;
+    if (jwt->format == SLIM_AUTH_KEY_BUNDLE &&
+        slim_json_read_text(slim_json_find(token->payload, "sub"), &subject) &&
+        slim_spiffe_id_parse(subject, &id) == SLIM_OK) {
+        wanted.domain = id.domain; /* two domains may give their keys the same kid */
+    }
     *key = slim_auth_keyset_find(&jwt->keys, &wanted, jwt->policy.is_lenient, check);
     return *key == NULL ? slim_auth_check_status(*check) : SLIM_OK;
 }
@@ -55,8 +63,9 @@ static enum slim_status check_opened(struct jwt_verifier *jwt, const struct slim
                                      struct slim_auth_verdict *verdict)
 {
     if (!is_known) {
-        const struct slim_auth_key *key;
+        const struct slim_auth_key *key = NULL;
         SLIM_TRY(find_key(jwt, token, now_s, check, &key));
+        assert(key != NULL);
         enum slim_status status =
             slim_auth_key_verify(key, token->alg, token->signed_part, token->signature);
         if (status != SLIM_OK) {

@@ -42,6 +42,7 @@ static enum slim_status add_jwk(struct slim_auth_keyset *set, const struct slim_
 {
     struct slim_auth_key key;
     SLIM_TRY(reserve(set, error));
+    assert(set->keys != NULL && set->count < set->capacity);
     enum slim_status status = slim_auth_key_from_jwk(jwk, &key, error);
     if (status == SLIM_ERR_NO_MEMORY) {
         return status;

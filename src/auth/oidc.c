@@ -14,7 +14,8 @@ enum step {
 
 /* endpoint        configured, else found
  * authorization   "Basic ...", ready;  body: the request, ready
- * exp_s           end of the token's life;  due_s: when to fetch next */
+ * exp_s           end of the token's life
+ * due_s           when to fetch next, said at said_s (a clock that was set back since makes it void) */
 struct slim_auth_oidc {
     struct slim_auth_fetcher fetcher;
     struct slim_buf issuer;
@@ -28,6 +29,7 @@ struct slim_auth_oidc {
     struct slim_buf token;
     uint64_t exp_s;
     uint64_t due_s;
+    uint64_t said_s;
     uint32_t fail_count;
     bool is_endpoint_fixed;
 };
@@ -144,6 +146,7 @@ static void fail(struct slim_auth_oidc *oidc, uint64_t now_s)
     uint64_t pause_s = (uint64_t)1 << shift;
     oidc->step = STEP_IDLE;
     oidc->fail_count++;
+    oidc->said_s = now_s;
     oidc->due_s =
         now_s + (pause_s < SLIM_AUTH_OIDC_RETRY_S_MAX ? pause_s : SLIM_AUTH_OIDC_RETRY_S_MAX);
     if (!oidc->is_endpoint_fixed) {
@@ -179,7 +182,7 @@ static void start_discovery(struct slim_auth_oidc *oidc, uint64_t now_s)
 
 uint64_t slim_auth_oidc_tick(struct slim_auth_oidc *oidc, uint64_t now_s)
 {
-    if (oidc->step == STEP_IDLE && now_s >= oidc->due_s) {
+    if (oidc->step == STEP_IDLE && (now_s >= oidc->due_s || now_s < oidc->said_s)) {
         if (oidc->endpoint.len > 0) {
             start_token(oidc);
         } else {
@@ -240,6 +243,7 @@ static enum slim_status read_token(struct slim_auth_oidc *oidc, const struct sli
     slim_buf_wipe(&oidc->token);
     oidc->token = copy;
     oidc->exp_s = now_s + (uint64_t)life_s;
+    oidc->said_s = now_s;
     oidc->due_s = now_s + (uint64_t)life_s / 3 * 2;
     oidc->fail_count = 0;
     oidc->step = STEP_IDLE;

@@ -15,7 +15,7 @@ enum step {
 /* jwks_uri       configured, else empty
  * fetch_id       of the fetch under way
  * fetched_s      when the keys came; has_keys
- * next_try_s     no fetch begins before
+ * next_try_s     no fetch begins before; said at said_s (a clock that was set back since makes it void)
  * fail_count     failures since the last success */
 struct issuer {
     struct slim_buf issuer;
@@ -26,6 +26,7 @@ struct issuer {
     struct slim_auth_keyset keys;
     uint64_t fetched_s;
     uint64_t next_try_s;
+    uint64_t said_s;
     uint32_t fail_count;
 };
 
@@ -129,6 +130,7 @@ static void fail(struct issuer *issuer, uint64_t now_s)
     uint64_t pause_s = (uint64_t)1 << shift;
     issuer->step = STEP_IDLE;
     issuer->fail_count++;
+    issuer->said_s = now_s;
     issuer->next_try_s =
         now_s + (pause_s < SLIM_AUTH_RETRY_S_MAX ? pause_s : SLIM_AUTH_RETRY_S_MAX);
 }
@@ -148,6 +150,11 @@ static void begin(struct slim_auth_resolver *resolver, struct issuer *issuer, ui
     start(resolver, issuer, STEP_DISCOVERY, slim_buf_view(&resolver->url));
 }
 
+static bool may_try(const struct issuer *issuer, uint64_t now_s)
+{
+    return issuer->step == STEP_IDLE && (now_s >= issuer->next_try_s || now_s < issuer->said_s);
+}
+
 static bool has_good_keys(const struct issuer *issuer, uint64_t now_s)
 {
     return issuer->has_keys && now_s >= issuer->fetched_s &&
@@ -159,7 +166,7 @@ uint64_t slim_auth_resolver_tick(struct slim_auth_resolver *resolver, uint64_t n
     uint64_t next_s = now_s + SLIM_AUTH_JWKS_LIFE_S;
     for (size_t i = 0; i < resolver->count; i++) {
         struct issuer *issuer = &resolver->issuers[i];
-        uint64_t due_s = issuer->next_try_s;
+        uint64_t due_s = may_try(issuer, now_s) ? now_s : issuer->next_try_s;
         if (has_good_keys(issuer, now_s) && due_s < issuer->fetched_s + SLIM_AUTH_JWKS_RENEW_S) {
             due_s = issuer->fetched_s + SLIM_AUTH_JWKS_RENEW_S;
         }
@@ -208,6 +215,7 @@ static enum slim_status take_keys(struct slim_auth_resolver *resolver, struct is
     issuer->keys = keys;
     issuer->has_keys = true;
     issuer->fetched_s = now_s;
+    issuer->said_s = now_s;
     issuer->next_try_s = now_s + SLIM_AUTH_REFETCH_S;
     issuer->fail_count = 0;
     issuer->step = STEP_IDLE;
@@ -243,7 +251,7 @@ enum slim_status slim_auth_resolver_take(struct slim_auth_resolver *resolver,
 static enum slim_status want_keys(struct slim_auth_resolver *resolver, struct issuer *issuer,
                                   uint64_t now_s, enum slim_auth_check *check)
 {
-    if (issuer->step == STEP_IDLE && now_s >= issuer->next_try_s) {
+    if (may_try(issuer, now_s)) {
         begin(resolver, issuer, now_s);
     }
     return issuer->step != STEP_IDLE ? SLIM_AGAIN : slim_auth_fail(check, SLIM_AUTH_CHECK_KEY);

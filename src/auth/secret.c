@@ -1,5 +1,6 @@
 #include "auth/secret.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "auth/provider.h"
@@ -176,6 +177,23 @@ static enum slim_status check_secret(struct slim_view secret, struct slim_error 
                               (int)SLIM_AUTH_SECRET_BYTES_MAX);
     }
     return SLIM_OK;
+}
+
+bool slim_auth_secret_is_weak(struct slim_view secret)
+{
+    enum { BITS_MIN = 128 };
+    size_t counts[256] = {0};
+    double bits = 0;
+    for (size_t i = 0; i < secret.len; i++) {
+        counts[secret.data[i]]++;
+    }
+    for (size_t i = 0; i < SLIM_COUNT(counts); i++) {
+        if (counts[i] > 0) {
+            bits += (double)counts[i] * log2((double)secret.len / (double)counts[i]);
+        }
+    }
+    slim_secret_wipe(counts, sizeof(counts));
+    return bits < BITS_MIN;
 }
 
 /* Length of the white space character (Unicode White_Space) at the front of `text`, or 0. */

@@ -211,7 +211,7 @@ static enum slim_status check_token(struct slim_auth_verifier *verifier, struct 
     struct spiffe_verifier *spiffe = (struct spiffe_verifier *)verifier;
     struct slim_auth_jwt token;
     SLIM_TRY(slim_auth_jwt_open(text, &verifier->scratch, &token, check));
-    struct slim_auth_verdict verdict;
+    struct slim_auth_verdict verdict = {0};
     struct slim_json *claims = NULL;
     enum slim_status status =
         check_opened(spiffe->workload, &token, now_s, is_known, check, &verdict);

@@ -33,10 +33,23 @@ static bool is_number_char(uint8_t c)
     return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E';
 }
 
+/* "-0", "-0.00" and the like. */
+static bool is_minus_zero(struct slim_view number)
+{
+    if (number.data[0] != '-') {
+        return false;
+    }
+    for (size_t i = 1; i < number.len; i++) {
+        if (number.data[i] != '0' && number.data[i] != '.') {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool is_plain_number(struct slim_view number)
 {
-    if (slim_view_is_equal(number, SLIM_VIEW("-0")) ||
-        slim_view_has_prefix(number, SLIM_VIEW("-0.0"))) {
+    if (is_minus_zero(number)) {
         return false;
     }
     if (memchr(number.data, 'e', number.len) != NULL ||

@@ -264,6 +264,12 @@ def test_a_trust_bundle_holds_the_keys_of_all_its_domains(probe):
     assert check(a, "RS256", "ka", "spiffe://a.test/x") == "none"
     assert check(a, "RS256", "ka", "spiffe://b.test/x") == "key"
     assert check(a, "RS256", "ka", "spiffe://a.test.evil/x") == "key"
+    twice = {d: encode({"keys": [k.jwk("ES256", kid="same", alg="ES256")]}) for d, k in (("a.test", a), ("b.test", b))}
+    probe.good("reload", key=json.dumps(twice))
+    assert check(b, "ES256", "same", "spiffe://b.test/x") == "none"
+    assert check(b, "ES256", "same", "spiffe://a.test/x") == "signature"
+    assert check(b, "ES256", "same", "spiffe://c.test/x") == "key"
+    probe.good("reload", key=json.dumps(bundle))
     for broken in ('{"a.test": "!!"}', '{"a.test": 5}', "{}", '{"a.test": "e30="}', '{"a":"e30=","a":"e30="}'):
         assert probe.ask("reload", key=broken)["status"] != 0
     assert check(a, "RS256", "ka") == "none"

@@ -19,10 +19,9 @@ static inline void test_random(void *out, size_t len)
     }
 }
 
-/* The JSON file tests/vectors/auth/NAME; the caller frees it. */
-static inline struct slim_json *load_vectors(const char *name)
+/* The content of tests/vectors/auth/NAME; the caller frees it. */
+static inline struct slim_buf load_file(const char *name)
 {
-    static const struct slim_json_limits limits = {.bytes_max = 1 << 20, .depth_max = 16};
     char path[512];
     const char *folder = getenv("SLIM_VECTORS");
     CHECK(folder != NULL);
@@ -36,6 +35,14 @@ static inline struct slim_json *load_vectors(const char *name)
         CHECK_OK(slim_buf_put(&text, slim_view_of(part, got)));
     }
     (void)fclose(file); /* was only read */
+    return text;
+}
+
+/* The same as JSON. */
+static inline struct slim_json *load_vectors(const char *name)
+{
+    static const struct slim_json_limits limits = {.bytes_max = 1 << 20, .depth_max = 16};
+    struct slim_buf text = load_file(name);
     struct slim_json *json;
     CHECK_OK(slim_json_parse(slim_buf_view(&text), &limits, &json, NULL));
     slim_buf_fini(&text);

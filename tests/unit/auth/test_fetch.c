@@ -96,6 +96,26 @@ static void answers_of_other_fetches_are_ignored(void **state)
     CHECK(cancel_count == 1);
 }
 
+static void a_clock_that_is_set_back_stops_nothing(void **state)
+{
+    (void)state;
+    static const struct slim_auth_issuer issuer = {{(const uint8_t *)"https://i.test", 14}, {0}};
+    enum { YEAR_S = 31536000 };
+    struct slim_auth_resolver *resolver;
+    struct slim_auth_answer answer = {0};
+    last_id = 0;
+    CHECK_OK(slim_auth_resolver_new(&issuer, 1, &fetcher, &resolver, NULL));
+    (void)slim_auth_resolver_tick(resolver, NOW_S); /* starts a fetch */
+    answer.id = last_id;
+    CHECK(slim_auth_resolver_take(resolver, &answer, NOW_S, NULL) == SLIM_ERR_CONNECT);
+    start_count = 0;
+    CHECK(slim_auth_resolver_tick(resolver, NOW_S) == NOW_S + 1);
+    CHECK(start_count == 0);
+    CHECK(slim_auth_resolver_tick(resolver, NOW_S - YEAR_S) > NOW_S - YEAR_S);
+    CHECK(start_count == 1);
+    slim_auth_resolver_free(resolver);
+}
+
 static void bad_token_answers_are_refused(void **state)
 {
     (void)state;
@@ -198,6 +218,7 @@ int main(void)
         cmocka_unit_test(only_plain_https_urls_are_taken),
         cmocka_unit_test(an_origin_is_host_and_port),
         cmocka_unit_test(answers_of_other_fetches_are_ignored),
+        cmocka_unit_test(a_clock_that_is_set_back_stops_nothing),
         cmocka_unit_test(bad_token_answers_are_refused),
         cmocka_unit_test(out_of_memory_leaks_nothing),
     };

@@ -356,6 +356,26 @@ static void identity_fits_its_source_name_only(void **state)
     slim_auth_provider_free(provider);
 }
 
+static void guessable_secrets_are_noticed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *secret;
+        bool is_weak;
+    } rows[] = {
+        {"", true},
+        {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", true},
+        {"passwordpasswordpasswordpassword", true},
+        {"01010101010101010101010101010101", true},
+        {"Zk3vQ9s1xT7rB2mW8uY5pL0cHd6fJ4nG", false}, /* 32 different characters */
+        {"c3ab8ff13720e8ad9047dd39466b3c8974e592c2fa383d4a3960714caef0c4f2", false},
+    };
+    for (size_t i = 0; i < SLIM_COUNT(rows); i++) {
+        CHECK_ROW(rows[i].secret,
+                  slim_auth_secret_is_weak(slim_view_str(rows[i].secret)) == rows[i].is_weak);
+    }
+}
+
 static void sweep(void)
 {
     struct slim_auth_provider *provider = NULL;
@@ -404,6 +424,7 @@ int main(void)
         cmocka_unit_test(bad_ids_and_secrets_are_refused_with_a_sentence),
         cmocka_unit_test(own_tokens_are_reused_for_a_minute_and_fresh_when_asked),
         cmocka_unit_test(identity_fits_its_source_name_only),
+        cmocka_unit_test(guessable_secrets_are_noticed),
         cmocka_unit_test(out_of_memory_leaks_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -264,6 +264,93 @@ static void a_message_cut_anywhere_changes_nothing(void **state)
     slim_json_free(json);
 }
 
+static void an_x509_svid_is_taken_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    struct slim_buf message = load_file("x509-svid-response.bin");
+    struct slim_auth_workload *workload = new_client();
+    struct slim_auth_x509_svid svid;
+    slim_auth_workload_attach(workload, 0);
+    (void)slim_auth_workload_tick(workload, 0, NOW_S); /* starts the calls */
+    size_t svid_len =
+        0; /* of the first field: without the federated bundles the message is good too */
+    struct slim_view rest = slim_buf_view(&message);
+    struct slim_wire_field field;
+    CHECK_OK(slim_wire_take_field(&rest, &field));
+    svid_len = field.raw.len;
+    for (size_t len = 0; len < message.len; len++) {
+        slim_auth_workload_take_message(workload, SLIM_AUTH_WORKLOAD_X509,
+                                        slim_view_of(message.data, len), 0, NOW_S);
+        CHECK(slim_auth_workload_x509_generation(workload) == (len >= svid_len ? 1 : 0));
+        said[0] = '\0';
+        if (len == svid_len) {
+            CHECK(slim_auth_workload_roots(workload, SLIM_VIEW("p.t")).len == 0);
+        }
+    }
+    slim_auth_workload_take_message(workload, SLIM_AUTH_WORKLOAD_X509, slim_buf_view(&message), 0,
+                                    NOW_S);
+    CHECK(slim_auth_workload_x509_generation(workload) == 2);
+    CHECK(slim_auth_workload_x509(workload, &svid));
+    CHECK_VIEW(svid.spiffe_id, "spiffe://t.d/b");
+    CHECK(svid.bundle.len > 0 &&
+          slim_view_is_equal(svid.bundle, slim_auth_workload_roots(workload, SLIM_VIEW("t.d"))));
+    CHECK(slim_auth_workload_roots(workload, SLIM_VIEW("p.t")).len > 0);
+    slim_auth_workload_free(workload);
+    slim_buf_fini(&message);
+}
+
+static void a_peer_must_be_of_an_accepted_domain_and_id(void **state)
+{
+    (void)state;
+    struct slim_buf message = load_file("x509-svid-response.bin");
+    struct slim_auth_workload *workload = new_client();
+    struct slim_auth_x509_svid svid;
+    slim_auth_workload_attach(workload, 0);
+    (void)slim_auth_workload_tick(workload, 0, NOW_S); /* starts the calls */
+    slim_auth_workload_take_message(workload, SLIM_AUTH_WORKLOAD_X509, slim_buf_view(&message), 0,
+                                    NOW_S);
+    CHECK(slim_auth_workload_x509(workload, &svid));
+    static const struct {
+        const char *why;
+        struct slim_view domains[2];
+        size_t domain_count;
+        struct slim_view id;
+        enum slim_status want;
+    } rows[] = {
+        {"its domain",
+         {{(const uint8_t *)"x.y", 3}, {(const uint8_t *)"t.d", 3}},
+         2,
+         {NULL, 0},
+         SLIM_OK},
+        {"its id",
+         {{(const uint8_t *)"t.d", 3}},
+         1,
+         {(const uint8_t *)"spiffe://t.d/b", 14},
+         SLIM_OK},
+        {"no domain", {{NULL, 0}}, 0, {NULL, 0}, SLIM_ERR_DENIED},
+        {"another domain", {{(const uint8_t *)"t.dd", 4}}, 1, {NULL, 0}, SLIM_ERR_DENIED},
+        {"another id",
+         {{(const uint8_t *)"t.d", 3}},
+         1,
+         {(const uint8_t *)"spiffe://t.d/bb", 15},
+         SLIM_ERR_DENIED},
+    };
+    for (size_t i = 0; i < SLIM_COUNT(rows); i++) {
+        struct slim_spiffe_peers peers = {rows[i].domains, rows[i].domain_count, &rows[i].id,
+                                          rows[i].id.len > 0 ? 1 : 0};
+        struct slim_error error = {0};
+        CHECK_ROW(rows[i].why, slim_spiffe_check_peer(&peers, svid.chain, &error) == rows[i].want);
+        CHECK_ROW(rows[i].why, (error.text[0] != '\0') == (rows[i].want != SLIM_OK));
+    }
+    struct slim_spiffe_peers all = {rows[0].domains, 2, NULL, 0};
+    struct slim_error error;
+    CHECK(slim_spiffe_check_peer(&all, slim_view_of(svid.chain.data, svid.chain.len - 1), &error) ==
+          SLIM_ERR_MALFORMED);
+    CHECK(slim_spiffe_check_peer(&all, svid.bundle, &error) == SLIM_ERR_DENIED); /* the authority */
+    slim_auth_workload_free(workload);
+    slim_buf_fini(&message);
+}
+
 static struct slim_buf sweep_svid;
 static struct slim_buf sweep_bundles;
 static struct slim_buf sweep_x509;
@@ -313,7 +400,7 @@ static void out_of_memory_leaks_nothing(void **state)
     put_svid(&sweep_svid, SLIM_VIEW("spiffe://test.domain/bob"),
              text_of(slim_json_at(slim_json_find(json, "tokens"), 0), "token"));
     put_bundles(&sweep_bundles, SLIM_VIEW("spiffe://test.domain"), slim_json_find(json, "jwks"));
-    CHECK_OK(slim_buf_put(&sweep_x509, SLIM_VIEW("\x0a\x02\x0a\x00")));
+    sweep_x509 = load_file("x509-svid-response.bin");
     slim_json_free(json);
     slim_buf_fini(&last_request);
     slim_sweep_alloc(sweep);
@@ -330,6 +417,8 @@ int main(void)
         cmocka_unit_test(failures_are_repeated_ever_more_slowly),
         cmocka_unit_test(tokens_are_renewed_at_two_thirds_and_kept_through_failures),
         cmocka_unit_test(a_message_cut_anywhere_changes_nothing),
+        cmocka_unit_test(an_x509_svid_is_taken_whole_or_not_at_all),
+        cmocka_unit_test(a_peer_must_be_of_an_accepted_domain_and_id),
         cmocka_unit_test(out_of_memory_leaks_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

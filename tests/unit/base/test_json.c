@@ -62,10 +62,19 @@ static void plain_numbers_have_one_spelling(void **state)
         const char *text;
         bool is_plain;
     } rows[] = {
-        {"[0]", true},       {"[-1]", true},        {"[1795344604.056756]", true},
-        {"[1.0]", true},     {"[-0]", false},       {"[-0.0]", false},
-        {"[1e3]", false},    {"[1E3]", false},      {"[1.0123456789]", false},
-        {"[\"1e3\"]", true}, {"{\"e-0\":1}", true},
+        {"[0]", true},
+        {"[-1]", true},
+        {"[1795344604.056756]", true},
+        {"[1.0]", true},
+        {"[-0]", false},
+        {"[-0.0]", false},
+        {"[-0.05]", true},
+        {"[-0.000]", false},
+        {"[1e3]", false},
+        {"[1E3]", false},
+        {"[1.0123456789]", false},
+        {"[\"1e3\"]", true},
+        {"{\"e-0\":1}", true},
     };
     for (size_t i = 0; i < SLIM_COUNT(rows); i++) {
         struct slim_json *json = NULL;
