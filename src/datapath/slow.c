@@ -229,9 +229,16 @@ void slim_datapath_slow_on_watch(struct slim_timer *timer)
 {
     struct slim_datapath *datapath = SLIM_CONTAINER_OF(timer, struct slim_datapath, watch);
     uint64_t now_ms = slim_loop_now_ms(datapath->loop);
+    /* we were stopped, or had no CPU: that is no silence of theirs */
+    uint64_t late_ms = now_ms - timer->due_ms;
     SLIM_LIST_EACH(node, &datapath->waiting)
     {
-        look_at(SLIM_LIST_ENTRY(node, struct slim_datapath_conn, waiting), now_ms);
+        struct slim_datapath_conn *conn = SLIM_LIST_ENTRY(node, struct slim_datapath_conn, waiting);
+        conn->accepted_at_ms += late_ms;
+        if (conn->accepted_at_ms > now_ms) {
+            conn->accepted_at_ms = now_ms;
+        }
+        look_at(conn, now_ms);
     }
     slim_datapath_slow_bury(datapath);
     if (!slim_list_is_empty(&datapath->waiting)) {
