@@ -156,6 +156,9 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error,
     /* From here on the object belongs to its owner: nghttp2 must not find it any more. */
     slim_h2_check(h2, nghttp2_session_set_stream_user_data(session, id, NULL));
     slim_h2_stream_fini(stream);
+    if (h2->is_go_away_due && h2->stream_count == 0 && h2->status == SLIM_OK) {
+        slim_h2_submit_go_away(h2);
+    }
     h2->handler.on_close(h2->ctx, stream, error);
     return 0;
 }
