@@ -217,6 +217,10 @@ enum slim_status slim_h2_take(struct slim_h2 *h2, struct slim_view bytes, uint64
     }
     h2->now_ms = now_ms;
     slim_h2_flood_fill(&h2->flood, now_ms);
+    if (nghttp2_session_get_outbound_queue_size(h2->session) > 0) {
+        /* nghttp2 counts a stream until its reset is framed; a peer that has seen our END_STREAM may open the next one */
+        slim_h2_pump(h2);
+    }
     ssize_t result = nghttp2_session_mem_recv(h2->session, bytes.data, bytes.len);
     if (result < 0) {
         note_fatal(h2, result);
