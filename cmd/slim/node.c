@@ -26,13 +26,25 @@ static enum slim_service_outcome fail(struct slim_config_error *failure, enum sl
     return SLIM_SERVICE_FAILED;
 }
 
+/* What engines may hold of runtime.memory_max: the rest is the program itself, its libraries, and what allocators lose. All services
+ * share one loop and its memory. */
+static size_t engine_memory(size_t memory_max_bytes)
+{
+    enum { PROGRAM_BYTES = 4 * 1024 * 1024, SLACK_DIVISOR = 16 };
+    if (memory_max_bytes == 0) {
+        return 0; /* by the machine */
+    }
+    return memory_max_bytes - PROGRAM_BYTES - memory_max_bytes / SLACK_DIVISOR;
+}
+
 static enum slim_service_outcome start(struct node *node, struct slim_config_error *failure)
 {
     for (size_t i = 0; i < node->config->service_count; i++) {
         const struct slim_config_service *config = &node->config->services[i];
         slim_log(DEBUG, "service starting...", SLIM_LOG_STR("service", config->id));
-        enum slim_status status = slim_service_new(
-            node->engine, config, node->config->memory_max_bytes, &node->services[i]);
+        enum slim_status status =
+            slim_service_new(node->engine, config, engine_memory(node->config->memory_max_bytes),
+                             &node->services[i]);
         if (status != SLIM_OK) {
             return fail(failure, status);
         }

@@ -23,7 +23,14 @@ void slim_pages_return(void *pages, size_t size)
 void *slim_pages_take(size_t size)
 {
     void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return pages == MAP_FAILED ? NULL : pages;
+    if (pages == MAP_FAILED) {
+        return NULL;
+    }
+#ifdef MADV_NOHUGEPAGE
+    /* Linux would make one huge page of many that are mostly untouched; where it cannot, nothing is to be feared */
+    (void)madvise(pages, size, MADV_NOHUGEPAGE);
+#endif
+    return pages;
 }
 
 void slim_pages_return(void *pages, size_t size)

@@ -89,4 +89,8 @@ struct slim_datapath_conn *slim_datapath_conn_find(struct slim_datapath *datapat
 void slim_datapath_conn_end(struct slim_datapath_conn *conn, enum slim_grpc_status status,
                             const char *text, bool is_flush);
 
+/* As slim_datapath_conn_end without a flush, and when the socket has no other stream it is closed at once: what waits in it, for a peer
+ * that may never read, is given up. */
+void slim_datapath_conn_drop(struct slim_datapath_conn *conn, const char *text);
+
 #endif

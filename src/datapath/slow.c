@@ -134,10 +134,18 @@ static void start_waiting(struct slim_datapath_conn *conn)
     }
 }
 
-bool slim_datapath_slow_is_over_memory(const struct slim_datapath *datapath)
+/* What the process holds for messages and tables. */
+static size_t memory_in_use(const struct slim_datapath *datapath)
 {
     return slim_block_pool_stats(datapath->pool)->bytes_in_use +
-               slim_heap_stats(datapath->heap)->bytes_in_use >
+           slim_heap_stats(datapath->heap)->bytes_in_use;
+}
+
+/* ... with what it keeps for reuse. */
+bool slim_datapath_slow_is_over_memory(const struct slim_datapath *datapath)
+{
+    return memory_in_use(datapath) + slim_block_pool_stats(datapath->pool)->bytes_kept +
+               slim_heap_stats(datapath->heap)->bytes_kept >
            datapath->memory_max;
 }
 
@@ -229,9 +237,16 @@ void slim_datapath_slow_on_watch(struct slim_timer *timer)
 {
     struct slim_datapath *datapath = SLIM_CONTAINER_OF(timer, struct slim_datapath, watch);
     uint64_t now_ms = slim_loop_now_ms(datapath->loop);
+    /* we were stopped, or had no CPU: that is no silence of theirs */
+    uint64_t late_ms = now_ms - timer->due_ms;
     SLIM_LIST_EACH(node, &datapath->waiting)
     {
-        look_at(SLIM_LIST_ENTRY(node, struct slim_datapath_conn, waiting), now_ms);
+        struct slim_datapath_conn *conn = SLIM_LIST_ENTRY(node, struct slim_datapath_conn, waiting);
+        conn->accepted_at_ms += late_ms;
+        if (conn->accepted_at_ms > now_ms) {
+            conn->accepted_at_ms = now_ms;
+        }
+        look_at(conn, now_ms);
     }
     slim_datapath_slow_bury(datapath);
     if (!slim_list_is_empty(&datapath->waiting)) {
@@ -242,47 +257,74 @@ void slim_datapath_slow_on_watch(struct slim_timer *timer)
     }
 }
 
-/* Bytes that only this connection keeps alive: its queue, and what arrived of a message that is not complete. */
+/* Bytes held for this connection: its queue, what arrived of a message that is not complete, and what is framed already (shared
+ * with the other streams of its socket, if there are any). */
 static size_t bytes_of(const struct slim_datapath_conn *conn)
 {
-    return conn->call == NULL
-               ? 0
-               : slim_grpc_call_unsent_bytes(conn->call) + slim_grpc_call_partial_bytes(conn->call);
+    if (conn->call == NULL) {
+        return 0;
+    }
+    return slim_grpc_call_unsent_bytes(conn->call) + slim_grpc_call_partial_bytes(conn->call) +
+           slim_grpc_conn_pending_bytes(slim_transport_grpc(conn->socket->transport));
 }
 
-/* Disconnect owners of the largest queues until the memory is below memory_max again. */
-static void relieve(struct slim_datapath *datapath)
+static size_t largest_bytes_of(const struct slim_datapath *datapath)
 {
-    datapath->is_over_memory = false;
-    uint64_t now_ms = slim_loop_now_ms(datapath->loop);
-    if (now_ms < datapath->relieve_after_ms) {
-        return;
+    size_t largest = 0;
+    SLIM_LIST_EACH(node, &datapath->conns)
+    {
+        size_t bytes = bytes_of(SLIM_LIST_ENTRY(node, struct slim_datapath_conn, node));
+        largest = bytes > largest ? bytes : largest;
     }
-    while (slim_datapath_slow_is_over_memory(datapath)) {
-        struct slim_datapath_conn *largest = NULL;
-        size_t largest_bytes = 0;
-        SLIM_LIST_EACH(node, &datapath->conns)
-        {
-            struct slim_datapath_conn *conn =
-                SLIM_LIST_ENTRY(node, struct slim_datapath_conn, node);
-            size_t bytes = bytes_of(conn);
-            if (bytes > largest_bytes) {
-                largest = conn;
-                largest_bytes = bytes;
-            }
-        }
-        if (largest == NULL) {
-            /* what is left is framed output, bounded for each connection, or tables: looking again at once is of no use */
-            datapath->relieve_after_ms = now_ms + SLIM_DATAPATH_WATCH_PERIOD_MS;
-            return;
+    return largest;
+}
+
+/* What is too much, when `returning` bytes come back at the end of the turn. */
+static bool is_too_much(const struct slim_datapath *datapath, size_t returning)
+{
+    size_t in_use = memory_in_use(datapath);
+    return in_use > returning && in_use - returning > datapath->memory_max;
+}
+
+/* Disconnect connections that hold at least `bytes_min`, as long as there is too much. What was framed for them comes back at the
+ * end of the turn. */
+static void drop_largest(struct slim_datapath *datapath, size_t bytes_min, size_t *returning)
+{
+    SLIM_LIST_EACH(node, &datapath->conns)
+    {
+        struct slim_datapath_conn *conn = SLIM_LIST_ENTRY(node, struct slim_datapath_conn, node);
+        size_t bytes = bytes_of(conn);
+        if (bytes < bytes_min || !is_too_much(datapath, *returning)) {
+            continue;
         }
         datapath->stats.memory_max_count++;
         slim_log_limited(&datapath->log_slow, WARN, "largest queue dropped: memory_max reached",
-                         SLIM_LOG_U64("conn_index", largest->peer.id),
-                         SLIM_LOG_U64("queue_bytes", largest_bytes),
+                         SLIM_LOG_U64("conn_index", conn->peer.id),
+                         SLIM_LOG_U64("queue_bytes", bytes),
                          SLIM_LOG_U64("memory_max", datapath->memory_max));
-        slim_datapath_conn_end(largest, SLIM_GRPC_RESOURCE_EXHAUSTED,
-                               "the node's memory limit is reached", false);
+        *returning += slim_grpc_conn_pending_bytes(slim_transport_grpc(conn->socket->transport));
+        slim_datapath_conn_drop(conn, "the node's memory limit is reached");
+    }
+}
+
+/* Bring the memory below memory_max again: by disconnecting owners of the largest queues, and with what is only kept. Shared blocks return only with their last owner, so many of them may have to go. */
+static void relieve(struct slim_datapath *datapath)
+{
+    uint64_t now_ms = slim_loop_now_ms(datapath->loop);
+    datapath->is_over_memory = false;
+    if (now_ms < datapath->relieve_after_ms) {
+        return;
+    }
+    size_t returning = 0;
+    while (is_too_much(datapath, returning)) {
+        size_t largest = largest_bytes_of(datapath);
+        if (largest == 0) {
+            /* tables and connections: nothing that looking again at once would change */
+            datapath->relieve_after_ms = now_ms + SLIM_DATAPATH_WATCH_PERIOD_MS;
+            return;
+        }
+        drop_largest(datapath, largest / 2 + 1,
+                     &returning); /* halves: few rounds, however many they are */
     }
 }
 

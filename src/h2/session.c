@@ -162,13 +162,24 @@ void slim_h2_ping(struct slim_h2 *h2)
     }
 }
 
+void slim_h2_submit_go_away(struct slim_h2 *h2)
+{
+    int32_t last_id = nghttp2_session_get_last_proc_stream_id(h2->session);
+    h2->is_go_away_due = false;
+    slim_h2_check(h2, nghttp2_submit_goaway(h2->session, NGHTTP2_FLAG_NONE, last_id,
+                                            NGHTTP2_NO_ERROR, NULL, 0));
+}
+
 void slim_h2_go_away(struct slim_h2 *h2)
 {
     if (h2->is_killed || h2->has_go_away) {
         return;
     }
-    int32_t last_id = nghttp2_session_get_last_proc_stream_id(h2->session);
     h2->has_go_away = true;
-    slim_h2_check(h2, nghttp2_submit_goaway(h2->session, NGHTTP2_FLAG_NONE, last_id,
-                                            NGHTTP2_NO_ERROR, NULL, 0));
+    if (h2->is_server || h2->stream_count == 0) {
+        slim_h2_submit_go_away(h2);
+    } else {
+        /* nghttp2 would send it before requests that have not left, and then ignore what comes in until they have */
+        h2->is_go_away_due = true;
+    }
 }

@@ -38,8 +38,12 @@ struct slim_h2 {
     bool is_server;
     bool is_killed;
     bool is_pumping;
-    bool has_go_away; /* sent or received */
+    bool has_go_away;    /* ordered, sent or received */
+    bool is_go_away_due; /* ours leaves behind the last stream */
 };
+
+/* Queue GOAWAY(NO_ERROR) now. */
+void slim_h2_submit_go_away(struct slim_h2 *h2);
 
 /* Frame control frames into the output, up to SLIM_H2_PUMP_BYTES; DATA stays where it is. */
 void slim_h2_pump(struct slim_h2 *h2);
