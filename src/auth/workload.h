@@ -34,7 +34,7 @@ enum {
     SLIM_AUTH_SVID_BYTES_MAX =
         256 * 1024,             /* longest certificate chain, key or bundle; more is refused */
     SLIM_AUTH_DOMAINS_MAX = 64, /* trust domains with roots */
-    SLIM_AUTH_CREDENTIAL_SPARE_S = 10, /* a credential with less life left is fetched anew */
+    SLIM_AUTH_CREDENTIAL_SPARE_S = 10, /* a credential with less life left is not handed out */
 };
 
 /* What the owner does for the client.
