@@ -15,11 +15,12 @@ AGAIN = 1
 
 
 class Probe:
-    def __init__(self):
+    def __init__(self, **environment):
         build = Path(os.environ.get("SLIM_BUILD_DIR") or ROOT / "build")
         program = Path(os.environ.get("AUTH_PROBE") or build / "tests" / "unit" / "auth" / "auth_probe")
         assert program.exists(), f"{program} is missing: build it first"
-        self.process = subprocess.Popen([str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        env={**os.environ, **environment})
 
     def ask(self, op, **arguments):
         self.process.stdin.write(json.dumps({"op": op, **arguments}) + "\n")

@@ -284,3 +284,21 @@ def test_a_trust_bundle_holds_the_keys_of_all_its_domains(probe):
 def test_each_claim_that_is_wrong_is_named(probe, keys, change, check):
     open_with(probe, "EdDSA", keys.verify_pem("EdDSA"), sub=SUBJECT)
     assert probe.verify(pyjwt.encode(claims(**change), keys.sign_pem("EdDSA"), algorithm="EdDSA"), NOW)["check"] == check
+
+
+def test_shared_secrets_and_hmac_do_not_wake_openssl(keys, tmp_path):
+    """With a configuration that breaks OpenSSL as soon as it initialises itself, they work, and RSA does not."""
+    trap = tmp_path / "openssl.cnf"
+    trap.write_text("openssl_conf = o\nconfig_diagnostics = 1\n[o]\nproviders = p\n[p]\nnone = n\n"
+                    "[n]\nmodule = /nonexistent.so\nactivate = 1\n")
+    probe = Probe(OPENSSL_CONF=str(trap))
+    try:
+        token = probe.good("secret", id="a", secret=SECRET, now=NOW)["token"]
+        probe.good("open", kind="secret", key=SECRET)
+        assert probe.verify(token, NOW)["check"] == "none"
+        token = probe.good("sign", alg="HS512", key=SECRET, sub="a", now=NOW)["token"]
+        probe.good("open", kind="jwt", alg="HS512", key=SECRET)
+        assert probe.verify(token, NOW)["check"] == "none"
+        assert probe.ask("sign", alg="RS256", key=keys.sign_pem("RS256"), sub="a", now=NOW)["status"] != 0
+    finally:
+        probe.close()
