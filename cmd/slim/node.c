@@ -26,15 +26,11 @@ static enum slim_service_outcome fail(struct slim_config_error *failure, enum sl
     return SLIM_SERVICE_FAILED;
 }
 
-/* What engines may hold of runtime.memory_max: the rest is the program itself, its libraries, and what allocators lose. All services
- * share one loop and its memory. */
+/* What engines take for their bound: a sixteenth is for what grows between two measurements. */
 static size_t engine_memory(size_t memory_max_bytes)
 {
-    enum { PROGRAM_BYTES = 4 * 1024 * 1024, SLACK_DIVISOR = 16 };
-    if (memory_max_bytes == 0) {
-        return 0; /* by the machine */
-    }
-    return memory_max_bytes - PROGRAM_BYTES - memory_max_bytes / SLACK_DIVISOR;
+    enum { SLACK_DIVISOR = 16 };
+    return memory_max_bytes - memory_max_bytes / SLACK_DIVISOR; /* 0 stays 0: by the machine */
 }
 
 static enum slim_service_outcome start(struct node *node, struct slim_config_error *failure)
