@@ -30,6 +30,14 @@ const char *slim_status_text(enum slim_status status)
         return "unsupported";
     case SLIM_ERR_NO_ROUTE:
         return "no route";
+    case SLIM_ERR_REPLAYED:
+        return "replayed";
+    case SLIM_ERR_STALE:
+        return "stale";
+    case SLIM_ERR_FUTURE:
+        return "from the future";
+    case SLIM_ERR_TREE:
+        return "wrong ratchet tree";
     case SLIM_ERR_LIMIT:
         return "limit reached";
     case SLIM_ERR_NO_MEMORY:
@@ -44,6 +52,12 @@ const char *slim_status_text(enum slim_status status)
         return "expired";
     case SLIM_ERR_DENIED:
         return "permission denied";
+    case SLIM_ERR_DECRYPT:
+        return "does not decrypt";
+    case SLIM_ERR_MAC:
+        return "tag does not match";
+    case SLIM_ERR_REMOVED:
+        return "not a member any more";
     case SLIM_ERR_CLOSED:
         return "closed";
     case SLIM_ERR_CONNECT:
