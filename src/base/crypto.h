@@ -107,7 +107,7 @@ size_t slim_crypto_sign_private_len(enum slim_crypto_signer signer);
 size_t slim_crypto_sign_public_len(enum slim_crypto_signer signer);
 
 /* Bring a private key into the form that slim_crypto_sign takes and compute its public key. `given` is the form of RFC 8032
- * (seed) or a big-endian scalar; Ed25519 also takes seed and public key in one (64 bytes), which must fit each other. `out`
+ * (seed) or a big-endian scalar, leading zeros optional; Ed25519 also takes seed and public key in one (64 bytes), which must fit each other. `out`
  * has SLIM_CRYPTO_SIGN_PRIVATE_MAX bytes, `public_key` slim_crypto_sign_public_len.
  *   SLIM_ERR_INVALID  wrong length, or not a key */
 SLIM_MUST_CHECK enum slim_status slim_crypto_sign_import(enum slim_crypto_signer signer,

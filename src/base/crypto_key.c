@@ -305,10 +305,22 @@ enum slim_status slim_crypto_sign_import(enum slim_crypto_signer signer, struct 
         return ed25519_import(given, out, public_key);
     }
     const struct p_curve *p = signer_curve_find(signer);
-    SLIM_TRY(p == NULL ? raw_public("ED448", given, public_key, ED448_LEN)
-                       : p_public(p, given, public_key));
-    memcpy(out, given.data, given.len);
-    return SLIM_OK;
+    if (p == NULL) {
+        SLIM_TRY(raw_public("ED448", given, public_key, ED448_LEN));
+        memcpy(out, given.data, given.len);
+        return SLIM_OK;
+    }
+    if (given.len == 0 || given.len > p->scalar_len) {
+        return SLIM_ERR_INVALID;
+    }
+    uint8_t scalar[SLIM_CRYPTO_DH_MAX] = {0}; /* some write the number without its leading zeros */
+    memcpy(scalar + p->scalar_len - given.len, given.data, given.len);
+    enum slim_status status = p_public(p, slim_view_of(scalar, p->scalar_len), public_key);
+    if (status == SLIM_OK) {
+        memcpy(out, scalar, p->scalar_len);
+    }
+    slim_secret_wipe(scalar, sizeof(scalar));
+    return status;
 }
 
 static enum slim_status evp_sign(EVP_PKEY *key, const char *digest, struct slim_view message,

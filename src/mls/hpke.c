@@ -123,39 +123,77 @@ static void kem_secret(const struct slim_mls_suite *suite, const uint8_t *dh,
     slim_secret_wipe(prk, sizeof(prk));
 }
 
-/* KeySchedule (section 5.1). */
-static enum slim_status key_schedule(const struct slim_mls_suite *suite,
-                                     const uint8_t *shared_secret, struct slim_view info,
-                                     struct slim_mls_hpke_psk psk,
-                                     struct slim_mls_hpke_context *context)
+/* The part of KeySchedule (section 5.1) that does not depend on the shared secret. */
+enum slim_status slim_mls_hpke_info_init(const struct slim_mls_suite *suite,
+                                         const struct slim_view *parts, size_t count,
+                                         struct slim_mls_hpke_psk psk,
+                                         struct slim_mls_hpke_info *info)
 {
+    assert(count <= SLIM_MLS_HPKE_INFO_PARTS_MAX);
     if ((psk.psk.len == 0) != (psk.id.len == 0) ||
         (psk.psk.len > 0 && psk.psk.len < HPKE_PSK_BYTES_MIN)) {
         return SLIM_ERR_INVALID;
     }
     struct suite_id id = hpke_suite_id(suite);
-    uint8_t schedule[1 + 2 * MLS_SECRET_MAX];
-    schedule[0] = psk.psk.len > 0 ? MODE_PSK : MODE_BASE;
-    labeled_extract(suite, &id, (struct slim_view){0}, "psk_id_hash", psk.id, schedule + 1);
-    labeled_extract(suite, &id, (struct slim_view){0}, "info_hash", info,
-                    schedule + 1 + suite->hash_len);
-    struct slim_view schedule_context = slim_view_of(schedule, 1 + 2 * suite->hash_len);
+    info->psk = psk.psk;
+    info->schedule_context[0] = psk.psk.len > 0 ? MODE_PSK : MODE_BASE;
+    labeled_extract(suite, &id, (struct slim_view){0}, "psk_id_hash", psk.id,
+                    info->schedule_context + 1);
+    /* labeled_extract with an input in parts: a Welcome's is the whole encrypted group info */
+    struct slim_view input[3 + SLIM_MLS_HPKE_INFO_PARTS_MAX] = {
+        SLIM_VIEW("HPKE-v1"), {id.bytes, id.len}, SLIM_VIEW("info_hash")};
+    for (size_t i = 0; i < count; i++) {
+        input[3 + i] = parts[i];
+    }
+    slim_crypto_hkdf_extract(suite->hash, (struct slim_view){0}, input, 3 + count,
+                             info->schedule_context + 1 + suite->hash_len);
+    return SLIM_OK;
+}
+
+void slim_mls_hpke_info_label(const struct slim_mls_suite *suite, const char *label,
+                              struct slim_view context, struct slim_mls_hpke_info *info)
+{
+    /* EncryptContext { opaque label<V> = "MLS 1.0 " + Label; opaque context<V>; } */
+    static const char prefix[] = "MLS 1.0 ";
+    uint8_t label_header[4];
+    uint8_t context_header[4];
+    struct slim_view text = slim_view_str(label);
+    struct slim_view parts[] = {
+        slim_view_of(label_header,
+                     slim_mls_length_header(sizeof(prefix) - 1 + text.len, label_header)),
+        SLIM_VIEW(prefix),
+        text,
+        slim_view_of(context_header, slim_mls_length_header(context.len, context_header)),
+        context,
+    };
+    enum slim_status status = slim_mls_hpke_info_init(suite, parts, SLIM_COUNT(parts),
+                                                      (struct slim_mls_hpke_psk){0}, info);
+    assert(status == SLIM_OK); /* without a PSK nothing can be wrong */
+    (void)status;
+}
+
+/* The rest of KeySchedule. */
+static void key_schedule(const struct slim_mls_suite *suite, const uint8_t *shared_secret,
+                         const struct slim_mls_hpke_info *info,
+                         struct slim_mls_hpke_context *context)
+{
+    struct suite_id id = hpke_suite_id(suite);
+    struct slim_view schedule_context =
+        slim_view_of(info->schedule_context, 1 + 2 * suite->hash_len);
     uint8_t secret[MLS_SECRET_MAX];
-    labeled_extract(suite, &id, slim_view_of(shared_secret, suite->hash_len), "secret", psk.psk,
+    labeled_extract(suite, &id, slim_view_of(shared_secret, suite->hash_len), "secret", info->psk,
                     secret);
     labeled_expand(suite, &id, secret, "key", schedule_context, context->key, suite->key_len);
     labeled_expand(suite, &id, secret, "base_nonce", schedule_context, context->nonce,
                    sizeof(context->nonce));
     labeled_expand(suite, &id, secret, "exp", schedule_context, context->exporter, suite->hash_len);
     slim_secret_wipe(secret, sizeof(secret));
-    return SLIM_OK;
 }
 
-enum slim_status slim_mls_hpke_setup_sender(const struct slim_mls_suite *suite,
-                                            const struct slim_mls_random *random,
-                                            struct slim_view public_key, struct slim_view info,
-                                            struct slim_mls_hpke_psk psk, uint8_t *kem_output,
-                                            struct slim_mls_hpke_context *context)
+enum slim_status
+slim_mls_hpke_setup_sender(const struct slim_mls_suite *suite, const struct slim_mls_random *random,
+                           struct slim_view public_key, const struct slim_mls_hpke_info *info,
+                           uint8_t *kem_output, struct slim_mls_hpke_context *context)
 {
     uint8_t ephemeral[MLS_KEM_PRIVATE_MAX];
     uint8_t dh[SLIM_CRYPTO_DH_MAX];
@@ -169,7 +207,7 @@ enum slim_status slim_mls_hpke_setup_sender(const struct slim_mls_suite *suite,
     if (status == SLIM_OK) {
         kem_secret(suite, dh, slim_view_of(kem_output, slim_crypto_dh_public_len(suite->curve)),
                    public_key, secret);
-        status = key_schedule(suite, secret, info, psk, context);
+        key_schedule(suite, secret, info, context);
     }
     slim_secret_wipe(ephemeral, sizeof(ephemeral));
     slim_secret_wipe(dh, sizeof(dh));
@@ -180,8 +218,8 @@ enum slim_status slim_mls_hpke_setup_sender(const struct slim_mls_suite *suite,
 enum slim_status slim_mls_hpke_setup_receiver(const struct slim_mls_suite *suite,
                                               const uint8_t *private_key,
                                               struct slim_view public_key,
-                                              struct slim_view kem_output, struct slim_view info,
-                                              struct slim_mls_hpke_psk psk,
+                                              struct slim_view kem_output,
+                                              const struct slim_mls_hpke_info *info,
                                               struct slim_mls_hpke_context *context)
 {
     uint8_t dh[SLIM_CRYPTO_DH_MAX];
@@ -194,7 +232,7 @@ enum slim_status slim_mls_hpke_setup_receiver(const struct slim_mls_suite *suite
     }
     if (status == SLIM_OK) {
         kem_secret(suite, dh, kem_output, public_key, secret);
-        status = key_schedule(suite, secret, info, psk, context);
+        key_schedule(suite, secret, info, context);
     }
     slim_secret_wipe(dh, sizeof(dh));
     slim_secret_wipe(secret, sizeof(secret));
@@ -209,33 +247,17 @@ void slim_mls_hpke_export(const struct slim_mls_suite *suite,
     labeled_expand(suite, &id, context->exporter, "sec", exporter_context, out, len);
 }
 
-/* EncryptContext { opaque label<V> = "MLS 1.0 " + Label; opaque context<V>; } */
-static void put_encrypt_context(struct slim_mls_out *out, const char *label,
-                                struct slim_view context)
+enum slim_status slim_mls_encrypt_prepared(const struct slim_mls_suite *suite,
+                                           const struct slim_mls_random *random,
+                                           struct slim_view public_key,
+                                           const struct slim_mls_hpke_info *info,
+                                           struct slim_view plain, struct slim_mls_out *out)
 {
-    size_t mark = slim_mls_put_begin(out);
-    slim_mls_put_bytes(out, SLIM_VIEW("MLS 1.0 "));
-    slim_mls_put_bytes(out, slim_view_str(label));
-    slim_mls_put_end(out, mark);
-    slim_mls_put_opaque(out, context);
-}
-
-enum slim_status slim_mls_encrypt_with_label(const struct slim_mls_suite *suite,
-                                             const struct slim_mls_random *random,
-                                             struct slim_view public_key, const char *label,
-                                             struct slim_view context, struct slim_view plain,
-                                             struct slim_mls_out *out)
-{
-    struct slim_mls_out info = {0};
     struct slim_mls_hpke_context hpke;
     struct slim_buf sealed = {0};
     uint8_t kem_output[MLS_KEM_PUBLIC_MAX];
-    put_encrypt_context(&info, label, context);
-    enum slim_status status = info.status;
-    if (status == SLIM_OK) {
-        status = slim_mls_hpke_setup_sender(suite, random, public_key, slim_mls_out_view(&info),
-                                            (struct slim_mls_hpke_psk){0}, kem_output, &hpke);
-    }
+    enum slim_status status =
+        slim_mls_hpke_setup_sender(suite, random, public_key, info, kem_output, &hpke);
     if (status == SLIM_OK) {
         status = slim_buf_reserve(&sealed, plain.len + SLIM_CRYPTO_TAG_LEN);
     }
@@ -248,10 +270,20 @@ enum slim_status slim_mls_encrypt_with_label(const struct slim_mls_suite *suite,
         slim_mls_put_opaque(out, slim_view_of(sealed.data, plain.len + SLIM_CRYPTO_TAG_LEN));
         status = out->status;
     }
-    slim_mls_out_fini(&info);
     slim_buf_wipe(&sealed);
     slim_secret_wipe(&hpke, sizeof(hpke));
     return status;
+}
+
+enum slim_status slim_mls_encrypt_with_label(const struct slim_mls_suite *suite,
+                                             const struct slim_mls_random *random,
+                                             struct slim_view public_key, const char *label,
+                                             struct slim_view context, struct slim_view plain,
+                                             struct slim_mls_out *out)
+{
+    struct slim_mls_hpke_info info;
+    slim_mls_hpke_info_label(suite, label, context, &info);
+    return slim_mls_encrypt_prepared(suite, random, public_key, &info, plain, out);
 }
 
 enum slim_status slim_mls_decrypt_with_label(const struct slim_mls_suite *suite,
@@ -263,18 +295,12 @@ enum slim_status slim_mls_decrypt_with_label(const struct slim_mls_suite *suite,
     if (ciphertext.len < SLIM_CRYPTO_TAG_LEN) {
         return SLIM_ERR_DECRYPT;
     }
-    struct slim_mls_out info = {0};
+    struct slim_mls_hpke_info info;
     struct slim_mls_hpke_context hpke;
-    put_encrypt_context(&info, label, context);
-    enum slim_status status = info.status;
-    if (status == SLIM_OK) {
-        status = slim_mls_hpke_setup_receiver(suite, private_key, public_key, kem_output,
-                                              slim_mls_out_view(&info),
-                                              (struct slim_mls_hpke_psk){0}, &hpke);
-    }
-    if (status == SLIM_OK) {
-        status = slim_buf_reserve(plain, ciphertext.len);
-    }
+    slim_mls_hpke_info_label(suite, label, context, &info);
+    SLIM_TRY(
+        slim_mls_hpke_setup_receiver(suite, private_key, public_key, kem_output, &info, &hpke));
+    enum slim_status status = slim_buf_reserve(plain, ciphertext.len);
     if (status == SLIM_OK) {
         status = slim_crypto_open(suite->aead, hpke.key, hpke.nonce, (struct slim_view){0},
                                   ciphertext, plain->data);
@@ -282,7 +308,6 @@ enum slim_status slim_mls_decrypt_with_label(const struct slim_mls_suite *suite,
     if (status == SLIM_OK) {
         plain->len = ciphertext.len - SLIM_CRYPTO_TAG_LEN;
     }
-    slim_mls_out_fini(&info);
     slim_secret_wipe(&hpke, sizeof(hpke));
     return status;
 }

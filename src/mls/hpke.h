@@ -29,19 +29,37 @@ SLIM_MUST_CHECK enum slim_status slim_mls_hpke_generate(const struct slim_mls_su
                                                         const struct slim_mls_random *random,
                                                         uint8_t *private_key, uint8_t *public_key);
 
+/* What a key agreement depends on besides keys: mode, info and PSK, already hashed. One serves any number of receivers, so that a
+ * large info is hashed once. Holds a view of the PSK. */
+struct slim_mls_hpke_info {
+    uint8_t schedule_context[1 + 2 * MLS_SECRET_MAX];
+    struct slim_view psk;
+};
+
+/* info is the concatenation of the parts, at most SLIM_MLS_HPKE_INFO_PARTS_MAX.
+ *   SLIM_ERR_INVALID   a PSK without an id, an id without a PSK, or a PSK below 32 bytes */
+enum { SLIM_MLS_HPKE_INFO_PARTS_MAX = 6 };
+SLIM_MUST_CHECK enum slim_status slim_mls_hpke_info_init(const struct slim_mls_suite *suite,
+                                                         const struct slim_view *parts,
+                                                         size_t count, struct slim_mls_hpke_psk psk,
+                                                         struct slim_mls_hpke_info *info);
+
+/* EncryptContext of RFC 9420 section 5.1.3 as info. */
+void slim_mls_hpke_info_label(const struct slim_mls_suite *suite, const char *label,
+                              struct slim_view context, struct slim_mls_hpke_info *info);
+
 /* SetupBaseS / SetupPSKS: agree with the owner of `public_key`. `kem_output` has slim_crypto_dh_public_len bytes.
- *   SLIM_ERR_INVALID   public_key is not a key; a PSK without an id, an id without a PSK, or a PSK below 32 bytes */
+ *   SLIM_ERR_INVALID   public_key is not a key */
 SLIM_MUST_CHECK enum slim_status
 slim_mls_hpke_setup_sender(const struct slim_mls_suite *suite, const struct slim_mls_random *random,
-                           struct slim_view public_key, struct slim_view info,
-                           struct slim_mls_hpke_psk psk, uint8_t *kem_output,
-                           struct slim_mls_hpke_context *context);
+                           struct slim_view public_key, const struct slim_mls_hpke_info *info,
+                           uint8_t *kem_output, struct slim_mls_hpke_context *context);
 
 /* SetupBaseR / SetupPSKR. */
 SLIM_MUST_CHECK enum slim_status
 slim_mls_hpke_setup_receiver(const struct slim_mls_suite *suite, const uint8_t *private_key,
                              struct slim_view public_key, struct slim_view kem_output,
-                             struct slim_view info, struct slim_mls_hpke_psk psk,
+                             const struct slim_mls_hpke_info *info,
                              struct slim_mls_hpke_context *context);
 
 /* Context.Export, section 5.3. */
@@ -55,6 +73,12 @@ slim_mls_encrypt_with_label(const struct slim_mls_suite *suite,
                             const struct slim_mls_random *random, struct slim_view public_key,
                             const char *label, struct slim_view context, struct slim_view plain,
                             struct slim_mls_out *out);
+
+/* EncryptWithLabel with a prepared info: for many receivers of one context. */
+SLIM_MUST_CHECK enum slim_status
+slim_mls_encrypt_prepared(const struct slim_mls_suite *suite, const struct slim_mls_random *random,
+                          struct slim_view public_key, const struct slim_mls_hpke_info *info,
+                          struct slim_view plain, struct slim_mls_out *out);
 
 /* DecryptWithLabel: puts the plaintext into the empty *plain, which the caller wipes.
  *   SLIM_ERR_DECRYPT   it does not open

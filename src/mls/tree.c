@@ -178,6 +178,14 @@ void slim_mls_tree_fini(struct slim_mls_tree *tree)
     *tree = (struct slim_mls_tree){0};
 }
 
+void slim_mls_tree_shed(struct slim_mls_tree *tree)
+{
+    free(tree->hashes);
+    free(tree->is_hashed);
+    tree->hashes = NULL;
+    tree->is_hashed = NULL;
+}
+
 /* Copy the first nodes of one tree into the new arrays of another. */
 static void copy_nodes(const struct slim_mls_tree *from, struct slim_mls_tree *to, uint32_t count)
 {

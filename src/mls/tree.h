@@ -68,6 +68,9 @@ void slim_mls_indices_fini(struct slim_mls_indices *list);
 SLIM_MUST_CHECK enum slim_status slim_mls_tree_init(struct slim_mls_tree *tree,
                                                     const struct slim_mls_suite *suite);
 void slim_mls_tree_fini(struct slim_mls_tree *tree);
+/* Give back the memory of the hashes, for a tree in which nobody computes any more. */
+void slim_mls_tree_shed(struct slim_mls_tree *tree);
+
 SLIM_MUST_CHECK enum slim_status slim_mls_tree_clone(const struct slim_mls_tree *from,
                                                      struct slim_mls_tree *to);
 

@@ -154,7 +154,9 @@ enum slim_status slim_mls_path_encrypt(const struct slim_mls_tree *tree,
 {
     const struct slim_mls_suite *suite = tree->suite;
     struct slim_mls_indices targets = {0};
+    struct slim_mls_hpke_info info;
     enum slim_status status = SLIM_OK;
+    slim_mls_hpke_info_label(suite, "UpdatePathNode", group_context, &info);
     size_t nodes = slim_mls_put_begin(out);
     for (size_t i = 0; i < path->steps.count && status == SLIM_OK; i++) {
         slim_mls_put_opaque(out, slim_mls_tree_key(tree, path->steps.items[i].node));

@@ -48,6 +48,14 @@ extern const struct slim_mls_random vector_random;
 vector_case vector_crypto_basics, vector_deserialization, vector_tree_math, vector_key_schedule,
     vector_psk_secret, vector_transcript_hashes, vector_secret_tree, vector_message_protection,
     vector_welcome, vector_tree_operations, vector_tree_validation, vector_treekem, vector_messages,
-    vector_passive_client, vector_group_walk;
+    vector_passive_client;
+
+/* Recorded histories: run steps in order until one fails; the number that passed.
+ * group_walk         all joiners of the history at once, in step (mls-rs-group-walk.json)
+ * own_member         one member whose private keys are known, in a group of a real moderator
+ * recorded_messages  what real clients sent, without private keys: decoding, encoding, signatures */
+size_t vector_group_walk(const json_t *root);
+size_t vector_own_member(const json_t *root);
+size_t vector_recorded_messages(const json_t *root);
 
 #endif
