@@ -15,6 +15,7 @@ they should. Every wait ends at an event or at its time limit.
 import argparse
 import os
 import pathlib
+import re
 import signal
 import socket
 import sys
@@ -85,11 +86,22 @@ class Demo:
         self.options = options
         self.folder = pathlib.Path(folder)
         self.processes = []
+        self.is_starting = False
+        self.is_interrupted = False
 
     def start(self, name, command, **how):
-        process = Process(name, [str(word) for word in command], **how)
-        self.processes.append(process)
-        return process
+        # An interruption between the start of a child and our note of it would leave the child behind.
+        self.is_starting = True
+        self.processes.append(Process(name, [str(word) for word in command], **how))
+        self.is_starting = False
+        if self.is_interrupted:
+            raise KeyboardInterrupt
+        return self.processes[-1]
+
+    def interrupt(self, _number, _frame):
+        self.is_interrupted = True
+        if not self.is_starting:
+            raise KeyboardInterrupt
 
     def stop(self):
         for process in self.processes:
@@ -114,6 +126,8 @@ class Demo:
             try:
                 for line in wanted:
                     node.expect(line)
+                if not all(map(re.fullmatch, wanted, node.lines)):
+                    raise DemoError("the node printed its first lines in another order, or others between them")
                 return node, endpoint
             except DemoError:
                 if not any("ddress already in use" in line for line in node.lines):
@@ -262,10 +276,6 @@ def check_once(moderator, one, two, again):
     show("demo", f"{len(table)} messages, each printed once by each member of its time and by nobody else")
 
 
-def interrupted(number, _frame):
-    raise KeyboardInterrupt(number)
-
-
 def main():
     parser = argparse.ArgumentParser(prog="demo.py")
     node = parser.add_mutually_exclusive_group(required=True)
@@ -279,11 +289,11 @@ def main():
         if program is not None and not os.access(program, os.X_OK):
             parser.error(f"{program} is not there; `make demo` builds and fetches it")
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupted)
     with tempfile.TemporaryDirectory(prefix="slim-demo-") as folder:
         demo = Demo(options, folder)
         try:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, demo.interrupt)
             demo.run()
         except DemoError as error:
             show("demo", f"FAILED: {error}")

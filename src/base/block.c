@@ -6,10 +6,13 @@
 #include "base/list.h"
 
 enum {
-    CLASS_COUNT = 12,               /* 4 KiB << 0 .. 4 KiB << 11 */
-    MAPPED_BYTES_MIN = 64 * 1024,   /* blocks from this size on are mappings of their own, so that they go back whole */
+    CLASS_COUNT = 12, /* 4 KiB << 0 .. 4 KiB << 11 */
+    MAPPED_BYTES_MIN =
+        64 *
+        1024, /* blocks from this size on are mappings of their own, so that they go back whole */
 };
-_Static_assert(SLIM_BLOCK_BYTES_MIN << (CLASS_COUNT - 1) == SLIM_BLOCK_BYTES_MAX, "classes cover the sizes");
+_Static_assert(SLIM_BLOCK_BYTES_MIN << (CLASS_COUNT - 1) == SLIM_BLOCK_BYTES_MAX,
+               "classes cover the sizes");
 
 /* A block on a free list: the list node lies in the bytes behind the header. */
 struct free_block {
@@ -98,7 +101,8 @@ static uint32_t class_of(size_t bytes)
     return (uint32_t)(64 - __builtin_clzl(units));
 }
 
-enum slim_status slim_block_new(struct slim_block_pool *pool, size_t bytes, struct slim_block **block)
+enum slim_status slim_block_new(struct slim_block_pool *pool, size_t bytes,
+                                struct slim_block **block)
 {
     if (bytes > SLIM_BLOCK_BYTES_MAX - sizeof(struct slim_block)) {
         return SLIM_ERR_LIMIT;

@@ -38,7 +38,8 @@ struct slim_block_stats {
 
 /* A pool that keeps at most `keep_bytes` of free blocks; more is returned to the system at once.
  * SLIM_ERR_NO_MEMORY. With -Dpool_debug nothing is kept, so that sanitizers see every use after free. */
-SLIM_MUST_CHECK enum slim_status slim_block_pool_new(size_t keep_bytes, struct slim_block_pool **pool);
+SLIM_MUST_CHECK enum slim_status slim_block_pool_new(size_t keep_bytes,
+                                                     struct slim_block_pool **pool);
 
 /* All blocks must have been returned. NULL is allowed. */
 void slim_block_pool_free(struct slim_block_pool *pool);
@@ -51,7 +52,8 @@ void slim_block_pool_trim(struct slim_block_pool *pool);
 
 /* A block with room for at least `bytes`, empty, owned by the caller (count 1). Its capacity is the rest of its size
  * class, a power of two. SLIM_ERR_LIMIT: more than fits into SLIM_BLOCK_BYTES_MAX. SLIM_ERR_NO_MEMORY. */
-SLIM_MUST_CHECK enum slim_status slim_block_new(struct slim_block_pool *pool, size_t bytes, struct slim_block **block);
+SLIM_MUST_CHECK enum slim_status slim_block_new(struct slim_block_pool *pool, size_t bytes,
+                                                struct slim_block **block);
 
 /* The memory one block occupies, header included. */
 size_t slim_block_size(const struct slim_block *block);

@@ -31,7 +31,8 @@ SLIM_MUST_CHECK enum slim_status slim_buf_put(struct slim_buf *buf, struct slim_
 SLIM_MUST_CHECK enum slim_status slim_buf_put_byte(struct slim_buf *buf, uint8_t byte);
 
 /* Append formatted text, without a terminating zero. SLIM_ERR_NO_MEMORY: nothing changed. */
-SLIM_MUST_CHECK enum slim_status slim_buf_put_text(struct slim_buf *buf, const char *format, ...) SLIM_PRINTF(2, 3);
+SLIM_MUST_CHECK enum slim_status slim_buf_put_text(struct slim_buf *buf, const char *format, ...)
+    SLIM_PRINTF(2, 3);
 
 /* Forget the first `count` bytes, moving the rest to the front; count <= len. */
 void slim_buf_drop(struct slim_buf *buf, size_t count);

@@ -60,7 +60,8 @@ static uint8_t byte_at(struct slim_view text, size_t index)
 
 uint64_t slim_hash_app_id(struct slim_view identity_id)
 {
-    struct sip_state s = {0x736f6d6570736575U, 0x646f72616e646f6dU, 0x6c7967656e657261U, 0x7465646279746573U};
+    struct sip_state s = {0x736f6d6570736575U, 0x646f72616e646f6dU, 0x6c7967656e657261U,
+                          0x7465646279746573U};
     size_t total = identity_id.len + 1;
     size_t position = 0;
     for (; position + 8 <= total; position += 8) {

@@ -24,10 +24,12 @@ static inline uint64_t slim_hash_fold(uint64_t x, uint64_t y)
 }
 
 /* Keyed hash of four words (wyhash construction). For tables only: it is not a MAC. */
-static inline uint64_t slim_hash_words(struct slim_hash_key key, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3)
+static inline uint64_t slim_hash_words(struct slim_hash_key key, uint64_t w0, uint64_t w1,
+                                       uint64_t w2, uint64_t w3)
 {
     uint64_t low = slim_hash_fold(w0 ^ key.a, w1 ^ key.b);
-    uint64_t high = slim_hash_fold(w2 ^ key.b ^ 0x8ebc6af09c88c6e3U, w3 ^ key.a ^ 0x589965cc75374cc3U);
+    uint64_t high =
+        slim_hash_fold(w2 ^ key.b ^ 0x8ebc6af09c88c6e3U, w3 ^ key.a ^ 0x589965cc75374cc3U);
     return slim_hash_fold(low ^ key.b, high ^ key.a ^ 0xa0761d6478bd642fU);
 }
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 enum {
-    CLASS_STEP_BYTES = 32,                              /* classes are 32, 64, 96 ... bytes, header included */
-    CLASSED_BYTES_MAX = 2048,                           /* larger objects go to the system directly */
+    CLASS_STEP_BYTES = 32,    /* classes are 32, 64, 96 ... bytes, header included */
+    CLASSED_BYTES_MAX = 2048, /* larger objects go to the system directly */
     CLASS_COUNT = CLASSED_BYTES_MAX / CLASS_STEP_BYTES, /* class i holds (i + 1) steps */
 };
 

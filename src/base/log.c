@@ -455,8 +455,9 @@ bool slim_log_limit_pass(struct slim_log_limit *limit, uint32_t *suppressed)
 {
     uint64_t now_ms = slim_clock_ms();
     uint64_t start_ms = atomic_load(&limit->period_start_ms);
-    /* one thread wins the exchange and opens the new period; the others count against it */
-    if (now_ms - start_ms >= SLIM_LOG_LIMIT_PERIOD_MS &&
+    /* one thread wins the exchange and opens the new period; the others count against it. Signed: it may have begun after
+     * we read the clock */
+    if ((int64_t)(now_ms - start_ms) >= SLIM_LOG_LIMIT_PERIOD_MS &&
         atomic_compare_exchange_strong(&limit->period_start_ms, &start_ms, now_ms)) {
         atomic_store(&limit->line_count, 1);
         *suppressed = atomic_exchange(&limit->suppressed_count, 0);

@@ -29,13 +29,15 @@ size_t slim_name_id_format(unsigned __int128 id, char text[static SLIM_NAME_ID_T
     return (size_t)len;
 }
 
-size_t slim_name_format(const struct slim_name_text *name, unsigned __int128 id, char *out, size_t size)
+size_t slim_name_format(const struct slim_name_text *name, unsigned __int128 id, char *out,
+                        size_t size)
 {
     assert(size > 0);
     char digits[SLIM_NAME_ID_TEXT_MAX];
-    (void)slim_name_id_format(id, digits); /* the length is not needed: the text is zero-terminated */
-    int len = snprintf(out, size, "%.*s/%.*s/%.*s/%s", SLIM_VIEW_ARG(name->part[0]), SLIM_VIEW_ARG(name->part[1]),
-                       SLIM_VIEW_ARG(name->part[2]), digits);
+    (void)slim_name_id_format(id,
+                              digits); /* the length is not needed: the text is zero-terminated */
+    int len = snprintf(out, size, "%.*s/%.*s/%.*s/%s", SLIM_VIEW_ARG(name->part[0]),
+                       SLIM_VIEW_ARG(name->part[1]), SLIM_VIEW_ARG(name->part[2]), digits);
     assert(len >= 0);
     return (size_t)len < size ? (size_t)len : size - 1;
 }

@@ -22,7 +22,8 @@ struct slim_name_text {
 
 static inline bool slim_name_has_prefix_of(const struct slim_name *a, const struct slim_name *b)
 {
-    return a->prefix[0] == b->prefix[0] && a->prefix[1] == b->prefix[1] && a->prefix[2] == b->prefix[2];
+    return a->prefix[0] == b->prefix[0] && a->prefix[1] == b->prefix[1] &&
+           a->prefix[2] == b->prefix[2];
 }
 
 static inline bool slim_name_is_equal(const struct slim_name *a, const struct slim_name *b)
@@ -41,6 +42,7 @@ size_t slim_name_id_format(unsigned __int128 id, char text[static SLIM_NAME_ID_T
 
 /* "a/b/c/<id>" into `out`, cut to `size` - 1 bytes, with bytes outside printable ASCII and UTF-8 kept as they are.
  * Returns the length written. `size` > 0. */
-size_t slim_name_format(const struct slim_name_text *name, unsigned __int128 id, char *out, size_t size);
+size_t slim_name_format(const struct slim_name_text *name, unsigned __int128 id, char *out,
+                        size_t size);
 
 #endif

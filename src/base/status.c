@@ -78,7 +78,8 @@ const char *slim_status_text(enum slim_status status)
     return "unknown status";
 }
 
-enum slim_status slim_error_set(struct slim_error *error, enum slim_status status, const char *format, ...)
+enum slim_status slim_error_set(struct slim_error *error, enum slim_status status,
+                                const char *format, ...)
 {
     if (error != NULL) {
         va_list args;

@@ -5,7 +5,8 @@
 #include <assert.h>
 
 #define SLIM_MUST_CHECK __attribute__((warn_unused_result))
-#define SLIM_PRINTF(format_index, first_arg) __attribute__((format(printf, format_index, first_arg)))
+#define SLIM_PRINTF(format_index, first_arg)                                                       \
+    __attribute__((format(printf, format_index, first_arg)))
 #define SLIM_LIKELY(x) __builtin_expect(!!(x), 1)
 #define SLIM_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
@@ -90,7 +91,7 @@ struct slim_error {
 
 /* Fill *error (when not NULL) and return `status`, so that a function can end with `return slim_error_set(...)`.
  * The text is cut at SLIM_ERROR_TEXT_MAX - 1 bytes. */
-enum slim_status slim_error_set(struct slim_error *error, enum slim_status status, const char *format, ...)
-    SLIM_PRINTF(3, 4);
+enum slim_status slim_error_set(struct slim_error *error, enum slim_status status,
+                                const char *format, ...) SLIM_PRINTF(3, 4);
 
 #endif

@@ -10,7 +10,8 @@
 #define SLIM_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* The struct of type `type` whose member `member` sits at `ptr`. */
-#define SLIM_CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define SLIM_CONTAINER_OF(ptr, type, member)                                                       \
+    ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* data   first byte; may be NULL only when len is 0
  * len    number of bytes; no terminating zero is ever assumed
@@ -44,7 +45,8 @@ static inline bool slim_view_is_equal(struct slim_view a, struct slim_view b)
 
 static inline bool slim_view_has_prefix(struct slim_view view, struct slim_view prefix)
 {
-    return view.len >= prefix.len && (prefix.len == 0 || memcmp(view.data, prefix.data, prefix.len) == 0);
+    return view.len >= prefix.len &&
+           (prefix.len == 0 || memcmp(view.data, prefix.data, prefix.len) == 0);
 }
 
 /* `view` without its first `count` bytes; count <= view.len. */

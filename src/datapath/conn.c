@@ -102,6 +102,7 @@ void slim_datapath_conn_free(struct slim_datapath_conn *conn, bool is_recoverabl
     }
     datapath->conn_count--;
     slim_heap_return(datapath->heap, conn);
+    slim_datapath_slow_gone(datapath);
 }
 
 void slim_datapath_conn_end(struct slim_datapath_conn *conn, enum slim_grpc_status status,

@@ -36,7 +36,8 @@ struct slim_datapath_socket {
  *
  * Slow receivers (slow.c):
  * waiting         in datapath->waiting while bytes for it are unsent
- * accepted_seen, accepted_at_ms   its accepted bytes when last looked at, and when they last grew
+ * accepted_seen, unacked_seen      its accepted bytes, and what the peer's system had not acknowledged, when last looked at
+ * accepted_at_ms  when the peer last took something
  * is_stalled      accepted nothing for SLIM_DATAPATH_STALL_MS: holds nobody back
  * grave           in datapath->graves when it is to be disconnected
  * holds           credit of this sender that is held back;  held_by_me: credit of others, held back because of this receiver */
@@ -59,6 +60,7 @@ struct slim_datapath_conn {
 
     struct slim_list waiting;
     uint64_t accepted_seen;
+    size_t unacked_seen;
     uint64_t accepted_at_ms;
     bool is_stalled;
     struct slim_list holds;

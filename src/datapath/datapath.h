@@ -30,15 +30,16 @@ struct slim_datapath_stats {
     uint64_t messages_received;
     uint64_t messages_delivered; /* one per receiver */
     uint64_t no_match_count;
-    uint64_t malformed_count;          /* stream ended: not decodable */
-    uint64_t invalid_count;            /* dropped: decodable, breaks a rule */
-    uint64_t ignored_forward_to_count; /* remote peers that set recv_from or forward_to */
-    uint64_t receiver_gone_count;      /* message for a connection that was closing */
-    uint64_t connection_limit_count;   /* connections refused: too many */
-    uint64_t slow_stalled_count;       /* receivers disconnected: no byte accepted for 5 s */
-    uint64_t slow_full_count;          /* receivers disconnected: 64 MiB unsent */
-    uint64_t memory_max_count;         /* owners of the largest queue disconnected: memory_max */
-    uint64_t hold_count;               /* times the credit of a sender was held back */
+    uint64_t subscription_refused_count; /* memory_max */
+    uint64_t malformed_count;            /* stream ended: not decodable */
+    uint64_t invalid_count;              /* dropped: decodable, breaks a rule */
+    uint64_t ignored_forward_to_count;   /* remote peers that set recv_from or forward_to */
+    uint64_t receiver_gone_count;        /* message for a connection that was closing */
+    uint64_t connection_limit_count;     /* connections refused: too many */
+    uint64_t slow_stalled_count;         /* receivers disconnected: no byte accepted for 5 s */
+    uint64_t slow_full_count;            /* receivers disconnected: 64 MiB unsent */
+    uint64_t memory_max_count;           /* owners of the largest queue disconnected: memory_max */
+    uint64_t hold_count;                 /* times the credit of a sender was held back */
     uint64_t reconnect_count;
     uint64_t refused_path_count; /* calls to a path that is not ours */
     uint64_t sockets_broken;     /* sockets closed because of HTTP/2 errors, resets, timeouts */
@@ -88,7 +89,9 @@ void slim_datapath_drain(struct slim_datapath *datapath, void (*on_drained)(void
 
 /* ------------------------------------------------------------------------------------------------ local connections */
 
-/* An application of this process. Called from the loop thread; must not block.
+/* An application of this process. Called from the loop thread; must not block. on_message must not call
+ * slim_datapath_submit (the engine is in the middle of a delivery): queue what is to be said, and say it from a task at the end
+ * of the turn.
  * on_message   a message for it: head is its head, msg its bytes, incoming_conn the connection it came in by. Borrowed.
  * on_error     a message of its own that failed: the JSON text of wire.md 9.2. Borrowed. */
 struct slim_datapath_app {
@@ -106,7 +109,7 @@ void slim_datapath_detach(struct slim_datapath *datapath, uint64_t conn_id);
 
 /* Hand one protobuf Message of a local connection to the engine: recv_from and forward_to count. What goes wrong is
  * reported with on_error before this returns, and as the status (SLIM_ERR_NO_ROUTE, SLIM_ERR_NOT_FOUND, SLIM_ERR_INVALID,
- * SLIM_ERR_MALFORMED, SLIM_ERR_LIMIT). */
+ * SLIM_ERR_MALFORMED, SLIM_ERR_LIMIT); SLIM_ERR_STATE, without a report, from inside on_message. */
 SLIM_MUST_CHECK enum slim_status slim_datapath_submit(struct slim_datapath *datapath,
                                                       uint64_t conn_id, struct slim_view msg);
 

@@ -49,8 +49,10 @@ enum slim_status slim_datapath_deliver_one(struct slim_datapath *datapath,
 {
     if (to->kind == SLIM_DATAPATH_CONN_LOCAL) {
         datapath->stats.messages_delivered++;
+        datapath->delivery_depth++;
         to->app.on_message(to->app.ctx, from == NULL ? UINT64_MAX : from->peer.id, head, msg,
                            block);
+        datapath->delivery_depth--;
         return SLIM_OK;
     }
     if (SLIM_UNLIKELY(to->call == NULL)) {

@@ -21,6 +21,7 @@ struct slim_datapath_server {
  * waiting        connections with unsent bytes, looked at by `watch`
  * fanout         block that collects short messages for several receivers; NULL when none is open
  * scratch        room for rewritten and for our own messages; emptied before each use
+ * delivery_depth above 0 while messages are handed out: the table and scratch are in use
  * graves         connections to be disconnected when the delivery under way is over; is_over_memory likewise */
 struct slim_datapath {
     struct slim_loop *loop;
@@ -47,6 +48,9 @@ struct slim_datapath {
     struct slim_list waiting;
     struct slim_list graves;
     bool is_over_memory;
+    uint64_t relieve_after_ms;
+    uint32_t delivery_depth;
+    uint64_t conns_freed; /* since memory was last offered back */
     struct slim_timer watch;
     struct slim_timer calm;
 
@@ -105,9 +109,15 @@ void slim_datapath_slow_flushed(struct slim_datapath_conn *conn);
 void slim_datapath_slow_release(struct slim_datapath_conn *conn);
 void slim_datapath_slow_forget(struct slim_datapath_conn *conn);
 
+/* True when everything that waits in this process takes more than memory_max. */
+bool slim_datapath_slow_is_over_memory(const struct slim_datapath *datapath);
+
 /* Disconnect the receivers that slim_datapath_slow_queued condemned, and the largest queues when memory_max is passed. After a
  * delivery: any remote connection may be gone when it returns. */
 void slim_datapath_slow_bury(struct slim_datapath *datapath);
+
+/* A connection was freed: after many of them, memory is given back to the system. */
+void slim_datapath_slow_gone(struct slim_datapath *datapath);
 
 void slim_datapath_slow_on_watch(struct slim_timer *timer);
 void slim_datapath_slow_on_calm(struct slim_timer *timer);

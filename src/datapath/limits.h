@@ -34,6 +34,7 @@ enum {
         2000, /* at most this long for the last bytes of a closing connection */
     SLIM_DATAPATH_CALM_PERIOD_MS =
         1000, /* after a flood: how often memory is offered back to the system */
+    SLIM_DATAPATH_CALM_CONNS_MIN = 256,          /* connections ended since, or ... */
     SLIM_DATAPATH_CALM_KEEP_BYTES = 1024 * 1024, /* peaks below this are not worth offering back */
 };
 

@@ -70,6 +70,9 @@ enum slim_status slim_datapath_submit(struct slim_datapath *datapath, uint64_t c
     if (conn == NULL || conn->kind != SLIM_DATAPATH_CONN_LOCAL) {
         return SLIM_ERR_NOT_FOUND;
     }
+    if (datapath->delivery_depth > 0) {
+        return SLIM_ERR_STATE;
+    }
     struct slim_wire_head head;
     struct slim_error error = {.status = SLIM_OK};
     datapath->stats.messages_received++;

@@ -14,6 +14,10 @@ static enum slim_status change_table(struct slim_datapath_conn *conn,
     struct slim_datapath *datapath = conn->datapath;
     const struct slim_wire_name *name = &head->destination;
     if (head->kind == SLIM_WIRE_SUBSCRIBE) {
+        if (slim_datapath_slow_is_over_memory(datapath)) {
+            datapath->stats.subscription_refused_count++;
+            return slim_error_set(error, SLIM_ERR_LIMIT, "the node's memory limit is reached");
+        }
         enum slim_status status = slim_routes_add(datapath->routes, &name->name, &name->text,
                                                   &conn->peer, head->subscription_id, NULL);
         return status == SLIM_OK ? SLIM_OK

@@ -98,6 +98,18 @@ static void condemn(struct slim_datapath_conn *conn, const char *why)
                      SLIM_LOG_U64("unsent_bytes", slim_grpc_call_unsent_bytes(conn->call)));
 }
 
+/* True when the peer took something since the last look: our output shrank, or what its system had to acknowledge did (the
+ * socket tells us of room only when a third of its buffer is free, which can take a slow reader longer than our patience). */
+static bool has_progress(struct slim_datapath_conn *conn)
+{
+    uint64_t accepted = slim_grpc_call_accepted_bytes(conn->call);
+    size_t unacked = slim_transport_unacked_bytes(conn->socket->transport);
+    bool result = accepted != conn->accepted_seen || unacked < conn->unacked_seen;
+    conn->accepted_seen = accepted;
+    conn->unacked_seen = unacked;
+    return result;
+}
+
 /* Start looking at a receiver with unsent bytes. */
 static void start_waiting(struct slim_datapath_conn *conn)
 {
@@ -106,7 +118,7 @@ static void start_waiting(struct slim_datapath_conn *conn)
         return;
     }
     slim_list_put_last(&datapath->waiting, &conn->waiting);
-    conn->accepted_seen = slim_grpc_call_accepted_bytes(conn->call);
+    (void)has_progress(conn); /* from here on */
     conn->accepted_at_ms = slim_loop_now_ms(datapath->loop);
     conn->is_stalled = false;
     if (!slim_timer_is_set(&datapath->watch)) {
@@ -115,11 +127,11 @@ static void start_waiting(struct slim_datapath_conn *conn)
     }
 }
 
-/* Memory of everything that waits in this process. */
-static size_t memory_in_use(const struct slim_datapath *datapath)
+bool slim_datapath_slow_is_over_memory(const struct slim_datapath *datapath)
 {
     return slim_block_pool_stats(datapath->pool)->bytes_in_use +
-           slim_heap_stats(datapath->heap)->bytes_in_use;
+               slim_heap_stats(datapath->heap)->bytes_in_use >
+           datapath->memory_max;
 }
 
 void slim_datapath_slow_queued(struct slim_datapath_conn *to, struct slim_datapath_conn *from,
@@ -138,7 +150,7 @@ void slim_datapath_slow_queued(struct slim_datapath_conn *to, struct slim_datapa
             hold_back(from, to, bytes);
         }
     }
-    if (SLIM_UNLIKELY(memory_in_use(datapath) > datapath->memory_max)) {
+    if (SLIM_UNLIKELY(slim_datapath_slow_is_over_memory(datapath))) {
         datapath->is_over_memory = true; /* dealt with when the delivery is over */
     }
 }
@@ -163,9 +175,7 @@ void slim_datapath_slow_flushed(struct slim_datapath_conn *conn)
 /* Look at one receiver with unsent bytes. */
 static void look_at(struct slim_datapath_conn *conn, uint64_t now_ms)
 {
-    uint64_t accepted = slim_grpc_call_accepted_bytes(conn->call);
-    if (accepted != conn->accepted_seen) {
-        conn->accepted_seen = accepted;
+    if (has_progress(conn)) {
         conn->accepted_at_ms = now_ms;
         conn->is_stalled = false;
         return;
@@ -210,7 +220,11 @@ static size_t bytes_of(const struct slim_datapath_conn *conn)
 static void relieve(struct slim_datapath *datapath)
 {
     datapath->is_over_memory = false;
-    while (memory_in_use(datapath) > datapath->memory_max) {
+    uint64_t now_ms = slim_loop_now_ms(datapath->loop);
+    if (now_ms < datapath->relieve_after_ms) {
+        return;
+    }
+    while (slim_datapath_slow_is_over_memory(datapath)) {
         struct slim_datapath_conn *largest = NULL;
         size_t largest_bytes = 0;
         SLIM_LIST_EACH(node, &datapath->conns)
@@ -224,7 +238,9 @@ static void relieve(struct slim_datapath *datapath)
             }
         }
         if (largest == NULL) {
-            return; /* what is left is framed output, bounded for each connection */
+            /* what is left is framed output, bounded for each connection, or tables: looking again at once is of no use */
+            datapath->relieve_after_ms = now_ms + SLIM_DATAPATH_WATCH_PERIOD_MS;
+            return;
         }
         datapath->stats.memory_max_count++;
         slim_log_limited(&datapath->log_slow, WARN, "largest queue dropped: memory_max reached",
@@ -249,6 +265,16 @@ void slim_datapath_slow_bury(struct slim_datapath *datapath)
     }
 }
 
+void slim_datapath_slow_gone(struct slim_datapath *datapath)
+{
+    datapath->conns_freed++;
+    if (datapath->conns_freed >= SLIM_DATAPATH_CALM_CONNS_MIN &&
+        !slim_timer_is_set(&datapath->calm)) {
+        slim_timer_set(datapath->loop, &datapath->calm,
+                       slim_loop_now_ms(datapath->loop) + SLIM_DATAPATH_CALM_PERIOD_MS);
+    }
+}
+
 /* Some time after a flood: give memory back to the system. */
 void slim_datapath_slow_on_calm(struct slim_timer *timer)
 {
@@ -258,9 +284,11 @@ void slim_datapath_slow_on_calm(struct slim_timer *timer)
                        slim_loop_now_ms(datapath->loop) + SLIM_DATAPATH_CALM_PERIOD_MS);
         return;
     }
-    if (slim_block_pool_stats(datapath->pool)->bytes_peak < SLIM_DATAPATH_CALM_KEEP_BYTES) {
+    if (slim_block_pool_stats(datapath->pool)->bytes_peak < SLIM_DATAPATH_CALM_KEEP_BYTES &&
+        datapath->conns_freed < SLIM_DATAPATH_CALM_CONNS_MIN) {
         return;
     }
+    datapath->conns_freed = 0;
     slim_block_pool_trim(datapath->pool);
     slim_heap_trim(datapath->heap);
     (void)malloc_trim(0); /* whether something was released does not matter */

@@ -83,7 +83,10 @@ void slim_grpc_on_last(void *ctx, struct slim_h2_stream *stream)
         end.status = SLIM_GRPC_UNKNOWN;
         end.message = SLIM_VIEW("the stream ended without trailers");
     }
-    slim_grpc_call_send_end(call, SLIM_GRPC_OK, (struct slim_view){NULL, 0}, conn->is_server);
+    bool is_flush =
+        conn->is_server && slim_grpc_conn_pending_bytes(conn) + slim_grpc_call_unsent_bytes(call) <=
+                               SLIM_GRPC_FLUSH_BYTES_MAX;
+    slim_grpc_call_send_end(call, SLIM_GRPC_OK, (struct slim_view){NULL, 0}, is_flush);
     slim_grpc_call_report(call, &end);
 }
 

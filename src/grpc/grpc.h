@@ -93,7 +93,7 @@ struct slim_grpc_handler {
     /* The call is over: the peer ended or reset it, the connection died, or the peer broke the rules (its stream was reset
      * with the right error). Comes exactly once for each call that the user did not finish itself; the call is freed when
      * it returns. Server: a half-close of the client (END_STREAM) is reported here as status OK; the call sends what is
-     * queued and answers with trailers grpc-status 0 by itself. Comes from inside slim_grpc_conn_take and
+     * queued (up to SLIM_GRPC_FLUSH_BYTES_MAX) and answers with trailers grpc-status 0 by itself. Comes from inside slim_grpc_conn_take and
      * slim_grpc_conn_close, and from slim_grpc_conn_output when memory ran out or a request could not be sent. */
     void (*on_end)(void *ctx, struct slim_grpc_call *call, const struct slim_grpc_end *end);
 };

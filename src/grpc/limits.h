@@ -8,6 +8,10 @@ enum {
     SLIM_GRPC_STATUS_TEXT_MAX =
         1024, /* grpc-message before encoding, both ways; the rest is cut off */
 
+    /* What the queues of calls that ended by a half-close of the peer may hold on one connection while they are still being
+     * sent: nobody watches them any more. A call that would exceed it drops its queue and sends its trailers at once. */
+    SLIM_GRPC_FLUSH_BYTES_MAX = 1024 * 1024,
+
     SLIM_GRPC_CREDIT_BATCH_BYTES =
         16 * 1024, /* credit is returned in steps of this; a quarter of the smallest window */
 

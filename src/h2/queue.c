@@ -39,6 +39,7 @@ static void append_segment(struct slim_h2_queue *queue, struct slim_h2_segment *
 static struct slim_h2_segment *take_first(struct slim_h2_queue *queue)
 {
     struct slim_h2_segment *segment = queue->first;
+    assert(segment != NULL);
     queue->first = segment->next;
     if (queue->first == NULL) {
         queue->last = NULL;

@@ -41,6 +41,16 @@ static uint8_t flags_of(const struct slim_h2_header *header)
                                                                         : NGHTTP2_NV_FLAG_NONE;
 }
 
+/* nghttp2 copies these bytes and promises not to write to them, but its struct does not say so. */
+static uint8_t *unconst(const uint8_t *bytes)
+{
+    union {
+        const uint8_t *in;
+        uint8_t *out;
+    } pointer = {.in = bytes};
+    return pointer.out;
+}
+
 static nghttp2_nv *pairs_new(struct slim_heap *heap, const struct slim_h2_header *headers,
                              size_t count)
 {
@@ -50,9 +60,8 @@ static nghttp2_nv *pairs_new(struct slim_heap *heap, const struct slim_h2_header
     }
     for (size_t i = 0; i < count; i++) {
         pairs[i] = (nghttp2_nv){
-            .name = (uint8_t *)(uintptr_t)headers[i]
-                        .name.data, /* nghttp2 copies, and promises not to write */
-            .value = (uint8_t *)(uintptr_t)headers[i].value.data,
+            .name = unconst(headers[i].name.data),
+            .value = unconst(headers[i].value.data),
             .namelen = headers[i].name.len,
             .valuelen = headers[i].value.len,
             .flags = flags_of(&headers[i]),

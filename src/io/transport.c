@@ -1,9 +1,11 @@
 #include "io/transport.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "io/limits.h"
@@ -258,7 +260,11 @@ void slim_transport_touch(struct slim_transport *transport)
     slim_loop_at_turn_end(transport->loop, &transport->flush);
 }
 
-bool slim_transport_is_blocked(const struct slim_transport *transport)
+size_t slim_transport_unacked_bytes(const struct slim_transport *transport)
 {
-    return transport->is_blocked;
+    int bytes = 0;
+    if (ioctl(transport->watch.fd, SIOCOUTQ, &bytes) != 0 || bytes < 0) {
+        return 0;
+    }
+    return (size_t)bytes;
 }

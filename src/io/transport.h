@@ -47,7 +47,8 @@ struct slim_grpc_conn *slim_transport_grpc(struct slim_transport *transport);
 /* Something was put into a call of this transport: flush it at the end of the turn. Cheap, any number of times. */
 void slim_transport_touch(struct slim_transport *transport);
 
-/* True while a write waits for room in the socket. */
-bool slim_transport_is_blocked(const struct slim_transport *transport);
+/* Bytes that were written and that the peer's system has not acknowledged: falls while a slow reader reads, also when the socket
+ * has no room for us yet. 0 when the kernel does not say. */
+size_t slim_transport_unacked_bytes(const struct slim_transport *transport);
 
 #endif

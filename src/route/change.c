@@ -18,6 +18,12 @@ static bool is_group(const struct slim_routes *routes, uint32_t name)
     return slim_route_head_at(routes, name)->group == name;
 }
 
+/* True when nobody else has the name; still the answer while an unlinked subscription waits for its release. */
+static bool is_only_one(const struct slim_route_sub *sub)
+{
+    return sub->head.group == SLIM_ROUTE_NONE;
+}
+
 /* The subscription of `peer` to the name (a record or SLIM_ROUTE_NONE), or SLIM_ROUTE_NONE. */
 static uint32_t find_sub(const struct slim_routes *routes, uint32_t name,
                          const struct slim_route_peer *peer)
@@ -114,8 +120,8 @@ static enum slim_status reserve_sets(struct slim_routes *routes, struct addition
     struct slim_route_set *set = &slim_route_prefix_at(routes, addition->prefix)->set;
     SLIM_TRY(slim_route_slab_reserve(&routes->member_slab, 2));
     SLIM_TRY(slim_route_set_reserve(set, &routes->memory, set->count + 1));
-    SLIM_TRY(reserve_scratch(
-        routes, set->count + 1)); /* the set of a name is no larger than that of its prefix */
+    /* the set of a name is no larger than that of its prefix */
+    SLIM_TRY(reserve_scratch(routes, set->count + 1));
     if (addition->name == SLIM_ROUTE_NONE) {
         return SLIM_OK;
     }
@@ -345,8 +351,8 @@ static void dissolve_group(struct slim_routes *routes, uint32_t number)
 }
 
 /* Take a subscription out of everything that finds it. Its record, its ids and its prefix's text stay readable until
- * release(). Returns true when nobody has its name any more. */
-static bool unlink_sub(struct slim_routes *routes, uint32_t number)
+ * release(). */
+static void unlink_sub(struct slim_routes *routes, uint32_t number)
 {
     struct slim_route_sub *sub = slim_route_sub_at(routes, number);
     uint32_t group = sub->head.group;
@@ -370,7 +376,6 @@ static bool unlink_sub(struct slim_routes *routes, uint32_t number)
         slim_route_index_remove(&routes->prefixes, sub->head.prefix,
                                 slim_route_hash_prefix(routes, prefix->hash));
     }
-    return group == SLIM_ROUTE_NONE;
 }
 
 /* Free an unlinked subscription, and its prefix when it was the last below it. */
@@ -427,7 +432,8 @@ enum slim_status slim_routes_remove(struct slim_routes *routes, const struct sli
     }
     bool was_last = false;
     if (sub->reference_count == 0 && sub->id_count == 0) {
-        was_last = unlink_sub(routes, number);
+        was_last = is_only_one(sub);
+        unlink_sub(routes, number);
         release(routes, number);
     }
     if (is_last != NULL) {
@@ -447,7 +453,7 @@ static struct slim_route_subscription describe(const struct slim_routes *routes,
         .reference_count = sub->reference_count,
         .ids = slim_route_ids_get(sub),
         .id_count = sub->id_count,
-        .is_last = sub->head.group == SLIM_ROUTE_NONE,
+        .is_last = is_only_one(sub),
     };
     memcpy(shown.name.prefix, prefix->hash, sizeof(shown.name.prefix));
     shown.name.id = (unsigned __int128)sub->head.id[1] << 64 | sub->head.id[0];
@@ -471,11 +477,10 @@ void slim_routes_remove_peer(struct slim_routes *routes, struct slim_route_peer 
 {
     while (peer->first != SLIM_ROUTE_NONE) {
         uint32_t number = peer->first;
-        bool is_last = unlink_sub(routes, number);
+        unlink_sub(routes, number);
         if (visit != NULL) {
             struct slim_route_subscription shown =
                 describe(routes, slim_route_sub_at(routes, number));
-            shown.is_last = is_last;
             visit(ctx, &shown);
         }
         release(routes, number);

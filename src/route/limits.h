@@ -13,8 +13,9 @@ enum {
     /* The three strings of a prefix together, in bytes. A name with longer strings is refused (SLIM_ERR_LIMIT). */
     SLIM_ROUTE_TEXT_BYTES_MAX = 4096,
 
-    /* Subscription ids that one peer holds for one name, 8 bytes each. One more is refused (SLIM_ERR_LIMIT). */
-    SLIM_ROUTE_IDS_MAX = 65535,
+    /* Subscription ids that one peer holds for one name, 8 bytes each, kept in order: adding one moves up to 128 KiB. One
+     * more is refused (SLIM_ERR_LIMIT). */
+    SLIM_ROUTE_IDS_MAX = 16384,
 
     /* Subscription ids in one table, beyond the first of each (name, peer): 32 to 64 MB. One more is refused
      * (SLIM_ERR_LIMIT). */

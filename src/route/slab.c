@@ -126,15 +126,6 @@ static void remove_chunk(struct slim_route_slab *slab, uint32_t slot)
     slab->hole = slot;
 }
 
-void slim_route_slab_fini(struct slim_route_slab *slab)
-{
-    while (slab->roomy != SLIM_ROUTE_NONE) {
-        remove_chunk(slab, slab->roomy);
-    }
-    slim_route_memory_return(slab->memory, slab->slots);
-    *slab = (struct slim_route_slab){0};
-}
-
 enum slim_status slim_route_slab_reserve(struct slim_route_slab *slab, uint32_t count)
 {
     while (slab->free_count < count) {
@@ -153,11 +144,42 @@ uint32_t slim_route_slab_new(struct slim_route_slab *slab)
     chunk->free_first = next_free_get(item);
     chunk->free_count--;
     slab->free_count--;
+    slab->used_count++;
     if (chunk->free_count == 0) {
         roomy_remove(slab, slot);
     }
     memset(item, 0, slab->item_bytes);
     return (slot << slab->shift) | place;
+}
+
+/* Whether a chunk that has become empty goes back to the heap: not the last one with room, so that a table at a chunk's
+ * edge does not ask the heap each time. */
+static bool is_to_remove(const struct slim_route_slab *slab, const struct slim_route_chunk *chunk)
+{
+#ifdef SLIM_POOL_DEBUG
+    return true;
+#else
+    return slab->free_count > chunk->free_count;
+#endif
+}
+
+/* Nothing is in use: give everything back. */
+static void empty(struct slim_route_slab *slab)
+{
+    while (slab->roomy != SLIM_ROUTE_NONE) {
+        remove_chunk(slab, slab->roomy);
+    }
+    slim_route_memory_return(slab->memory, slab->slots);
+    slab->slots = NULL;
+    slab->slot_count = 0;
+    slab->slot_capacity = 0;
+    slab->hole = SLIM_ROUTE_NONE;
+}
+
+void slim_route_slab_fini(struct slim_route_slab *slab)
+{
+    assert(slab->used_count == 0);
+    empty(slab);
 }
 
 void slim_route_slab_free(struct slim_route_slab *slab, uint32_t number)
@@ -169,14 +191,14 @@ void slim_route_slab_free(struct slim_route_slab *slab, uint32_t number)
     chunk->free_first = place;
     chunk->free_count++;
     slab->free_count++;
+    slab->used_count--;
     if (chunk->free_count == 1) {
         roomy_put(slab, slot);
     }
-#ifdef SLIM_POOL_DEBUG
-    remove_chunk(slab, slot);
-#else
-    if (chunk->free_count == chunk_items(slab) && slab->free_count > chunk->free_count) {
-        remove_chunk(slab, slot); /* others still have room: this one is not needed at once */
+    if (chunk->free_count == chunk_items(slab) && is_to_remove(slab, chunk)) {
+        remove_chunk(slab, slot);
     }
-#endif
+    if (slab->used_count == 0 && slab->slot_capacity > SLOTS_MIN) {
+        empty(slab);
+    }
 }

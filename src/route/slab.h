@@ -7,7 +7,8 @@
  *
  * A number takes half of a pointer, and a record in a chunk has no header of its own: that is what keeps a name below
  * 200 bytes. Records never move. A chunk goes back to the heap when its last record is freed, except for one that is kept
- * so that a table at a chunk's edge does not ask the heap each time. With -Dpool_debug each record is a chunk. */
+ * so that a table at a chunk's edge does not ask the heap each time; a slab that was large gives back everything when its
+ * last record is freed. With -Dpool_debug each record is a chunk. */
 #ifndef SLIM_ROUTE_SLAB_H
 #define SLIM_ROUTE_SLAB_H
 
@@ -34,7 +35,8 @@ union slim_route_slot {
 
 /* roomy        first chunk with a free item, or SLIM_ROUTE_NONE
  * hole         first unused slot below slot_count, or SLIM_ROUTE_NONE
- * free_count   free items of all chunks */
+ * free_count   free items of all chunks
+ * used_count   items in use */
 struct slim_route_slab {
     struct slim_route_memory *memory;
     union slim_route_slot *slots;
@@ -45,13 +47,14 @@ struct slim_route_slab {
     uint32_t roomy;
     uint32_t hole;
     uint32_t free_count;
+    uint32_t used_count;
 };
 
 /* `item_bytes`: 8 to 1024, a multiple of 8. Takes no memory yet. */
 void slim_route_slab_init(struct slim_route_slab *slab, struct slim_route_memory *memory,
                           uint32_t item_bytes);
 
-/* All items must have been freed. */
+/* Give all memory back. All items must have been freed; the slab is empty and usable again. */
 void slim_route_slab_fini(struct slim_route_slab *slab);
 
 /* After this, `count` calls of slim_route_slab_new find an item. SLIM_ERR_NO_MEMORY: no item was lost or made. */

@@ -30,8 +30,20 @@ enum slim_status slim_wire_take_varint(struct slim_view *in, uint64_t *value)
     return SLIM_ERR_MALFORMED;
 }
 
+/* slim_wire_take_varint with the most frequent case in line: one byte. */
+static inline enum slim_status take_varint(struct slim_view *in, uint64_t *value)
+{
+    if (in->len > 0 && in->data[0] < 0x80) {
+        *value = in->data[0];
+        *in = slim_view_skip(*in, 1);
+        return SLIM_OK;
+    }
+    return slim_wire_take_varint(in, value);
+}
+
 /* Split `count` bytes off the front of *in. */
-static enum slim_status take_count(struct slim_view *in, uint64_t count, struct slim_view *bytes)
+static inline enum slim_status take_count(struct slim_view *in, uint64_t count,
+                                          struct slim_view *bytes)
 {
     if (count > in->len) {
         return SLIM_ERR_TRUNCATED;
@@ -41,51 +53,44 @@ static enum slim_status take_count(struct slim_view *in, uint64_t count, struct 
     return SLIM_OK;
 }
 
-enum slim_status slim_wire_take_bytes(struct slim_view *in, struct slim_view *bytes)
-{
-    struct slim_view rest = *in;
-    uint64_t len;
-    SLIM_TRY(slim_wire_take_varint(&rest, &len));
-    SLIM_TRY(take_count(&rest, len, bytes));
-    *in = rest;
-    return SLIM_OK;
-}
-
 enum slim_status slim_wire_take_field(struct slim_view *in, struct slim_wire_field *field)
 {
     assert(in != NULL && field != NULL);
 
     struct slim_view rest = *in;
+    struct slim_view bytes = {0};
     struct slim_view fixed;
+    uint64_t value = 0;
     uint64_t key;
-    SLIM_TRY(slim_wire_take_varint(&rest, &key));
+    SLIM_TRY(take_varint(&rest, &key));
     if (key > UINT32_MAX || key >> KEY_TYPE_BITS == 0) {
         return SLIM_ERR_MALFORMED;
     }
-    struct slim_wire_field got = {.number = (uint32_t)(key >> KEY_TYPE_BITS)};
     switch (key & KEY_TYPE_MASK) {
     case SLIM_WIRE_FIELD_VARINT:
-        got.type = SLIM_WIRE_FIELD_VARINT;
-        SLIM_TRY(slim_wire_take_varint(&rest, &got.value));
+        SLIM_TRY(take_varint(&rest, &value));
         break;
     case SLIM_WIRE_FIELD_FIXED64:
-        got.type = SLIM_WIRE_FIELD_FIXED64;
         SLIM_TRY(take_count(&rest, FIXED64_BYTES, &fixed));
         break;
-    case SLIM_WIRE_FIELD_BYTES:
-        got.type = SLIM_WIRE_FIELD_BYTES;
-        SLIM_TRY(slim_wire_take_bytes(&rest, &got.bytes));
+    case SLIM_WIRE_FIELD_BYTES: {
+        uint64_t len;
+        SLIM_TRY(take_varint(&rest, &len));
+        SLIM_TRY(take_count(&rest, len, &bytes));
         break;
+    }
     case SLIM_WIRE_FIELD_FIXED32:
-        got.type = SLIM_WIRE_FIELD_FIXED32;
         SLIM_TRY(take_count(&rest, FIXED32_BYTES, &fixed));
         break;
     default: /* a number from the network, not an enum */
         return SLIM_ERR_MALFORMED;
     }
-    got.raw = slim_view_of(in->data, in->len - rest.len);
+    field->number = (uint32_t)(key >> KEY_TYPE_BITS);
+    field->type = (enum slim_wire_field_type)(key & KEY_TYPE_MASK);
+    field->value = value;
+    field->bytes = bytes;
+    field->raw = slim_view_of(in->data, in->len - rest.len);
     *in = rest;
-    *field = got;
     return SLIM_OK;
 }
 

@@ -35,10 +35,6 @@ struct slim_wire_field {
  *   SLIM_ERR_MALFORMED   more than 64 bits */
 SLIM_MUST_CHECK enum slim_status slim_wire_take_varint(struct slim_view *in, uint64_t *value);
 
-/* Take one length and the bytes it announces. Status as slim_wire_take_varint; *in is untouched unless SLIM_OK. */
-SLIM_MUST_CHECK enum slim_status slim_wire_take_bytes(struct slim_view *in,
-                                                      struct slim_view *bytes);
-
 /* Take one field, known or not. Status as slim_wire_take_varint, and SLIM_ERR_MALFORMED also for field number 0, a key
  * beyond 32 bits, group tags and wire types that do not exist. *in is untouched unless SLIM_OK. */
 SLIM_MUST_CHECK enum slim_status slim_wire_take_field(struct slim_view *in,

@@ -14,6 +14,9 @@
 #define KEY_NUMBER(number) ((uint8_t)((number) << 3 | SLIM_WIRE_FIELD_VARINT))
 #define KEY_BYTES(number) ((uint8_t)((number) << 3 | SLIM_WIRE_FIELD_BYTES))
 
+/* Without it the compiler keeps the cursor in memory, between calls. */
+#define INLINE static inline __attribute__((always_inline))
+
 enum {
     WORD_BYTES = 8,
     CHUNK_BYTES = 32,
@@ -27,7 +30,7 @@ struct cursor {
     const uint8_t *end;
 };
 
-static inline uint64_t load_word(const uint8_t *at)
+INLINE uint64_t load_word(const uint8_t *at)
 {
     uint64_t word;
     memcpy(&word, at, sizeof(word));
@@ -35,7 +38,7 @@ static inline uint64_t load_word(const uint8_t *at)
 }
 
 /* Close the gaps between eight groups of 7 bits, the lowest first. */
-static inline uint64_t join_groups(uint64_t word)
+INLINE uint64_t join_groups(uint64_t word)
 {
     word &= 0x7f7f7f7f7f7f7f7fU;
     word = (word & 0x007f007f007f007fU) | (word & 0x7f007f007f007f00U) >> 1;
@@ -43,22 +46,28 @@ static inline uint64_t join_groups(uint64_t word)
     return (word & 0x000000000fffffffU) | (word & 0x0fffffff00000000U) >> 4;
 }
 
-static bool take_number_at_end(struct cursor *c, uint64_t *value)
+/* The same close to the end of the message, where a word cannot be loaded. NULL: refused. The cursor is not handed over by
+ * address, so that it can live in registers. */
+static __attribute__((noinline)) const uint8_t *
+take_number_at_end(const uint8_t *at, const uint8_t *end, uint64_t *value)
 {
-    struct slim_view in = slim_view_of(c->at, (size_t)(c->end - c->at));
-    if (slim_wire_take_varint(&in, value) != SLIM_OK) {
-        return false;
-    }
-    c->at = in.data;
-    return true;
+    struct slim_view in = slim_view_of(at, (size_t)(end - at));
+    return slim_wire_take_varint(&in, value) == SLIM_OK ? in.data : NULL;
 }
 
-static inline bool take_number(struct cursor *c, uint64_t *value)
+INLINE bool take_number(struct cursor *c, uint64_t *value)
 {
-    if (SLIM_UNLIKELY(c->end - c->at < SLIM_WIRE_VARINT_BYTES_MAX)) {
-        return take_number_at_end(c, value);
-    }
     const uint8_t *at = c->at;
+    if (SLIM_UNLIKELY(c->end - at < SLIM_WIRE_VARINT_BYTES_MAX)) {
+        uint64_t got = 0;
+        at = take_number_at_end(at, c->end, &got);
+        if (at == NULL) {
+            return false;
+        }
+        *value = got;
+        c->at = at;
+        return true;
+    }
     if (at[0] < 0x80) {
         *value = at[0];
         c->at = at + 1;
@@ -71,26 +80,21 @@ static inline bool take_number(struct cursor *c, uint64_t *value)
         *value = join_groups(word & (stops ^ (stops - 1)));
         return true;
     }
-    uint64_t result = join_groups(word) | (uint64_t)(at[8] & 0x7f) << 56;
-    if (at[8] < 0x80) {
-        c->at = at + 9;
-    } else if (at[9] <= 1) {
-        result |= (uint64_t)at[9] << 63;
-        c->at = at + 10;
-    } else {
-        return false;
-    }
-    *value = result;
-    return true;
+    /* nine or ten bytes, as likely as not for a hash: no branch on which */
+    uint64_t is_ten = at[8] >> 7;
+    uint64_t tenth = at[9] & (0 - is_ten);
+    *value = join_groups(word) | (uint64_t)(at[8] & 0x7f) << 56 | tenth << 63;
+    c->at = at + 9 + is_ten;
+    return tenth <= 1;
 }
 
-static inline bool is_at(const struct cursor *c, const uint8_t *limit, uint8_t key)
+INLINE bool is_at(const struct cursor *c, const uint8_t *limit, uint8_t key)
 {
     return c->at < limit && *c->at == key;
 }
 
 /* Step over the length behind a key; *stop is the end of its content, which does not pass `limit`. */
-static inline bool take_len(struct cursor *c, const uint8_t *limit, const uint8_t **stop)
+INLINE bool take_len(struct cursor *c, const uint8_t *limit, const uint8_t **stop)
 {
     uint64_t len;
     if (!take_number(c, &len) || c->at > limit || len > (uint64_t)(limit - c->at)) {
@@ -100,8 +104,8 @@ static inline bool take_len(struct cursor *c, const uint8_t *limit, const uint8_
     return true;
 }
 
-static inline bool take_key_and_len(struct cursor *c, const uint8_t *limit, uint8_t key,
-                                    const uint8_t **stop)
+INLINE bool take_key_and_len(struct cursor *c, const uint8_t *limit, uint8_t key,
+                             const uint8_t **stop)
 {
     if (!is_at(c, limit, key)) {
         return false;
@@ -111,8 +115,8 @@ static inline bool take_key_and_len(struct cursor *c, const uint8_t *limit, uint
 }
 
 /* A number that may be absent. */
-static inline bool take_optional(struct cursor *c, const uint8_t *limit, uint8_t key, bool *has,
-                                 uint64_t *value)
+INLINE bool take_optional(struct cursor *c, const uint8_t *limit, uint8_t key, bool *has,
+                          uint64_t *value)
 {
     *has = is_at(c, limit, key);
     if (!*has) {
@@ -123,8 +127,8 @@ static inline bool take_optional(struct cursor *c, const uint8_t *limit, uint8_t
 }
 
 /* A string that may be absent; its UTF-8 is not looked at. */
-static inline bool take_optional_text(struct cursor *c, const uint8_t *limit, uint8_t key,
-                                      struct slim_view *text)
+INLINE bool take_optional_text(struct cursor *c, const uint8_t *limit, uint8_t key,
+                               struct slim_view *text)
 {
     if (!is_at(c, limit, key)) {
         return true;
@@ -139,7 +143,7 @@ static inline bool take_optional_text(struct cursor *c, const uint8_t *limit, ui
     return true;
 }
 
-static inline bool is_ascii(const uint8_t *at, size_t len)
+INLINE bool is_ascii(const uint8_t *at, size_t len)
 {
     uint64_t high = 0;
     if (len >= WORD_BYTES) {
@@ -159,53 +163,67 @@ static inline bool is_ascii(const uint8_t *at, size_t len)
     return (high & 0x80) == 0;
 }
 
-static inline bool is_text(struct slim_view text)
+INLINE bool is_text(struct slim_view text)
 {
-    return is_ascii(text.data, text.len) || slim_utf8_is_valid(text);
+    return is_ascii(text.data, text.len) || slim_utf8_is_valid_slow(text);
 }
 
-static inline bool take_name(struct cursor *c, const uint8_t *limit, uint8_t key,
-                             struct slim_wire_name *name)
+/* Read the Name in `c`, which is handed over by value; returns what is behind it, or NULL. Not inlined: it is needed twice,
+ * and is most of the code. */
+static __attribute__((noinline)) const uint8_t *
+take_name_at(struct cursor c, const uint8_t *limit, uint8_t key, struct slim_wire_name *name)
 {
     const uint8_t *name_end;
     const uint8_t *stop;
     bool has;
-    if (!take_key_and_len(c, limit, key, &name_end) ||
-        !take_key_and_len(c, name_end, KEY_BYTES(SLIM_WIRE_NAME_ENCODED), &stop)) {
-        return false;
+    if (!take_key_and_len(&c, limit, key, &name_end) ||
+        !take_key_and_len(&c, name_end, KEY_BYTES(SLIM_WIRE_NAME_ENCODED), &stop)) {
+        return NULL;
     }
     uint64_t id = 0;
-    if (!take_optional(c, stop, KEY_NUMBER(SLIM_WIRE_ENCODED_COMPONENT_0), &has,
+    if (!take_optional(&c, stop, KEY_NUMBER(SLIM_WIRE_ENCODED_COMPONENT_0), &has,
                        &name->name.prefix[0]) ||
-        !take_optional(c, stop, KEY_NUMBER(SLIM_WIRE_ENCODED_COMPONENT_0 + 1), &has,
+        !take_optional(&c, stop, KEY_NUMBER(SLIM_WIRE_ENCODED_COMPONENT_0 + 1), &has,
                        &name->name.prefix[1]) ||
-        !take_optional(c, stop, KEY_NUMBER(SLIM_WIRE_ENCODED_COMPONENT_0 + 2), &has,
+        !take_optional(&c, stop, KEY_NUMBER(SLIM_WIRE_ENCODED_COMPONENT_0 + 2), &has,
                        &name->name.prefix[2]) ||
-        !take_optional(c, stop, KEY_NUMBER(SLIM_WIRE_ENCODED_ID), &has, &id) || c->at != stop) {
-        return false;
+        !take_optional(&c, stop, KEY_NUMBER(SLIM_WIRE_ENCODED_ID), &has, &id) || c.at != stop) {
+        return NULL;
     }
     name->name.id = id == UINT64_MAX ? SLIM_NAME_ANY : id;
 
-    if (!take_key_and_len(c, name_end, KEY_BYTES(SLIM_WIRE_NAME_STRINGS), &stop) ||
+    if (!take_key_and_len(&c, name_end, KEY_BYTES(SLIM_WIRE_NAME_STRINGS), &stop) ||
         stop != name_end) {
-        return false;
+        return NULL;
     }
-    struct slim_view all = slim_view_of(c->at, (size_t)(stop - c->at));
+    struct slim_view all = slim_view_of(c.at, (size_t)(stop - c.at));
     struct slim_view *part = name->text.part;
-    if (!take_optional_text(c, stop, KEY_BYTES(SLIM_WIRE_STRINGS_COMPONENT_0), &part[0]) ||
-        !take_optional_text(c, stop, KEY_BYTES(SLIM_WIRE_STRINGS_COMPONENT_0 + 1), &part[1]) ||
-        !take_optional_text(c, stop, KEY_BYTES(SLIM_WIRE_STRINGS_COMPONENT_0 + 2), &part[2]) ||
-        c->at != stop) {
-        return false;
+    if (!take_optional_text(&c, stop, KEY_BYTES(SLIM_WIRE_STRINGS_COMPONENT_0), &part[0]) ||
+        !take_optional_text(&c, stop, KEY_BYTES(SLIM_WIRE_STRINGS_COMPONENT_0 + 1), &part[1]) ||
+        !take_optional_text(&c, stop, KEY_BYTES(SLIM_WIRE_STRINGS_COMPONENT_0 + 2), &part[2]) ||
+        c.at != stop) {
+        return NULL;
     }
     name->is_present = true;
     name->is_complete = true;
     /* keys and short lengths are below 128 too: mostly one look at the whole StringName is enough */
-    return is_ascii(all.data, all.len) ||
-           (is_text(part[0]) && is_text(part[1]) && is_text(part[2]));
+    bool is_valid =
+        is_ascii(all.data, all.len) || (is_text(part[0]) && is_text(part[1]) && is_text(part[2]));
+    return is_valid ? c.at : NULL;
 }
 
-static inline bool take_header(struct cursor *c, const uint8_t *limit, struct slim_wire_head *head)
+INLINE bool take_name(struct cursor *c, const uint8_t *limit, uint8_t key,
+                      struct slim_wire_name *name)
+{
+    const uint8_t *behind = take_name_at(*c, limit, key, name);
+    if (behind == NULL) {
+        return false;
+    }
+    c->at = behind;
+    return true;
+}
+
+INLINE bool take_header(struct cursor *c, const uint8_t *limit, struct slim_wire_head *head)
 {
     const uint8_t *stop;
     bool has;
@@ -236,7 +254,7 @@ static inline bool take_header(struct cursor *c, const uint8_t *limit, struct sl
     return c->at == stop;
 }
 
-static inline bool take_session(struct cursor *c, const uint8_t *limit, struct slim_wire_head *head)
+INLINE bool take_session(struct cursor *c, const uint8_t *limit, struct slim_wire_head *head)
 {
     const uint8_t *stop;
     bool has;
@@ -261,7 +279,7 @@ static inline bool take_session(struct cursor *c, const uint8_t *limit, struct s
 }
 
 /* Step over a Content that holds an ApplicationPayload; a blob is not looked at. */
-static inline bool take_app_payload(struct cursor *c, const uint8_t *stop)
+INLINE bool take_app_payload(struct cursor *c, const uint8_t *stop)
 {
     const uint8_t *payload_end;
     struct slim_view type = {0};
@@ -272,7 +290,7 @@ static inline bool take_app_payload(struct cursor *c, const uint8_t *stop)
            c->at == payload_end && payload_end == stop && is_text(type);
 }
 
-static inline bool take_content(struct cursor *c, const uint8_t *limit)
+INLINE bool take_content(struct cursor *c, const uint8_t *limit)
 {
     const uint8_t *stop;
     if (c->at == limit) {
@@ -291,7 +309,7 @@ static inline bool take_content(struct cursor *c, const uint8_t *limit)
 }
 
 /* The metadata behind the Publish, to the end of the message. */
-static inline bool take_metadata(struct cursor *c)
+INLINE bool take_metadata(struct cursor *c)
 {
     while (c->at < c->end) {
         const uint8_t *stop;
@@ -305,6 +323,14 @@ static inline bool take_metadata(struct cursor *c)
     return true;
 }
 
+/* A size that the compiler knows makes it choose `rep stos`, which takes longer than the rest of the reader. */
+static void clear(struct slim_wire_head *head)
+{
+    size_t size = sizeof(*head);
+    __asm__("" : "+r"(size));
+    memset(head, 0, size);
+}
+
 bool slim_wire_read_head_fast(struct slim_view msg, struct slim_wire_head *head)
 {
     if (msg.len == 0) {
@@ -312,7 +338,8 @@ bool slim_wire_read_head_fast(struct slim_view msg, struct slim_wire_head *head)
     }
     struct cursor c = {msg.data, msg.data + msg.len};
     const uint8_t *stop;
-    *head = (struct slim_wire_head){.kind = SLIM_WIRE_PUBLISH};
+    clear(head);
+    head->kind = SLIM_WIRE_PUBLISH;
     if (!take_key_and_len(&c, c.end, KEY_BYTES(SLIM_WIRE_MESSAGE_PUBLISH), &stop) ||
         !take_header(&c, stop, head) || !take_session(&c, stop, head) || !take_content(&c, stop) ||
         c.at != stop) {

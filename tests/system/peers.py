@@ -7,6 +7,7 @@ from harness.h2raw import Conn
 
 SYNC = "sync/sync/sync"
 _markers = itertools.count(1)
+_sync_ids = itertools.count(1)
 
 
 class Peer:
@@ -46,8 +47,9 @@ class Group:
 
     def __init__(self, peers):
         self.peers = peers
-        for index, peer in enumerate(peers):
-            peer.send(proto.subscribe(proto.name(SYNC, index)))
+        self.sync_ids = [next(_sync_ids) for _ in peers]
+        for peer, sync_id in zip(peers, self.sync_ids, strict=True):
+            peer.send(proto.subscribe(proto.name(SYNC, sync_id)))
         for index in range(len(peers)):
             assert self.collect(index, settle=True) is not None
 
@@ -56,7 +58,7 @@ class Group:
 
         settle: send again until the Subscribe of the receiver is in the table (nobody confirms it)."""
         marker = b"marker %d" % next(_markers)
-        msg = proto.publish(proto.name(SYNC), proto.name(SYNC, receiver), payload=marker)
+        msg = proto.publish(proto.name(SYNC), proto.name(SYNC, self.sync_ids[receiver]), payload=marker)
         for attempt in range(20 if settle else 1):
             self.peers[sender].send(msg)
             found = self.peers[receiver].stream.take_until(is_marker(marker), 0.25 if settle else timeout)

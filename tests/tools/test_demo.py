@@ -51,12 +51,13 @@ def test_interrupted_it_stops_what_it_started():
     for line in demo.stdout:
         if "Waiting for session" in line:
             break
+    # Now the next participant is about to be started: the worst moment.
     started = children_of(demo.pid)
     assert len(started) >= 3 # node, relay, one participant
     demo.send_signal(signal.SIGINT)
     rest, _ = demo.communicate(timeout=60)
     assert demo.returncode == 130 and "interrupted" in rest
     deadline = time.monotonic() + 10
-    while any(is_running(pid) for pid in started) and time.monotonic() < deadline:
+    while any(map(is_running, started)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not any(is_running(pid) for pid in started)
+    assert [pid for pid in started if is_running(pid)] == []

@@ -22,7 +22,8 @@ static void block_capacity_is_the_rest_of_a_power_of_two(void **state)
         struct slim_block *block;
         CHECK_ROW(rows[i].why, slim_block_new(pool, rows[i].bytes, &block) == SLIM_OK);
         CHECK_ROW(rows[i].why, slim_block_size(block) == rows[i].size);
-        CHECK_ROW(rows[i].why, block->capacity == rows[i].size - sizeof(struct slim_block) && block->len == 0);
+        CHECK_ROW(rows[i].why,
+                  block->capacity == rows[i].size - sizeof(struct slim_block) && block->len == 0);
         CHECK_ROW(rows[i].why, slim_block_pool_stats(pool)->bytes_in_use == rows[i].size);
         slim_block_unref(block);
     }

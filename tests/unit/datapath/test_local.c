@@ -130,6 +130,32 @@ static void connection_ids_are_never_used_twice(void **state)
     tear_down(&f);
 }
 
+static void submit_again(void *ctx, uint64_t incoming_conn, const struct slim_wire_head *head,
+                         struct slim_view msg, struct slim_block *block)
+{
+    (void)incoming_conn;
+    (void)head;
+    (void)block;
+    struct test_app *app = ctx;
+    CHECK(slim_datapath_submit(app->datapath, app->id, msg) == SLIM_ERR_STATE);
+    app->message_count++;
+}
+
+static void submitting_from_inside_a_delivery_is_refused(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f);
+    struct test_app eager = {.datapath = f.datapath};
+    struct slim_datapath_app callbacks = {.on_message = submit_again, .ctx = &eager};
+    CHECK_OK(slim_datapath_attach(f.datapath, &callbacks, &eager.id));
+    CHECK_OK(test_subscribe(&eager, "eager", 1, NONE));
+    CHECK_OK(test_publish(&f.a, "eager", 1, 1, NONE, 1));
+    CHECK(eager.message_count == 1);
+    test_app_fini(&eager);
+    tear_down(&f);
+}
+
 static void detached_application_leaves_no_routes(void **state)
 {
     (void)state;
@@ -175,6 +201,7 @@ int main(void)
         cmocka_unit_test(publishes_reach_who_subscribed_and_never_the_sender),
         cmocka_unit_test(recv_from_of_an_application_sets_a_route_for_another_connection),
         cmocka_unit_test(connection_ids_are_never_used_twice),
+        cmocka_unit_test(submitting_from_inside_a_delivery_is_refused),
         cmocka_unit_test(detached_application_leaves_no_routes),
         cmocka_unit_test(out_of_memory_at_start_is_a_status),
     };

@@ -22,11 +22,12 @@ struct side {
     uint64_t msg_bytes;
     uint64_t block_count; /* messages that came with their block */
     uint64_t end_count;
-    uint64_t hash;        /* over all messages in order */
+    uint64_t hash; /* over all messages in order */
     struct slim_grpc_end last_end;
     enum slim_status status;
     /* behaviour, called instead of the defaults when set */
-    void (*on_call)(struct side *side, struct slim_grpc_call *call, const struct slim_grpc_request *request);
+    void (*on_call)(struct side *side, struct slim_grpc_call *call,
+                    const struct slim_grpc_request *request);
     void (*on_message)(struct side *side, struct slim_grpc_call *call, struct slim_view msg);
     void (*on_end)(struct side *side, struct slim_grpc_call *call);
     size_t hold_bytes;
@@ -43,7 +44,8 @@ struct pair {
     uint32_t random;
 };
 
-static inline void log_text(struct side *side, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static inline void log_text(struct side *side, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 static inline void log_text(struct side *side, const char *format, ...)
 {
     va_list args;
@@ -58,7 +60,8 @@ static inline void log_text(struct side *side, const char *format, ...)
     va_end(args);
 }
 
-static inline void side_on_call(void *ctx, struct slim_grpc_call *call, const struct slim_grpc_request *request)
+static inline void side_on_call(void *ctx, struct slim_grpc_call *call,
+                                const struct slim_grpc_request *request)
 {
     struct side *side = ctx;
     side->last_call = call;
@@ -77,11 +80,13 @@ static inline void side_on_open(void *ctx, struct slim_grpc_call *call)
     log_text(ctx, "open\n");
 }
 
-static inline void side_on_message(void *ctx, struct slim_grpc_call *call, struct slim_view msg, struct slim_block *block)
+static inline void side_on_message(void *ctx, struct slim_grpc_call *call, struct slim_view msg,
+                                   struct slim_block *block)
 {
     struct side *side = ctx;
     if (side->msg_count < 64) {
-        log_text(side, "msg %zu %.*s\n", msg.len, msg.len < 16 ? (int)msg.len : 16, (const char *)msg.data);
+        log_text(side, "msg %zu %.*s\n", msg.len, msg.len < 16 ? (int)msg.len : 16,
+                 (const char *)msg.data);
     }
     side->msg_count++;
     side->msg_bytes += msg.len;
@@ -100,7 +105,8 @@ static inline void side_on_message(void *ctx, struct slim_grpc_call *call, struc
     }
 }
 
-static inline void side_on_end(void *ctx, struct slim_grpc_call *call, const struct slim_grpc_end *end)
+static inline void side_on_end(void *ctx, struct slim_grpc_call *call,
+                               const struct slim_grpc_end *end)
 {
     struct side *side = ctx;
     side->end_count++;
@@ -115,7 +121,8 @@ static inline void side_on_end(void *ctx, struct slim_grpc_call *call, const str
     }
 }
 
-static const struct slim_grpc_handler side_handler = {side_on_call, side_on_open, side_on_message, side_on_end};
+static const struct slim_grpc_handler side_handler = {side_on_call, side_on_open, side_on_message,
+                                                      side_on_end};
 
 static inline uint32_t pair_random(struct pair *pair)
 {
@@ -131,7 +138,8 @@ static inline struct slim_grpc_options pair_options(bool is_server)
 }
 
 /* SLIM_ERR_NO_MEMORY: nothing is left behind. */
-static inline enum slim_status pair_open_with(struct pair *pair, const struct slim_grpc_options *client,
+static inline enum slim_status pair_open_with(struct pair *pair,
+                                              const struct slim_grpc_options *client,
                                               const struct slim_grpc_options *server)
 {
     memset(pair, 0, sizeof(*pair));
@@ -145,12 +153,12 @@ static inline enum slim_status pair_open_with(struct pair *pair, const struct sl
         status = slim_block_pool_new(16 << 20, &pair->pool);
     }
     if (status == SLIM_OK) {
-        status = slim_grpc_conn_new(client, &side_handler, &pair->client, pair->heap, pair->pool, pair->now_ms,
-                                    &pair->client.conn);
+        status = slim_grpc_conn_new(client, &side_handler, &pair->client, pair->heap, pair->pool,
+                                    pair->now_ms, &pair->client.conn);
     }
     if (status == SLIM_OK) {
-        status = slim_grpc_conn_new(server, &side_handler, &pair->server, pair->heap, pair->pool, pair->now_ms,
-                                    &pair->server.conn);
+        status = slim_grpc_conn_new(server, &side_handler, &pair->server, pair->heap, pair->pool,
+                                    pair->now_ms, &pair->server.conn);
     }
     return status;
 }
@@ -216,7 +224,8 @@ static inline size_t pair_move(struct pair *pair, struct side *from, struct side
 static inline void pair_run(struct pair *pair)
 {
     for (size_t idle = 0; idle < 2;) {
-        size_t moved = pair_move(pair, &pair->client, &pair->server) + pair_move(pair, &pair->server, &pair->client);
+        size_t moved = pair_move(pair, &pair->client, &pair->server) +
+                       pair_move(pair, &pair->server, &pair->client);
         idle = moved == 0 ? idle + 1 : 0;
     }
 }

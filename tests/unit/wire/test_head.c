@@ -200,16 +200,9 @@ static void decodability_edges(void **state)
          SLIM_WIRE_SUBSCRIPTION_ACK, SLIM_WIRE_FAULT_NONE},
     };
     for (size_t i = 0; i < SLIM_COUNT(rows); i++) {
-        char hex[256];
-        size_t len = 0;
-        for (const char *c = rows[i].hex; *c != '\0'; c++) {
-            if (*c != ' ') {
-                hex[len++] = *c;
-            }
-        }
         struct slim_buf msg;
         struct slim_wire_head head;
-        vector_unhex(slim_view_of(hex, len), &msg);
+        vector_unhex(slim_view_str(rows[i].hex), &msg);
         CHECK_ROW(rows[i].why, slim_wire_read_head(slim_buf_view(&msg), &head) == rows[i].status);
         if (rows[i].status == SLIM_OK) {
             CHECK_ROW(rows[i].why, head.kind == rows[i].kind && head.fault == rows[i].fault);

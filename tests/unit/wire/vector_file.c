@@ -5,10 +5,9 @@
 
 #include "support/check.h"
 
-void vector_file_load(struct vector_file *file, const char *name)
+void vector_text_load(struct slim_buf *text, const char *name)
 {
     char path[1024];
-    *file = (struct vector_file){.at = 0};
     (void)snprintf(path, sizeof(path), "%s/%s", SLIM_TEST_VECTORS,
                    name); /* a cut path fails to open */
     FILE *in = fopen(path, "rb");
@@ -16,9 +15,15 @@ void vector_file_load(struct vector_file *file, const char *name)
     uint8_t chunk[16384];
     size_t got;
     while ((got = fread(chunk, 1, sizeof(chunk), in)) > 0) {
-        CHECK_OK(slim_buf_put(&file->text, slim_view_of(chunk, got)));
+        CHECK_OK(slim_buf_put(text, slim_view_of(chunk, got)));
     }
-    CHECK_ROW(path, fclose(in) == 0 && file->text.len > 0);
+    CHECK_ROW(path, fclose(in) == 0 && text->len > 0);
+}
+
+void vector_file_load(struct vector_file *file, const char *name)
+{
+    *file = (struct vector_file){.at = 0};
+    vector_text_load(&file->text, name);
 }
 
 void vector_file_fini(struct vector_file *file)
@@ -63,13 +68,24 @@ static uint8_t nibble(uint8_t c)
 
 void vector_unhex(struct slim_view hex, struct slim_buf *bytes)
 {
-    CHECK(hex.len % 2 == 0);
-    *bytes = (struct slim_buf){.capacity = hex.len / 2, .len = hex.len / 2};
-    bytes->data = malloc(bytes->capacity + (bytes->capacity == 0));
+    *bytes = (struct slim_buf){.len = 0};
+    uint8_t *digits = malloc(hex.len + 1);
+    CHECK(digits != NULL);
+    size_t count = 0;
+    for (size_t i = 0; i < hex.len; i++) {
+        if (hex.data[i] != ' ') {
+            digits[count++] = nibble(hex.data[i]);
+        }
+    }
+    CHECK(count % 2 == 0);
+    bytes->len = count / 2;
+    bytes->capacity = count / 2;
+    bytes->data = malloc(bytes->len + (bytes->len == 0));
     CHECK(bytes->data != NULL);
     for (size_t i = 0; i < bytes->len; i++) {
-        bytes->data[i] = (uint8_t)(nibble(hex.data[2 * i]) << 4 | nibble(hex.data[2 * i + 1]));
+        bytes->data[i] = (uint8_t)(digits[2 * i] << 4 | digits[2 * i + 1]);
     }
+    free(digits);
 }
 
 void vector_unhex_fini(struct slim_buf *bytes)

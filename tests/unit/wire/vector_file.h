@@ -15,6 +15,9 @@ struct vector_file {
     size_t at;
 };
 
+/* Append the content of tests/vectors/`name`; ends the test when it cannot be read. */
+void vector_text_load(struct slim_buf *text, const char *name);
+
 /* Load tests/vectors/`name`; ends the test when it cannot be read. */
 void vector_file_load(struct vector_file *file, const char *name);
 void vector_file_fini(struct vector_file *file);
@@ -22,7 +25,7 @@ void vector_file_fini(struct vector_file *file);
 /* The next string or bare number. *is_key tells whether a colon follows. False at the end of the file. */
 bool vector_file_next(struct vector_file *file, struct slim_view *token, bool *is_key);
 
-/* The bytes of a hexadecimal text in memory of exactly their size, so that the sanitizer sees a read beyond them.
+/* The bytes of a hexadecimal text (spaces are skipped) in memory of exactly their size, so that the sanitizer sees a read beyond them.
  * Ends the test when it is not hexadecimal. */
 void vector_unhex(struct slim_view hex, struct slim_buf *bytes);
 void vector_unhex_fini(struct slim_buf *bytes);
