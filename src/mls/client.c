@@ -369,13 +369,23 @@ enum slim_mls_status slim_mls_key_package_new(struct slim_mls_client *client,
     return slim_mls_status_out(status);
 }
 
-static bool fits(const struct slim_mls_suite *suite, struct slim_view private_key,
-                 struct slim_view public_key)
+/* A private key as given: P curves' numbers may come without leading zeros. It must fit the public key. */
+static enum slim_status import_private(const struct slim_mls_suite *suite, struct slim_view given,
+                                       struct slim_view public_key,
+                                       uint8_t private_key[MLS_KEM_PRIVATE_MAX])
 {
+    size_t len = slim_crypto_dh_private_len(suite->curve);
+    bool may_be_short = suite->curve != SLIM_CRYPTO_X25519 && suite->curve != SLIM_CRYPTO_X448;
+    if (given.len == 0 || given.len > len || (given.len < len && !may_be_short)) {
+        return SLIM_ERR_INVALID;
+    }
+    memset(private_key, 0, len - given.len);
+    memcpy(private_key + len - given.len, given.data, given.len);
     uint8_t computed[MLS_KEM_PUBLIC_MAX];
-    return slim_crypto_dh_public(suite->curve, private_key, computed) == SLIM_OK &&
-           slim_view_is_equal(public_key,
-                              slim_view_of(computed, slim_crypto_dh_public_len(suite->curve)));
+    SLIM_TRY(slim_crypto_dh_public(suite->curve, slim_view_of(private_key, len), computed));
+    bool fits = slim_view_is_equal(public_key,
+                                   slim_view_of(computed, slim_crypto_dh_public_len(suite->curve)));
+    return fits ? SLIM_OK : SLIM_ERR_INVALID;
 }
 
 static enum slim_status put_key_package(struct slim_mls_client *client, struct slim_view message,
@@ -392,15 +402,19 @@ static enum slim_status put_key_package(struct slim_mls_client *client, struct s
         return SLIM_ERR_MALFORMED;
     }
     SLIM_TRY(slim_mls_key_package_check(client->suite, &package));
-    if (!slim_view_is_equal(package.leaf.signature_key, slim_mls_client_public(client)) ||
-        !fits(client->suite, init_key, package.init_key) ||
-        !fits(client->suite, encryption_key, package.leaf.encryption_key)) {
+    if (!slim_view_is_equal(package.leaf.signature_key, slim_mls_client_public(client))) {
         return SLIM_ERR_INVALID;
     }
     struct slim_mls_own_package own = {0};
-    enum slim_status status = slim_buf_put(&own.bytes, package.bytes);
-    memcpy(own.init_key, init_key.data, init_key.len);
-    memcpy(own.encryption_key, encryption_key.data, encryption_key.len);
+    enum slim_status status =
+        import_private(client->suite, init_key, package.init_key, own.init_key);
+    if (status == SLIM_OK) {
+        status = import_private(client->suite, encryption_key, package.leaf.encryption_key,
+                                own.encryption_key);
+    }
+    if (status == SLIM_OK) {
+        status = slim_buf_put(&own.bytes, package.bytes);
+    }
     slim_mls_key_package_ref(client->suite, &package, own.ref);
     if (status == SLIM_OK) {
         status = slim_mls_client_keep_package(client, &own);
