@@ -142,18 +142,20 @@ struct slim_mls_callbacks {
  * lifetime_skew_s          not_before of others may lie that much in the future (60)
  * pad                      pad messages to about an eighth of their size
  * encrypt_handshake        proposals and commits as PrivateMessage (SLIM: no)
- * path_with_adds           a path also in commits that only add, which renews the committer's keys
+ * add_path_target_max      a path also in commits that only add, which renews the committer's keys, as long as it is encrypted
+ *                          to at most so many nodes (256: about 20 ms of CPU); 0: never. Larger groups are refreshed by
+ *                          commits with SLIM_MLS_PATH_ALWAYS at times of the caller's choice
  * check_lifetime           refuse expired leaves in received Adds (own Adds are always checked) */
 struct slim_mls_policy {
     uint32_t past_epoch_count;
     uint64_t past_epoch_age_s;
     uint32_t skipped_key_count;
+    uint32_t add_path_target_max;
     uint64_t key_package_lifetime_s;
     uint64_t key_package_backdate_s;
     uint64_t lifetime_skew_s;
     bool pad;
     bool encrypt_handshake;
-    bool path_with_adds;
     bool check_lifetime;
 };
 SLIM_MLS_API void slim_mls_policy_init(struct slim_mls_policy *policy);
@@ -353,7 +355,7 @@ SLIM_MLS_CALL enum slim_mls_status slim_mls_group_process(struct slim_mls_group 
 /* ---- commits */
 
 enum slim_mls_path {
-    SLIM_MLS_PATH_POLICY, /* as policy.path_with_adds says */
+    SLIM_MLS_PATH_POLICY, /* as policy.add_path_target_max says */
     SLIM_MLS_PATH_NEEDED, /* only when the RFC demands one */
     SLIM_MLS_PATH_ALWAYS
 };

@@ -38,6 +38,7 @@ enum {
     PAST_EPOCH_COUNT = 8,
     PAST_EPOCH_AGE_S = 120,
     SKIPPED_KEY_COUNT = 1024,
+    ADD_PATH_TARGET_MAX = 256,
     LIFETIME_DAYS = 365,
     BACKDATE_S = 3600,
     SKEW_S = 60
@@ -67,7 +68,7 @@ void slim_mls_policy_init(struct slim_mls_policy *policy)
         .key_package_backdate_s = BACKDATE_S,
         .lifetime_skew_s = SKEW_S,
         .pad = true,
-        .path_with_adds = true,
+        .add_path_target_max = ADD_PATH_TARGET_MAX,
     };
 }
 

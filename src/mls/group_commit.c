@@ -564,19 +564,18 @@ static enum slim_status put_welcome(struct slim_mls_change *change,
 
 /* ---- the whole */
 
-static bool wants_path(const struct slim_mls_change *change,
-                       const struct slim_mls_commit_options *options)
+static enum slim_status wants_path(const struct slim_mls_change *change,
+                                   const struct slim_mls_commit_options *options, bool *wanted)
 {
-    switch (options->path) {
-    case SLIM_MLS_PATH_ALWAYS:
-        return true;
-    case SLIM_MLS_PATH_NEEDED:
-        return change->needs_path;
-    case SLIM_MLS_PATH_POLICY:
-        return change->needs_path ||
-               (change->added.count > 0 && change->group->client->policy.path_with_adds);
+    size_t limit = change->group->client->policy.add_path_target_max;
+    size_t count = 0;
+    *wanted = change->needs_path || options->path == SLIM_MLS_PATH_ALWAYS;
+    if (!*wanted && options->path == SLIM_MLS_PATH_POLICY && change->added.count > 0 && limit > 0) {
+        SLIM_TRY(slim_mls_path_target_count(&change->next->tree, change->committer, &change->added,
+                                            &count));
+        *wanted = count <= limit;
     }
-    return change->needs_path;
+    return SLIM_OK;
 }
 
 struct parts {
@@ -595,7 +594,8 @@ static enum slim_status run_commit(struct slim_mls_change *change,
     SLIM_TRY(put_list(group, options, &parts->proposals));
     SLIM_TRY(slim_mls_change_collect(change, slim_mls_out_view(&parts->proposals)));
     SLIM_TRY(slim_mls_change_apply(change));
-    bool has_path = wants_path(change, options);
+    bool has_path;
+    SLIM_TRY(wants_path(change, options, &has_path));
     if (has_path) {
         SLIM_TRY(slim_mls_change_make_path(change, &parts->secrets, &parts->path));
     }

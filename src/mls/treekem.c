@@ -146,6 +146,23 @@ enum slim_status slim_mls_path_begin(struct slim_mls_tree *tree,
     return set_parents(tree, &path->steps, keys, parent_hash, parent_hash_len);
 }
 
+enum slim_status slim_mls_path_target_count(const struct slim_mls_tree *tree, uint32_t leaf_index,
+                                            const struct slim_mls_indices *added, size_t *count)
+{
+    struct slim_mls_indices targets = {0};
+    struct slim_mls_path_steps steps;
+    slim_mls_tree_filtered_path(tree, leaf_index, &steps);
+    enum slim_status status = SLIM_OK;
+    for (size_t i = 0; i < steps.count && status == SLIM_OK; i++) {
+        status = slim_mls_tree_resolve(tree, steps.items[i].copath, &targets);
+    }
+    if (status == SLIM_OK) {
+        *count = targets.count - added->count; /* an added leaf is in exactly one of them */
+    }
+    slim_mls_indices_fini(&targets);
+    return status;
+}
+
 enum slim_status slim_mls_path_encrypt(const struct slim_mls_tree *tree,
                                        const struct slim_mls_random *random,
                                        const struct slim_mls_path_secrets *path,

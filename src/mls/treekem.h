@@ -44,6 +44,12 @@ slim_mls_path_begin(struct slim_mls_tree *tree, const struct slim_mls_random *ra
                     struct slim_mls_private *own, struct slim_mls_path_secrets *path,
                     uint8_t *leaf_public_key, uint8_t *parent_hash, size_t *parent_hash_len);
 
+/* How many ciphertexts a path of that leaf would carry: the nodes in the resolutions of its copath without `added`. */
+SLIM_MUST_CHECK enum slim_status slim_mls_path_target_count(const struct slim_mls_tree *tree,
+                                                            uint32_t leaf_index,
+                                                            const struct slim_mls_indices *added,
+                                                            size_t *count);
+
 /* Append UpdatePathNode nodes<V>: each path secret encrypted to the resolution of the copath child without the `added` leaves
  * (node indices). */
 SLIM_MUST_CHECK enum slim_status slim_mls_path_encrypt(const struct slim_mls_tree *tree,
