@@ -376,11 +376,11 @@ static enum slim_status check_epoch(struct slim_mls_group *group, struct slim_vi
     if (!slim_view_is_equal(group_id, slim_buf_view(&group->id))) {
         return SLIM_ERR_NOT_FOUND;
     }
-    if (number > group->epoch->number) {
-        return SLIM_ERR_FUTURE;
-    }
     if (group->is_removed) {
         return SLIM_ERR_REMOVED;
+    }
+    if (number > group->epoch->number) {
+        return SLIM_ERR_FUTURE;
     }
     slim_mls_group_prune(group);
     struct slim_mls_epoch *found = epoch_find(group, number);

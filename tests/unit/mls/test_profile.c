@@ -20,8 +20,8 @@ static struct slim_view take_part(struct slim_view *rest)
     return part;
 }
 
-static enum slim_status verify(void *context, struct slim_view token, bool any_age, struct slim_mls_claims *claims,
-                               struct slim_error *error)
+static enum slim_status verify(void *context, struct slim_view token, bool any_age,
+                               struct slim_mls_claims *claims, struct slim_error *error)
 {
     struct verifier *verifier = context;
     claims->subject = take_part(&token);
@@ -59,23 +59,32 @@ static void leaves_are_what_their_tokens_say(void **state)
         const char *text;
     } rows[] = {
         {"a token of this key", 1, "sub|" KEY64 "|1000", SLIM_MLS_CHECK_ADD, SLIM_MLS_OK, ""},
-        {"x509", 2, "sub|" KEY64 "|1000", SLIM_MLS_CHECK_ADD, SLIM_MLS_ERR_AUTH, "not a basic credential"},
-        {"not text", 1, "\xff|" KEY64 "|1000", SLIM_MLS_CHECK_ADD, SLIM_MLS_ERR_AUTH, "invalid UTF-8 in credential"},
+        {"x509", 2, "sub|" KEY64 "|1000", SLIM_MLS_CHECK_ADD, SLIM_MLS_ERR_AUTH,
+         "not a basic credential"},
+        {"not text", 1, "\xff|" KEY64 "|1000", SLIM_MLS_CHECK_ADD, SLIM_MLS_ERR_AUTH,
+         "invalid UTF-8 in credential"},
         {"no key claim", 1, "sub||1000", SLIM_MLS_CHECK_ADD, SLIM_MLS_ERR_AUTH,
          "public key not found in signed identity"},
-        {"no subject", 1, "|" KEY64 "|1000", SLIM_MLS_CHECK_ADD, SLIM_MLS_ERR_AUTH, "subject not found"},
+        {"no subject", 1, "|" KEY64 "|1000", SLIM_MLS_CHECK_ADD, SLIM_MLS_ERR_AUTH,
+         "subject not found"},
         {"another key", 1, "sub|QUJD" KEY64 "|1000", SLIM_MLS_CHECK_ADD, SLIM_MLS_ERR_AUTH,
          "public key mismatch: identity public key does not match provided public key"},
-        {"without padding", 1, "sub|QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVowMTIzNDU|1000", SLIM_MLS_CHECK_ADD,
-         SLIM_MLS_ERR_AUTH, "public key mismatch: identity public key does not match provided public key"},
-        {"an old token enters", 1, "sub|" KEY64 "|1", SLIM_MLS_CHECK_ADD, SLIM_MLS_ERR_EXPIRED, "token invalid"},
-        {"an old token replaces", 1, "sub|" KEY64 "|1", SLIM_MLS_CHECK_REPLACE, SLIM_MLS_ERR_EXPIRED, "token invalid"},
-        {"an old token vouches", 1, "sub|" KEY64 "|1", SLIM_MLS_CHECK_SIGNER, SLIM_MLS_ERR_EXPIRED, "token invalid"},
-        {"an old token is there already", 1, "sub|" KEY64 "|1", SLIM_MLS_CHECK_MEMBER, SLIM_MLS_OK, ""},
+        {"without padding", 1, "sub|QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVowMTIzNDU|1000",
+         SLIM_MLS_CHECK_ADD, SLIM_MLS_ERR_AUTH,
+         "public key mismatch: identity public key does not match provided public key"},
+        {"an old token enters", 1, "sub|" KEY64 "|1", SLIM_MLS_CHECK_ADD, SLIM_MLS_ERR_EXPIRED,
+         "token invalid"},
+        {"an old token replaces", 1, "sub|" KEY64 "|1", SLIM_MLS_CHECK_REPLACE,
+         SLIM_MLS_ERR_EXPIRED, "token invalid"},
+        {"an old token vouches", 1, "sub|" KEY64 "|1", SLIM_MLS_CHECK_SIGNER, SLIM_MLS_ERR_EXPIRED,
+         "token invalid"},
+        {"an old token is there already", 1, "sub|" KEY64 "|1", SLIM_MLS_CHECK_MEMBER, SLIM_MLS_OK,
+         ""},
     };
     for (size_t i = 0; i < SLIM_COUNT(rows); i++) {
         struct verifier verifier = {.now_s = 4000};
-        struct slim_mls_profile profile = {.context = &verifier, .verify_token = verify, .now_s = now_s};
+        struct slim_mls_profile profile = {
+            .context = &verifier, .verify_token = verify, .now_s = now_s};
         struct slim_mls_check check = {
             .reason = rows[i].reason,
             .credential = {rows[i].type, world_text(rows[i].token)},
@@ -85,11 +94,13 @@ static void leaves_are_what_their_tokens_say(void **state)
         CHECK_ROW(rows[i].why, slim_mls_profile_check(&profile, &check, &name) == rows[i].want);
         CHECK_ROW(rows[i].why, strcmp(profile.error.text, rows[i].text) == 0);
         if (rows[i].want == SLIM_MLS_OK) {
-            CHECK_ROW(rows[i].why, slim_view_is_equal(slim_view_of(name.data, name.len), SLIM_VIEW("sub")));
+            CHECK_ROW(rows[i].why,
+                      slim_view_is_equal(slim_view_of(name.data, name.len), SLIM_VIEW("sub")));
         }
         profile.is_strict = true;
         if (rows[i].reason == SLIM_MLS_CHECK_MEMBER) {
-            CHECK_ROW(rows[i].why, slim_mls_profile_check(&profile, &check, &name) == SLIM_MLS_ERR_EXPIRED);
+            CHECK_ROW(rows[i].why,
+                      slim_mls_profile_check(&profile, &check, &name) == SLIM_MLS_ERR_EXPIRED);
         }
     }
 }
@@ -109,7 +120,8 @@ static void fill(void *context, void *out, size_t len)
 
 static void put64(char *out, const uint8_t *bytes)
 {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     uint32_t bits = 0;
     unsigned count = 0;
     for (size_t i = 0; i < 33; i++) {
@@ -121,14 +133,17 @@ static void put64(char *out, const uint8_t *bytes)
     out[-1] = '=';
 }
 
-static void token_for(const char *subject, const uint8_t *public_key, uint64_t issued_s, char *token, size_t size)
+static void token_for(const char *subject, const uint8_t *public_key, uint64_t issued_s,
+                      char *token, size_t size)
 {
     char text[45] = {0};
     put64(text, public_key);
-    (void)snprintf(token, size, "%s|%s|%llu", subject, text, (unsigned long long)issued_s); /* fits: 128 bytes */
+    (void)snprintf(token, size, "%s|%s|%llu", subject, text,
+                   (unsigned long long)issued_s); /* fits: 128 bytes */
 }
 
-static struct slim_mls_client *member_new(struct slim_mls_profile *profile, const char *subject, uint64_t issued_s)
+static struct slim_mls_client *member_new(struct slim_mls_profile *profile, const char *subject,
+                                          uint64_t issued_s)
 {
     struct slim_mls_client_config config = {.cipher_suite = 1};
     struct slim_mls_buf private_key;
@@ -137,10 +152,12 @@ static struct slim_mls_client *member_new(struct slim_mls_profile *profile, cons
     char token[128];
     slim_mls_policy_init(&config.policy);
     slim_mls_profile_callbacks(profile, &config.callbacks);
-    assert_int_equal(slim_mls_signature_key_new(1, &config.callbacks, &private_key, &public_key), SLIM_MLS_OK);
+    assert_int_equal(slim_mls_signature_key_new(1, &config.callbacks, &private_key, &public_key),
+                     SLIM_MLS_OK);
     token_for(subject, public_key.data, issued_s, token, sizeof(token));
     config.signature_key = world_view(&private_key);
-    config.credential = (struct slim_mls_credential_data){SLIM_MLS_CREDENTIAL_BASIC, world_text(token)};
+    config.credential =
+        (struct slim_mls_credential_data){SLIM_MLS_CREDENTIAL_BASIC, world_text(token)};
     assert_int_equal(slim_mls_client_new(&config, &client), SLIM_MLS_OK);
     slim_mls_buf_free(&private_key);
     slim_mls_buf_free(&public_key);
@@ -152,7 +169,8 @@ static void membership_outlives_tokens(void **state)
 {
     (void)state;
     struct verifier verifier = {.now_s = WORLD_START_S};
-    struct slim_mls_profile profile = {.context = &verifier, .verify_token = verify, .now_s = now_s, .random = fill};
+    struct slim_mls_profile profile = {
+        .context = &verifier, .verify_token = verify, .now_s = now_s, .random = fill};
     struct slim_mls_client *alice = member_new(&profile, "alice", WORLD_START_S);
     struct slim_mls_client *bob = member_new(&profile, "bob", WORLD_START_S);
     struct slim_mls_group *groups[4] = {0};
@@ -162,20 +180,23 @@ static void membership_outlives_tokens(void **state)
     verifier.now_s += 7200;
     struct slim_mls_client *carol = member_new(&profile, "carol", verifier.now_s);
     struct slim_mls_buf commit;
-    assert_int_equal(world_add(groups[0], carol, &groups[2], &commit), SLIM_MLS_ERR_EXPIRED); /* alice vouches: too old */
+    assert_int_equal(world_add(groups[0], carol, &groups[2], &commit),
+                     SLIM_MLS_ERR_EXPIRED); /* alice vouches: too old */
 
     slim_mls_group_free(groups[0]); /* the moderator refreshes its token in time instead */
     slim_mls_group_free(groups[1]);
     assert_int_equal(slim_mls_group_create(alice, NULL, &groups[0]), SLIM_MLS_ERR_EXPIRED);
     char token[128];
-    token_for("alice", slim_mls_client_signature_key(alice).data, verifier.now_s, token, sizeof(token));
+    token_for("alice", slim_mls_client_signature_key(alice).data, verifier.now_s, token,
+              sizeof(token));
     struct slim_mls_credential_data credential = {SLIM_MLS_CREDENTIAL_BASIC, world_text(token)};
     assert_int_equal(slim_mls_client_set_credential(alice, &credential), SLIM_MLS_OK);
     assert_int_equal(slim_mls_group_create(alice, NULL, &groups[0]), SLIM_MLS_OK);
     assert_int_equal(world_add(groups[0], carol, &groups[1], NULL), SLIM_MLS_OK);
 
     verifier.now_s += 3000;
-    token_for("alice", slim_mls_client_signature_key(alice).data, verifier.now_s, token, sizeof(token));
+    token_for("alice", slim_mls_client_signature_key(alice).data, verifier.now_s, token,
+              sizeof(token));
     credential.data = world_text(token);
     assert_int_equal(slim_mls_client_set_credential(alice, &credential), SLIM_MLS_OK);
     struct slim_mls_commit_options refresh = {0};
@@ -185,7 +206,8 @@ static void membership_outlives_tokens(void **state)
     assert_int_equal(world_process(groups[1], &output.commit, SLIM_MLS_EVENT_COMMIT), SLIM_MLS_OK);
     slim_mls_commit_output_free(&output);
 
-    verifier.now_s += 3000; /* carol's own token is too old now, and she stays a member of whom others learn */
+    verifier.now_s +=
+        3000; /* carol's own token is too old now, and she stays a member of whom others learn */
     struct slim_mls_client *dave = member_new(&profile, "dave", verifier.now_s);
     assert_int_equal(world_add(groups[0], dave, &groups[3], &commit), SLIM_MLS_OK);
     assert_int_equal(world_process(groups[1], &commit, SLIM_MLS_EVENT_COMMIT), SLIM_MLS_OK);

@@ -63,7 +63,8 @@ static void a_psk_must_be_known_to_both(void **state)
     pair.world.psk[0] ^= 1; /* the other has another one */
     CHECK(world_process(pair.groups[1], &output.commit, SLIM_MLS_EVENT_COMMIT) == SLIM_MLS_ERR_MAC);
     pair.world.psk[0] ^= 1;
-    CHECK_MLS(world_process(pair.groups[1], &output.commit, SLIM_MLS_EVENT_COMMIT)); /* nothing was lost */
+    CHECK_MLS(world_process(pair.groups[1], &output.commit,
+                            SLIM_MLS_EVENT_COMMIT)); /* nothing was lost */
     slim_mls_commit_output_free(&output);
     pair_free(&pair);
 }
@@ -103,8 +104,10 @@ static void proposals_wait_for_a_commit(void **state)
     CHECK_MLS(slim_mls_key_package_new(carol, &package));
     CHECK_MLS(slim_mls_group_propose_add(pair.groups[0], world_view(&package), &messages[0]));
     CHECK_MLS(slim_mls_group_propose_update(pair.groups[0], &messages[1]));
-    CHECK_MLS(slim_mls_group_propose_update(pair.groups[0], &messages[2])); /* the later one counts */
-    CHECK(slim_mls_group_propose_add(pair.groups[0], world_view(&package), &messages[3]) == SLIM_MLS_ERR_EXISTS);
+    CHECK_MLS(
+        slim_mls_group_propose_update(pair.groups[0], &messages[2])); /* the later one counts */
+    CHECK(slim_mls_group_propose_add(pair.groups[0], world_view(&package), &messages[3]) ==
+          SLIM_MLS_ERR_EXISTS);
     for (size_t i = 0; i < 3; i++) {
         CHECK_MLS(world_process(pair.groups[1], &messages[i], SLIM_MLS_EVENT_PROPOSAL));
     }
@@ -115,9 +118,11 @@ static void proposals_wait_for_a_commit(void **state)
     CHECK_MLS(slim_mls_group_commit(pair.groups[1], &options, &output));
     CHECK_MLS(slim_mls_group_commit_apply(pair.groups[1]));
     CHECK_MLS(world_process(pair.groups[0], &output.commit, SLIM_MLS_EVENT_COMMIT));
-    CHECK_MLS(slim_mls_group_join(carol, world_view(&output.welcome), (struct slim_mls_view){0}, &joined));
+    CHECK_MLS(slim_mls_group_join(carol, world_view(&output.welcome), (struct slim_mls_view){0},
+                                  &joined));
     CHECK(world_agrees(pair.groups[0], pair.groups[1]) && world_agrees(pair.groups[0], joined));
-    CHECK(slim_mls_group_proposal_count(pair.groups[1]) == 0 && slim_mls_group_member_count(joined) == 3);
+    CHECK(slim_mls_group_proposal_count(pair.groups[1]) == 0 &&
+          slim_mls_group_member_count(joined) == 3);
     CHECK_MLS(world_talk(joined, pair.groups[0], "three"));
     slim_mls_commit_output_free(&output);
     for (size_t i = 0; i < 4; i++) {
@@ -140,9 +145,11 @@ static void a_commit_of_an_unseen_proposal_is_refused(void **state)
     struct slim_mls_psk_choice psk = {.type = SLIM_MLS_PSK_RESUMPTION, .epoch = 1, .usage = 1};
     CHECK_MLS(slim_mls_group_propose_psk(pair.groups[0], &psk, &message));
     CHECK_MLS(slim_mls_group_commit(pair.groups[0], &options, &output));
-    CHECK(world_process(pair.groups[1], &output.commit, SLIM_MLS_EVENT_COMMIT) == SLIM_MLS_ERR_NOT_FOUND);
+    CHECK(world_process(pair.groups[1], &output.commit, SLIM_MLS_EVENT_COMMIT) ==
+          SLIM_MLS_ERR_NOT_FOUND);
     CHECK_MLS(world_process(pair.groups[1], &message, SLIM_MLS_EVENT_PROPOSAL));
-    CHECK_MLS(world_process(pair.groups[1], &output.commit, SLIM_MLS_EVENT_COMMIT)); /* it came after all */
+    CHECK_MLS(world_process(pair.groups[1], &output.commit,
+                            SLIM_MLS_EVENT_COMMIT)); /* it came after all */
     slim_mls_commit_output_free(&output);
     slim_mls_buf_free(&message);
     pair_free(&pair);
@@ -153,7 +160,8 @@ static void a_reinit_closes_the_group(void **state)
     (void)state;
     struct pair pair;
     struct slim_mls_commit_options refresh = {0};
-    struct slim_mls_reinit_choice reinit = {.group_id = {(const uint8_t *)"next", 4}, .cipher_suite = 2};
+    struct slim_mls_reinit_choice reinit = {.group_id = {(const uint8_t *)"next", 4},
+                                            .cipher_suite = 2};
     struct slim_mls_commit_options options = {.reinit = &reinit};
     pair_new(&pair);
     CHECK_MLS(exchange(pair.groups[0], pair.groups[1], &options));
@@ -197,8 +205,10 @@ static void an_external_sender_proposes_and_members_commit(void **state)
     struct slim_mls_commit_options options = {0};
     pair_new(&pair);
     CHECK_MLS(world_client(&pair.world, 1, "server", &server));
-    CHECK_MLS(slim_mls_propose_external_remove(server, slim_mls_group_id(pair.groups[0]), 1, 0, 1, &message));
-    CHECK(slim_mls_group_process(pair.groups[0], world_view(&message), &event) == SLIM_MLS_ERR_DENIED);
+    CHECK_MLS(slim_mls_propose_external_remove(server, slim_mls_group_id(pair.groups[0]), 1, 0, 1,
+                                               &message));
+    CHECK(slim_mls_group_process(pair.groups[0], world_view(&message), &event) ==
+          SLIM_MLS_ERR_DENIED);
     slim_mls_buf_free(&message);
 
     put_external_sender(&extensions, slim_mls_client_signature_key(server));
@@ -211,12 +221,16 @@ static void an_external_sender_proposes_and_members_commit(void **state)
     CHECK(slim_mls_group_extensions(pair.groups[1]).len == view.len);
 
     uint64_t epoch = slim_mls_group_epoch(pair.groups[0]);
-    CHECK_MLS(slim_mls_propose_external_remove(server, slim_mls_group_id(pair.groups[0]), epoch, 1, 1, &message));
-    CHECK(slim_mls_group_process(pair.groups[0], world_view(&message), &event) == SLIM_MLS_ERR_DENIED); /* no sender 1 */
+    CHECK_MLS(slim_mls_propose_external_remove(server, slim_mls_group_id(pair.groups[0]), epoch, 1,
+                                               1, &message));
+    CHECK(slim_mls_group_process(pair.groups[0], world_view(&message), &event) ==
+          SLIM_MLS_ERR_DENIED); /* no sender 1 */
     slim_mls_buf_free(&message);
-    CHECK_MLS(slim_mls_propose_external_remove(server, slim_mls_group_id(pair.groups[0]), epoch, 0, 1, &message));
+    CHECK_MLS(slim_mls_propose_external_remove(server, slim_mls_group_id(pair.groups[0]), epoch, 0,
+                                               1, &message));
     CHECK_MLS(slim_mls_group_process(pair.groups[0], world_view(&message), &event));
-    CHECK(event.kind == SLIM_MLS_EVENT_PROPOSAL && event.sender == SLIM_MLS_SENDER_EXTERNAL && event.sender_leaf == 0);
+    CHECK(event.kind == SLIM_MLS_EVENT_PROPOSAL && event.sender == SLIM_MLS_SENDER_EXTERNAL &&
+          event.sender_leaf == 0);
     slim_mls_event_free(&event);
     CHECK_MLS(world_process(pair.groups[1], &message, SLIM_MLS_EVENT_PROPOSAL));
     slim_mls_buf_free(&message);
@@ -247,7 +261,8 @@ static void somebody_asks_to_join_and_is_added(void **state)
     CHECK_MLS(slim_mls_group_commit(pair.groups[1], &options, &output));
     CHECK_MLS(slim_mls_group_commit_apply(pair.groups[1]));
     CHECK_MLS(world_process(pair.groups[0], &output.commit, SLIM_MLS_EVENT_COMMIT));
-    CHECK_MLS(slim_mls_group_join(carol, world_view(&output.welcome), (struct slim_mls_view){0}, &joined));
+    CHECK_MLS(slim_mls_group_join(carol, world_view(&output.welcome), (struct slim_mls_view){0},
+                                  &joined));
     CHECK(world_agrees(joined, pair.groups[0]));
     slim_mls_commit_output_free(&output);
     slim_mls_buf_free(&message);
@@ -269,10 +284,11 @@ static void an_external_commit_joins_and_replaces(void **state)
     pair_new(&pair);
     CHECK_MLS(world_client(&pair.world, 1, "carol", &carol));
     CHECK_MLS(slim_mls_group_info(pair.groups[0], true, &info));
-    CHECK_MLS(slim_mls_group_join_external(carol, world_view(&info), (struct slim_mls_view){0}, UINT32_MAX, &joined,
-                                           &commit));
+    CHECK_MLS(slim_mls_group_join_external(carol, world_view(&info), (struct slim_mls_view){0},
+                                           UINT32_MAX, &joined, &commit));
     CHECK_MLS(slim_mls_group_process(pair.groups[0], world_view(&commit), &event));
-    CHECK(event.kind == SLIM_MLS_EVENT_COMMIT && event.sender == SLIM_MLS_SENDER_NEW_MEMBER && event.sender_leaf == 2);
+    CHECK(event.kind == SLIM_MLS_EVENT_COMMIT && event.sender == SLIM_MLS_SENDER_NEW_MEMBER &&
+          event.sender_leaf == 2);
     slim_mls_event_free(&event);
     CHECK_MLS(world_process(pair.groups[1], &commit, SLIM_MLS_EVENT_COMMIT));
     CHECK(world_agrees(joined, pair.groups[0]) && world_agrees(joined, pair.groups[1]));
@@ -282,9 +298,11 @@ static void an_external_commit_joins_and_replaces(void **state)
 
     /* carol lost her state and comes back in the place of her old leaf; nobody else may do that to her */
     CHECK_MLS(slim_mls_group_info(pair.groups[1], true, &info));
-    CHECK(slim_mls_group_join_external(pair.clients[1], world_view(&info), (struct slim_mls_view){0}, 2, &again, &commit) !=
-          SLIM_MLS_OK);
-    CHECK_MLS(slim_mls_group_join_external(carol, world_view(&info), (struct slim_mls_view){0}, 2, &again, &commit));
+    CHECK(slim_mls_group_join_external(pair.clients[1], world_view(&info),
+                                       (struct slim_mls_view){0}, 2, &again,
+                                       &commit) != SLIM_MLS_OK);
+    CHECK_MLS(slim_mls_group_join_external(carol, world_view(&info), (struct slim_mls_view){0}, 2,
+                                           &again, &commit));
     CHECK_MLS(world_process(pair.groups[0], &commit, SLIM_MLS_EVENT_COMMIT));
     CHECK_MLS(world_process(pair.groups[1], &commit, SLIM_MLS_EVENT_COMMIT));
     CHECK_MLS(world_process(joined, &commit, SLIM_MLS_EVENT_REMOVED));
@@ -303,8 +321,9 @@ static void required_capabilities_bind_everybody(void **state)
 {
     (void)state;
     struct pair pair;
-    static const uint8_t unknown[] = {0, 3, 5, 2, 0xff, 0x01, 0, 0};   /* extensions <ff01> */
-    static const uint8_t harmless[] = {0, 3, 7, 0, 2, 0, 3, 2, 0, 1}; /* proposals <3>, credentials <1> */
+    static const uint8_t unknown[] = {0, 3, 5, 2, 0xff, 0x01, 0, 0}; /* extensions <ff01> */
+    static const uint8_t harmless[] = {0, 3, 7, 0, 2,
+                                       0, 3, 2, 0, 1}; /* proposals <3>, credentials <1> */
     static const uint8_t twice[] = {0, 3, 3, 0, 0, 0, 0, 3, 3, 0, 0, 0};
     struct slim_mls_view view = {unknown, sizeof(unknown)};
     struct slim_mls_commit_options options = {.extensions = &view};

@@ -26,7 +26,8 @@ static void scene_new(struct scene *scene, enum slim_mls_path path)
     CHECK_MLS(world_add(scene->groups[0], scene->clients[1], &scene->groups[1], NULL));
     CHECK_MLS(slim_mls_key_package_new(scene->clients[2], &scene->package));
     struct slim_mls_view view = world_view(&scene->package);
-    struct slim_mls_commit_options options = {.key_packages = &view, .key_package_count = 1, .path = path};
+    struct slim_mls_commit_options options = {
+        .key_packages = &view, .key_package_count = 1, .path = path};
     CHECK_MLS(slim_mls_group_commit(scene->groups[0], &options, &scene->output));
 }
 
@@ -64,8 +65,8 @@ static void every_changed_byte_of_a_commit_is_refused(void **state)
         }
         for (size_t len = 0; len < commit->len; len++) {
             struct slim_mls_event event;
-            CHECK(slim_mls_group_process(scene.groups[1], (struct slim_mls_view){commit->data, len}, &event) ==
-                  SLIM_MLS_ERR_MALFORMED);
+            CHECK(slim_mls_group_process(scene.groups[1], (struct slim_mls_view){commit->data, len},
+                                         &event) == SLIM_MLS_ERR_MALFORMED);
         }
         CHECK_MLS(slim_mls_group_save(scene.groups[1], &after));
         CHECK(is_same(&before, &after));
@@ -82,7 +83,8 @@ static void every_changed_byte_of_a_message_is_refused(void **state)
     struct scene scene;
     struct slim_mls_buf message;
     scene_new(&scene, SLIM_MLS_PATH_NEEDED);
-    CHECK_MLS(slim_mls_group_encrypt(scene.groups[0], world_text("aad"), world_text("text"), &message));
+    CHECK_MLS(
+        slim_mls_group_encrypt(scene.groups[0], world_text("aad"), world_text("text"), &message));
     for (size_t i = 0; i < message.len; i++) {
         message.data[i] ^= 0x01;
         CHECK(world_process(scene.groups[1], &message, SLIM_MLS_EVENT_APPLICATION) != SLIM_MLS_OK);
@@ -102,11 +104,12 @@ static void every_changed_byte_of_a_welcome_is_refused(void **state)
     struct slim_mls_buf *welcome = &scene.output.welcome;
     for (size_t i = 0; i < welcome->len; i++) {
         welcome->data[i] ^= 0x40;
-        CHECK(slim_mls_group_join(scene.clients[2], world_view(welcome), (struct slim_mls_view){0}, &joined) !=
-              SLIM_MLS_OK);
+        CHECK(slim_mls_group_join(scene.clients[2], world_view(welcome), (struct slim_mls_view){0},
+                                  &joined) != SLIM_MLS_OK);
         welcome->data[i] ^= 0x40;
     }
-    CHECK_MLS(slim_mls_group_join(scene.clients[2], world_view(welcome), (struct slim_mls_view){0}, &joined));
+    CHECK_MLS(slim_mls_group_join(scene.clients[2], world_view(welcome), (struct slim_mls_view){0},
+                                  &joined));
     slim_mls_group_free(joined);
     scene_free(&scene);
 }
@@ -138,18 +141,24 @@ static void times_out_of_order_have_their_own_status(void **state)
     struct slim_mls_commit_options refresh = {0};
     struct slim_mls_event event;
     scene_new(&scene, SLIM_MLS_PATH_NEEDED);
-    CHECK(world_process(scene.groups[0], &scene.output.commit, SLIM_MLS_EVENT_COMMIT) == SLIM_MLS_ERR_STATE); /* ours */
+    CHECK(world_process(scene.groups[0], &scene.output.commit, SLIM_MLS_EVENT_COMMIT) ==
+          SLIM_MLS_ERR_STATE); /* ours */
     CHECK_MLS(slim_mls_group_commit_apply(scene.groups[0]));
     CHECK_MLS(slim_mls_group_encrypt(scene.groups[0], world_text(""), world_text("new"), &message));
     CHECK_MLS(slim_mls_group_commit(scene.groups[0], &refresh, &next));
-    CHECK(world_process(scene.groups[1], &message, SLIM_MLS_EVENT_APPLICATION) == SLIM_MLS_ERR_FUTURE);
-    CHECK(world_process(scene.groups[1], &next.commit, SLIM_MLS_EVENT_COMMIT) == SLIM_MLS_ERR_FUTURE);
+    CHECK(world_process(scene.groups[1], &message, SLIM_MLS_EVENT_APPLICATION) ==
+          SLIM_MLS_ERR_FUTURE);
+    CHECK(world_process(scene.groups[1], &next.commit, SLIM_MLS_EVENT_COMMIT) ==
+          SLIM_MLS_ERR_FUTURE);
     CHECK_MLS(world_process(scene.groups[1], &scene.output.commit, SLIM_MLS_EVENT_COMMIT));
-    CHECK(world_process(scene.groups[1], &scene.output.commit, SLIM_MLS_EVENT_COMMIT) == SLIM_MLS_ERR_STALE);
+    CHECK(world_process(scene.groups[1], &scene.output.commit, SLIM_MLS_EVENT_COMMIT) ==
+          SLIM_MLS_ERR_STALE);
     CHECK_MLS(world_process(scene.groups[1], &message, SLIM_MLS_EVENT_APPLICATION));
-    CHECK(world_process(scene.groups[1], &message, SLIM_MLS_EVENT_APPLICATION) == SLIM_MLS_ERR_REPLAYED);
+    CHECK(world_process(scene.groups[1], &message, SLIM_MLS_EVENT_APPLICATION) ==
+          SLIM_MLS_ERR_REPLAYED);
     CHECK_MLS(world_process(scene.groups[1], &next.commit, SLIM_MLS_EVENT_COMMIT));
-    CHECK(slim_mls_group_process(scene.groups[1], world_view(&scene.output.welcome), &event) == SLIM_MLS_ERR_INVALID);
+    CHECK(slim_mls_group_process(scene.groups[1], world_view(&scene.output.welcome), &event) ==
+          SLIM_MLS_ERR_INVALID);
     slim_mls_buf_free(&message);
     slim_mls_commit_output_free(&next);
     scene_free(&scene);
@@ -166,12 +175,14 @@ static void nobody_is_in_a_group_twice(void **state)
     CHECK_MLS(slim_mls_key_package_new(scene.clients[0], &package));
     struct slim_mls_view view = world_view(&package);
     struct slim_mls_commit_options options = {.key_packages = &view, .key_package_count = 1};
-    CHECK(slim_mls_group_commit(scene.groups[1], &options, &output) == SLIM_MLS_ERR_EXISTS); /* her signature key */
+    CHECK(slim_mls_group_commit(scene.groups[1], &options, &output) ==
+          SLIM_MLS_ERR_EXISTS); /* her signature key */
     slim_mls_buf_free(&package);
     CHECK_MLS(world_client(&scene.world, 1, "alice#3", &other));
     CHECK_MLS(slim_mls_key_package_new(other, &package));
     view = world_view(&package);
-    CHECK(slim_mls_group_commit(scene.groups[1], &options, &output) == SLIM_MLS_ERR_EXISTS); /* her name */
+    CHECK(slim_mls_group_commit(scene.groups[1], &options, &output) ==
+          SLIM_MLS_ERR_EXISTS); /* her name */
     slim_mls_buf_free(&package);
     slim_mls_client_free(other);
     scene_free(&scene);
@@ -190,7 +201,9 @@ static void expired_and_refused_ones_do_not_enter(void **state)
         int64_t later_s;
         enum slim_mls_status want;
     } rows[] = {
-        {"our clock is slow by an hour, as much as is backdated, and a minute, as much as is allowed", -3660, SLIM_MLS_OK},
+        {"our clock is slow by an hour, as much as is backdated, and a minute, as much as is "
+         "allowed",
+         -3660, SLIM_MLS_OK},
         {"one second more", -3661, SLIM_MLS_ERR_EXPIRED},
         {"the last second", 365 * 86400, SLIM_MLS_OK},
         {"the second after it", 365 * 86400 + 1, SLIM_MLS_ERR_EXPIRED},
@@ -207,7 +220,8 @@ static void expired_and_refused_ones_do_not_enter(void **state)
     scene.world.now_s = WORLD_START_S;
     scene.world.refused = "carol";
     CHECK(slim_mls_group_commit(scene.groups[1], &options, &output) == SLIM_MLS_ERR_AUTH);
-    CHECK(world_process(scene.groups[1], &scene.output.commit, SLIM_MLS_EVENT_COMMIT) == SLIM_MLS_ERR_AUTH);
+    CHECK(world_process(scene.groups[1], &scene.output.commit, SLIM_MLS_EVENT_COMMIT) ==
+          SLIM_MLS_ERR_AUTH);
     scene.world.refused = NULL;
     CHECK_MLS(world_process(scene.groups[1], &scene.output.commit, SLIM_MLS_EVENT_COMMIT));
     scene_free(&scene);
@@ -248,13 +262,15 @@ static void one_bad_signature_among_many_leaves_is_found(void **state)
     struct slim_buf good = {0};
     CHECK_OK(slim_buf_put(&good, leaf));
     for (int is_good = 0; is_good < 2; is_good++) {
-        CHECK_OK(slim_mls_tree_set_leaf(tree, BAD, is_good ? slim_buf_view(&good) : slim_view_of(bytes, good.len)));
-        options = (struct slim_mls_commit_options){
-            .key_packages = views + COUNT - 1, .key_package_count = 1, .path = SLIM_MLS_PATH_NEEDED};
+        CHECK_OK(slim_mls_tree_set_leaf(
+            tree, BAD, is_good ? slim_buf_view(&good) : slim_view_of(bytes, good.len)));
+        options = (struct slim_mls_commit_options){.key_packages = views + COUNT - 1,
+                                                   .key_package_count = 1,
+                                                   .path = SLIM_MLS_PATH_NEEDED};
         CHECK_MLS(slim_mls_group_commit(group, &options, &output));
         slim_mls_group_commit_cancel(group);
-        enum slim_mls_status status =
-            slim_mls_group_join(clients[COUNT - 1], world_view(&output.welcome), (struct slim_mls_view){0}, &joined);
+        enum slim_mls_status status = slim_mls_group_join(
+            clients[COUNT - 1], world_view(&output.welcome), (struct slim_mls_view){0}, &joined);
         assert_int_equal(status, is_good ? SLIM_MLS_OK : SLIM_MLS_ERR_SIGNATURE);
         slim_mls_commit_output_free(&output);
     }
@@ -283,8 +299,8 @@ static void another_tree_than_announced_is_refused(void **state)
                                               .without_welcome_tree = true};
     CHECK_MLS(slim_mls_group_tree(scene.groups[0], &tree)); /* of the epoch before */
     CHECK_MLS(slim_mls_group_commit(scene.groups[0], &options, &output));
-    CHECK(slim_mls_group_join(scene.clients[2], world_view(&output.welcome), world_view(&tree), &joined) ==
-          SLIM_MLS_ERR_TREE);
+    CHECK(slim_mls_group_join(scene.clients[2], world_view(&output.welcome), world_view(&tree),
+                              &joined) == SLIM_MLS_ERR_TREE);
     slim_mls_buf_free(&tree);
     slim_mls_commit_output_free(&output);
     scene_free(&scene);
@@ -316,7 +332,9 @@ static void bad_arguments_are_refused(void **state)
     bad = config;
     bad.credential.type = SLIM_MLS_CREDENTIAL_X509; /* "alice" is no list of certificates */
     CHECK(slim_mls_client_new(&bad, &client) == SLIM_MLS_ERR_MALFORMED);
-    bad.credential.data = (struct slim_mls_view){(const uint8_t *)"\x03" "abc", 4};
+    bad.credential.data = (struct slim_mls_view){(const uint8_t *)"\x03"
+                                                                  "abc",
+                                                 4};
     CHECK_MLS(slim_mls_client_new(&bad, &client));
     struct slim_mls_group *group;
     struct slim_mls_group_config odd = {.extensions = {(const uint8_t *)"\x00", 1}};

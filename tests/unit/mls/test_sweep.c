@@ -34,8 +34,10 @@ static int scene_new(void **state)
         CHECK_MLS(slim_mls_group_save(groups[i], &scene.saved[i]));
     }
     struct slim_mls_view view = world_view(&scene.package);
-    struct slim_mls_commit_options options = {.key_packages = &view, .key_package_count = 1, .path = SLIM_MLS_PATH_ALWAYS};
-    CHECK_MLS(slim_mls_group_encrypt(groups[0], world_text("aad"), world_text("text"), &scene.message));
+    struct slim_mls_commit_options options = {
+        .key_packages = &view, .key_package_count = 1, .path = SLIM_MLS_PATH_ALWAYS};
+    CHECK_MLS(
+        slim_mls_group_encrypt(groups[0], world_text("aad"), world_text("text"), &scene.message));
     CHECK_MLS(slim_mls_group_commit(groups[0], &options, &scene.output));
     slim_mls_group_free(groups[0]);
     slim_mls_group_free(groups[1]);
@@ -60,13 +62,15 @@ static int scene_free(void **state)
 static struct slim_mls_group *load(size_t index)
 {
     struct slim_mls_group *group;
-    enum slim_mls_status status = slim_mls_group_load(scene.clients[index], world_view(&scene.saved[index]), &group);
+    enum slim_mls_status status =
+        slim_mls_group_load(scene.clients[index], world_view(&scene.saved[index]), &group);
     assert_true(status == SLIM_MLS_OK || status == SLIM_MLS_ERR_NO_MEMORY);
     return status == SLIM_MLS_OK ? group : NULL;
 }
 
 /* Process a message; when memory ran out, the second attempt must succeed. */
-static void take(struct slim_mls_group *group, const struct slim_mls_buf *message, enum slim_mls_event_kind kind)
+static void take(struct slim_mls_group *group, const struct slim_mls_buf *message,
+                 enum slim_mls_event_kind kind)
 {
     enum slim_mls_status status = world_process(group, message, kind);
     if (status != SLIM_MLS_OK) {
@@ -101,7 +105,8 @@ static void commit(void)
     }
     struct slim_mls_commit_output output = {0};
     struct slim_mls_view view = world_view(&scene.package);
-    struct slim_mls_commit_options options = {.key_packages = &view, .key_package_count = 1, .path = SLIM_MLS_PATH_ALWAYS};
+    struct slim_mls_commit_options options = {
+        .key_packages = &view, .key_package_count = 1, .path = SLIM_MLS_PATH_ALWAYS};
     enum slim_mls_status status = slim_mls_group_commit(group, &options, &output);
     if (status != SLIM_MLS_OK) {
         assert_int_equal(status, SLIM_MLS_ERR_NO_MEMORY);
@@ -131,13 +136,16 @@ static void join(void)
         return;
     }
     memcpy(client->signature_key, scene.clients[2]->signature_key, sizeof(client->signature_key));
-    memcpy(client->signature_public, scene.clients[2]->signature_public, sizeof(client->signature_public));
+    memcpy(client->signature_public, scene.clients[2]->signature_public,
+           sizeof(client->signature_public));
     struct slim_mls_view init_key = {scene.init_key, 32};
     struct slim_mls_view encryption_key = {scene.encryption_key, 32};
     struct slim_mls_group *group = NULL;
-    if (slim_mls_client_put_key_package(client, world_view(&scene.package), init_key, encryption_key) == SLIM_MLS_OK) {
+    if (slim_mls_client_put_key_package(client, world_view(&scene.package), init_key,
+                                        encryption_key) == SLIM_MLS_OK) {
         struct slim_mls_view welcome = world_view(&scene.output.welcome);
-        enum slim_mls_status status = slim_mls_group_join(client, welcome, (struct slim_mls_view){0}, &group);
+        enum slim_mls_status status =
+            slim_mls_group_join(client, welcome, (struct slim_mls_view){0}, &group);
         if (status != SLIM_MLS_OK) {
             assert_int_equal(status, SLIM_MLS_ERR_NO_MEMORY);
             CHECK_MLS(slim_mls_group_join(client, welcome, (struct slim_mls_view){0}, &group));
@@ -154,8 +162,8 @@ static void external_join(void)
     struct slim_mls_buf info = {0};
     struct slim_mls_buf message = {0};
     if (group != NULL && slim_mls_group_info(group, true, &info) == SLIM_MLS_OK &&
-        slim_mls_group_join_external(scene.clients[2], world_view(&info), (struct slim_mls_view){0}, UINT32_MAX, &joined,
-                                     &message) == SLIM_MLS_OK) {
+        slim_mls_group_join_external(scene.clients[2], world_view(&info), (struct slim_mls_view){0},
+                                     UINT32_MAX, &joined, &message) == SLIM_MLS_OK) {
         take(group, &message, SLIM_MLS_EVENT_COMMIT);
     }
     slim_mls_buf_free(&info);

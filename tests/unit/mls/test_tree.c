@@ -85,7 +85,8 @@ static void a_copy_is_independent(void **state)
     slim_mls_tree_blank(&copy, 6);
     copy.first_blank = 3;
     CHECK(add(&copy, 52) == 3); /* becomes an unmerged leaf of node 3, which both trees share */
-    CHECK(copy.nodes[3]->u.parent.unmerged_count == 1 && tree.nodes[3]->u.parent.unmerged_count == 0);
+    CHECK(copy.nodes[3]->u.parent.unmerged_count == 1 &&
+          tree.nodes[3]->u.parent.unmerged_count == 0);
     slim_mls_tree_fini(&copy);
     CHECK_OK(slim_mls_tree_root_hash(&tree, &hash));
     CHECK(memcmp(before, hash, 32) == 0);
@@ -110,7 +111,8 @@ static void kept_hashes_are_those_of_a_fresh_tree(void **state)
             add(&tree, (uint8_t)i);
         } else if (tree.leaf_count > 1) {
             key[0] = (uint8_t)i;
-            CHECK_OK(slim_mls_tree_set_parent(&tree, 2 * (leaf / 2) + 1, slim_view_of(key, 32), SLIM_VIEW("hash")));
+            CHECK_OK(slim_mls_tree_set_parent(&tree, 2 * (leaf / 2) + 1, slim_view_of(key, 32),
+                                              SLIM_VIEW("hash")));
         }
         struct slim_mls_tree fresh;
         const uint8_t *kept;
@@ -132,9 +134,12 @@ static void trees_that_cannot_be_are_refused(void **state)
     struct slim_mls_out leaf = {0};
     struct slim_mls_out list = {0};
     struct slim_view bytes = leaf_bytes(&leaf, 1);
-    CHECK(slim_mls_tree_read(slim_mls_suite_find(1), (struct slim_view){0}, &tree) == SLIM_ERR_MALFORMED);
-    CHECK(slim_mls_tree_read(slim_mls_suite_find(1), SLIM_VIEW("\x00"), &tree) == SLIM_ERR_MALFORMED);
-    CHECK(slim_mls_tree_read(slim_mls_suite_find(1), SLIM_VIEW("\x02"), &tree) == SLIM_ERR_MALFORMED);
+    CHECK(slim_mls_tree_read(slim_mls_suite_find(1), (struct slim_view){0}, &tree) ==
+          SLIM_ERR_MALFORMED);
+    CHECK(slim_mls_tree_read(slim_mls_suite_find(1), SLIM_VIEW("\x00"), &tree) ==
+          SLIM_ERR_MALFORMED);
+    CHECK(slim_mls_tree_read(slim_mls_suite_find(1), SLIM_VIEW("\x02"), &tree) ==
+          SLIM_ERR_MALFORMED);
     slim_mls_put_u16(&list, 0x0101);
     slim_mls_put_bytes(&list, bytes);
     struct slim_view one = slim_mls_out_view(&list);
@@ -142,7 +147,8 @@ static void trees_that_cannot_be_are_refused(void **state)
     CHECK(tree.leaf_count == 1);
     slim_mls_tree_fini(&tree);
     slim_mls_put_u8(&list, 0); /* a blank node at the end */
-    CHECK(slim_mls_tree_read(slim_mls_suite_find(1), slim_mls_out_view(&list), &tree) == SLIM_ERR_MALFORMED);
+    CHECK(slim_mls_tree_read(slim_mls_suite_find(1), slim_mls_out_view(&list), &tree) ==
+          SLIM_ERR_MALFORMED);
     slim_mls_put_u16(&list, 0x0101); /* blank parent, then a second leaf */
     slim_mls_put_bytes(&list, bytes);
     CHECK_OK(slim_mls_tree_read(slim_mls_suite_find(1), slim_mls_out_view(&list), &tree));
@@ -151,12 +157,13 @@ static void trees_that_cannot_be_are_refused(void **state)
     slim_mls_out_fini(&list);
     slim_mls_put_u16(&list, 0x0102); /* a parent in the place of a leaf */
     slim_mls_put_bytes(&list, bytes);
-    CHECK(slim_mls_tree_read(slim_mls_suite_find(1), slim_mls_out_view(&list), &tree) == SLIM_ERR_MALFORMED);
+    CHECK(slim_mls_tree_read(slim_mls_suite_find(1), slim_mls_out_view(&list), &tree) ==
+          SLIM_ERR_MALFORMED);
     slim_mls_out_fini(&list);
     uint8_t *blanks = calloc(2 * MLS_LEAF_COUNT_MAX, 1);
     assert_non_null(blanks);
-    CHECK(slim_mls_tree_read(slim_mls_suite_find(1), slim_view_of(blanks, 2 * MLS_LEAF_COUNT_MAX), &tree) ==
-          SLIM_ERR_LIMIT);
+    CHECK(slim_mls_tree_read(slim_mls_suite_find(1), slim_view_of(blanks, 2 * MLS_LEAF_COUNT_MAX),
+                             &tree) == SLIM_ERR_LIMIT);
     free(blanks);
     slim_mls_out_fini(&leaf);
 }
@@ -178,7 +185,8 @@ static enum slim_status read_with_unmerged(struct slim_view unmerged)
     slim_mls_put_u16(&out, 0x0101);
     slim_mls_put_bytes(&out, leaf_bytes(&leaf, 2));
     slim_mls_out_fini(&leaf);
-    enum slim_status status = slim_mls_tree_read(slim_mls_suite_find(1), slim_mls_out_view(&out), &tree);
+    enum slim_status status =
+        slim_mls_tree_read(slim_mls_suite_find(1), slim_mls_out_view(&out), &tree);
     if (status == SLIM_OK) {
         status = slim_mls_tree_check_parents(&tree);
         slim_mls_tree_fini(&tree);
@@ -204,7 +212,8 @@ static void parents_need_links_and_sorted_leaves(void **state)
         {"far beyond the tree", {0xff, 0xff, 0xff, 0xff}, 4, SLIM_ERR_TREE},
     };
     for (size_t i = 0; i < SLIM_COUNT(rows); i++) {
-        CHECK_ROW(rows[i].why, read_with_unmerged(slim_view_of(rows[i].list, rows[i].len)) == rows[i].want);
+        CHECK_ROW(rows[i].why,
+                  read_with_unmerged(slim_view_of(rows[i].list, rows[i].len)) == rows[i].want);
     }
 }
 
@@ -233,9 +242,12 @@ static void many_changes_are_compared_as_few_are(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(trees_grow_and_shrink_by_halves),       cmocka_unit_test(a_copy_is_independent),
-        cmocka_unit_test(kept_hashes_are_those_of_a_fresh_tree), cmocka_unit_test(trees_that_cannot_be_are_refused),
-        cmocka_unit_test(parents_need_links_and_sorted_leaves),  cmocka_unit_test(many_changes_are_compared_as_few_are),
+        cmocka_unit_test(trees_grow_and_shrink_by_halves),
+        cmocka_unit_test(a_copy_is_independent),
+        cmocka_unit_test(kept_hashes_are_those_of_a_fresh_tree),
+        cmocka_unit_test(trees_that_cannot_be_are_refused),
+        cmocka_unit_test(parents_need_links_and_sorted_leaves),
+        cmocka_unit_test(many_changes_are_compared_as_few_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
