@@ -41,7 +41,7 @@ struct sender {
 /* One receiver: the next number expected from each sender. */
 struct receiver {
     uint64_t *expected;
-    uint64_t received;
+    uint64_t received; /* without those that came again */
     struct load_conn *conn;
     bool is_stalled;
 };
@@ -156,6 +156,21 @@ static void lay_out(struct peer *peer, uint32_t count, bool is_shared)
     batch->granted = 0;
 }
 
+/* With --ahead: whether this sender has to wait for the receivers. Batches are then half as long as it may be ahead. */
+static bool is_far_ahead(const struct sender *sender, size_t *count)
+{
+    uint64_t ahead = run.options->ahead;
+    if (ahead == 0) {
+        return false;
+    }
+    uint64_t copies = run.options->is_fanout_all ? run.options->receiver_count : 1;
+    uint64_t handled = run.delivered / copies / run.options->sender_count;
+    if (*count > (ahead + 1) / 2) {
+        *count = (size_t)((ahead + 1) / 2);
+    }
+    return sender->next_number + *count > handled + ahead;
+}
+
 static bool prepare_flood(struct peer *peer)
 {
     struct sender *sender = peer->sender;
@@ -170,7 +185,7 @@ static bool prepare_flood(struct peer *peer)
         uint64_t left = run.options->count - sender->next_number;
         count = left < count ? (size_t)left : count;
     }
-    if (count == 0) {
+    if (count == 0 || is_far_ahead(sender, &count)) {
         return false;
     }
     lay_out(peer, (uint32_t)count, !run.options->is_frame_per_message);
@@ -293,13 +308,13 @@ static void on_message(struct load_conn *conn, struct load_stream *stream, uint3
     } else {
         run.result->missing += trailer.number - *expected;
         *expected = trailer.number + 1;
+        receiver->received++;
     }
     size_t sent_len = run.senders[trailer.sender].message.len - LOAD_GRPC_PREFIX_BYTES;
     if (len + 16 < sent_len ||
         len > sent_len + 16) { /* a node adds or removes a connection id, not more */
         run.result->damaged++;
     }
-    receiver->received++;
     run.delivered++;
     struct peer *peer = (struct peer *)conn;
     if (run.options->mode == LOAD_MODE_PINGPONG) {
@@ -412,6 +427,20 @@ static void open_senders(void)
 
 /* --------------------------------------------------------------------------------------------------------- the loop */
 
+static void read_peer(struct peer *peer)
+{
+    if (run.options->read_rate == 0 || run.phase < PHASE_RUN || peer->sender != NULL) {
+        (void)load_conn_read(&peer->conn, 0); /* how much it was matters to slow readers only */
+        return;
+    }
+    if (peer->tokens >= 1) {
+        peer->tokens -= (double)load_conn_read(&peer->conn, (size_t)peer->tokens);
+    }
+    if (peer->tokens < 1 && !peer->conn.is_closed) {
+        load_conn_pause(&peer->conn, true);
+    }
+}
+
 static void handle_events(uint64_t timeout_ns)
 {
     struct epoll_event events[EVENTS_MAX];
@@ -434,10 +463,7 @@ static void handle_events(uint64_t timeout_ns)
             continue;
         }
         if ((events[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) {
-            size_t limit =
-                run.options->read_rate > 0 && run.phase >= PHASE_RUN ? (size_t)peer->tokens + 1 : 0;
-            size_t bytes = load_conn_read(&peer->conn, limit);
-            peer->tokens -= (double)bytes;
+            read_peer(peer);
         } else if ((events[i].events & EPOLLOUT) != 0) {
             load_conn_flush(&peer->conn);
         }
@@ -455,7 +481,7 @@ static void pace_readers(uint64_t passed_ns)
         }
         peer->tokens += (double)run.options->read_rate * (double)passed_ns / 1e9;
         peer->tokens = peer->tokens < most ? peer->tokens : most;
-        load_conn_pause(&peer->conn, peer->tokens <= 0);
+        load_conn_pause(&peer->conn, peer->tokens < 1);
     }
 }
 

@@ -29,7 +29,8 @@ struct load_options {
     int receive_buffer_bytes; /* SO_RCVBUF of the receivers; 0: the kernel's own way */
     uint64_t rate;            /* paced: messages per second of each sender */
     uint64_t read_rate;       /* bytes per second that a receiver reads; 0: all */
-    uint64_t count;           /* messages of each sender; 0: go by time */
+    uint64_t ahead; /* flood: messages that a sender may be ahead of the receivers; 0: all it can */
+    uint64_t count; /* messages of each sender; 0: go by time */
     double warmup_s;
     double seconds;
     double drain_s; /* how long nothing may arrive before what is missing counts as lost */

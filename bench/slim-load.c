@@ -36,6 +36,7 @@ static const char usage[] =
     "  --rate N              paced: messages per second of each sender\n"
     "  --seconds S           measured window (3)\n"
     "  --count N             messages of each sender, instead of a time\n"
+    "  --ahead N             flood: messages that a sender may be ahead of the receivers\n"
     "  --warmup S            before the window (0.5)\n"
     "  --drain S             silence after which what is missing is lost (5)\n"
     "  --frame-per-message   one DATA frame per message, as real clients send\n"
@@ -93,6 +94,7 @@ static const struct option long_options[] = {
     {"rate", required_argument, NULL, 'R'},
     {"seconds", required_argument, NULL, 't'},
     {"count", required_argument, NULL, 'c'},
+    {"ahead", required_argument, NULL, 'a'},
     {"warmup", required_argument, NULL, 'w'},
     {"drain", required_argument, NULL, 'd'},
     {"frame-per-message", no_argument, NULL, '1'},
@@ -159,6 +161,9 @@ static bool set_course(struct load_options *o, int key, const char *name, const 
         return true;
     case 'c':
         o->count = number_of(name, arg, 1, UINT64_MAX / 2);
+        return true;
+    case 'a':
+        o->ahead = number_of(name, arg, 2, UINT32_MAX);
         return true;
     case 'w':
         o->warmup_s = seconds_of(name, arg);

@@ -81,6 +81,12 @@ static void run(const char *name, reader *read, unsigned sender_count, uint64_t 
     printf("%-40s %7.1f ns per message\n", name, best);
 }
 
+static enum slim_status read_with_memo(struct slim_view msg, struct slim_wire_head *head)
+{
+    static struct slim_wire_memo memo;
+    return slim_wire_read_head_memo(msg, head, &memo);
+}
+
 int main(int argc, char **argv)
 {
     uint64_t rounds = argc > 1 ? strtoull(argv[1], NULL, 10) : ROUNDS_DEFAULT;
@@ -94,6 +100,8 @@ int main(int argc, char **argv)
     printf("message: %zu bytes, payload %d\n", messages[0].len, PAYLOAD_BYTES);
     run("read_head, one message", slim_wire_read_head, 1, rounds);
     run("read_head, 64 senders", slim_wire_read_head, SENDERS, rounds);
+    run("with memo, one message", read_with_memo, 1, rounds);
+    run("with memo, 64 senders", read_with_memo, SENDERS, rounds);
     run("general reader, one message", slim_wire_read_head_any, 1, rounds);
     run("general reader, 64 senders", slim_wire_read_head_any, SENDERS, rounds);
     for (unsigned i = 0; i < SENDERS; i++) {

@@ -72,7 +72,9 @@ def count_unit_test(result):
     outcome = result["result"]
     if count.failed:
         return count, f"{count.failed} claims failed"
-    if outcome not in ("OK", "EXPECTEDFAIL", "SKIP"):
+    # cmocka writes "not ok # SKIP" for a claim that skips itself, which Meson takes for a failure.
+    is_only_skipped = outcome == "FAIL" and count.skipped > 0 and result.get("returncode") == 0
+    if outcome not in ("OK", "EXPECTEDFAIL", "SKIP") and not is_only_skipped:
         count.failed += 1
         return count, f"ended with {outcome} (status {result.get('returncode')})"
     if planned is None and outcome != "SKIP":

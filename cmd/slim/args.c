@@ -40,14 +40,14 @@ struct scan {
 
 SLIM_PRINTF(3, 4) static void fail(struct scan *scan, const char *usage, const char *format, ...)
 {
-    size_t size = sizeof(scan->args->text);
+    char message[SLIM_ARGS_TEXT_MAX - sizeof(USAGE) - sizeof(TRY_HELP)];
     va_list args;
     va_start(args, format);
     /* a longer text is cut on purpose: it repeats an argument */
-    (void)vsnprintf(scan->args->text, size - sizeof(USAGE) - sizeof(TRY_HELP) - 1, format, args);
+    (void)vsnprintf(message, sizeof(message), format, args);
     va_end(args);
-    strcat(scan->args->text, usage);
-    strcat(scan->args->text, TRY_HELP);
+    (void)snprintf(scan->args->text, sizeof(scan->args->text), "%s%s" TRY_HELP, message,
+                   usage); /* fits */
     scan->args->action = SLIM_ARGS_ERROR;
     scan->is_done = true;
 }

@@ -9,7 +9,7 @@
  * The main thread waits in one place, slim_engine_wait, for signals and for that pipe together, so
  * that a signal is seen at once, also while the first connection of a client is being retried. Its lines are those of the
  * reference's main thread (`main ThreadId(01) application_lifecycle:`), the engine's those of a worker.
- * runtime.n_cores is accepted; today there is one loop. */
+ * runtime.n_cores above 1 is accepted with a warning; there is one loop. */
 #ifndef SLIM_CMD_SLIM_ENGINE_H
 #define SLIM_CMD_SLIM_ENGINE_H
 

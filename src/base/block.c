@@ -7,9 +7,8 @@
 
 enum {
     CLASS_COUNT = 12, /* 4 KiB << 0 .. 4 KiB << 11 */
-    MAPPED_BYTES_MIN =
-        64 *
-        1024, /* blocks from this size on are mappings of their own, so that they go back whole */
+    /* blocks from this size on are mappings of their own, so that they go back whole */
+    MAPPED_BYTES_MIN = 64 * 1024,
 };
 _Static_assert(SLIM_BLOCK_BYTES_MIN << (CLASS_COUNT - 1) == SLIM_BLOCK_BYTES_MAX,
                "classes cover the sizes");

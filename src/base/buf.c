@@ -80,8 +80,8 @@ enum slim_status slim_buf_put_text(struct slim_buf *buf, const char *format, ...
     assert(len >= 0); /* only a broken format string makes it negative */
     SLIM_TRY(slim_buf_reserve(buf, (size_t)len + 1));
     va_start(args, format);
-    (void)vsnprintf((char *)buf->data + buf->len, (size_t)len + 1, format,
-                    args); /* fits: measured above */
+    /* fits: measured above */
+    (void)vsnprintf((char *)buf->data + buf->len, (size_t)len + 1, format, args);
     va_end(args);
     buf->len += (size_t)len;
     return SLIM_OK;

@@ -38,7 +38,8 @@ struct slim_log_field {
 };
 
 #define SLIM_LOG_STR(key_, cstr)                                                                   \
-    ((struct slim_log_field){.key = (key_), .kind = SLIM_LOG_FIELD_STR, .text = slim_view_str(cstr)})
+    ((struct slim_log_field){                                                                      \
+        .key = (key_), .kind = SLIM_LOG_FIELD_STR, .text = slim_view_str(cstr)})
 #define SLIM_LOG_VIEW(key_, view_)                                                                 \
     ((struct slim_log_field){.key = (key_), .kind = SLIM_LOG_FIELD_STR, .text = (view_)})
 #define SLIM_LOG_QUOTED(key_, view_)                                                               \
@@ -63,11 +64,13 @@ struct slim_log_options {
 
 /* Start logging. Before it and after slim_log_fini nothing is printed. SLIM_ERR_CONFIG with a sentence in *error: a
  * directive cannot be understood (the others are in force). SLIM_ERR_NO_MEMORY. */
-SLIM_MUST_CHECK enum slim_status slim_log_init(const struct slim_log_options *options, struct slim_error *error);
+SLIM_MUST_CHECK enum slim_status slim_log_init(const struct slim_log_options *options,
+                                               struct slim_error *error);
 void slim_log_fini(void);
 
 /* Parse "trace", "debug", "info", "warn", "error" or "off" in any case. SLIM_ERR_CONFIG: something else. */
-SLIM_MUST_CHECK enum slim_status slim_log_level_parse(struct slim_view text, enum slim_log_level *level);
+SLIM_MUST_CHECK enum slim_status slim_log_level_parse(struct slim_view text,
+                                                      enum slim_log_level *level);
 
 /* Name of the calling thread in log lines (copied, at most 31 bytes), and the span printed before its targets ("" for
  * none; a literal, kept). ThreadId counts threads in the order in which they were named. */
@@ -77,8 +80,8 @@ void slim_log_thread(const char *name, const char *span);
 bool slim_log_is_on(enum slim_log_level level, const char *target);
 
 /* Print a line. `fields` ends with a field whose key is NULL. Call it through the macros below. */
-void slim_log_line(enum slim_log_level level, const char *target, unsigned line, const char *message,
-                   const struct slim_log_field *fields);
+void slim_log_line(enum slim_log_level level, const char *target, unsigned line,
+                   const char *message, const struct slim_log_field *fields);
 
 /* At most LINES lines in PERIOD; the first line after a silence says how many were left out (suppressed=N). Zeroed = ready. */
 enum { SLIM_LOG_LIMIT_LINES = 10, SLIM_LOG_LIMIT_PERIOD_MS = 10000 };
@@ -91,14 +94,20 @@ struct slim_log_limit {
 /* True when a line may be printed now; *suppressed is how many were left out since the last one. */
 bool slim_log_limit_pass(struct slim_log_limit *limit, uint32_t *suppressed);
 
-extern _Atomic int slim_log_level_min; /* the lowest level that any target prints; written by slim_log_init only */
+extern _Atomic int
+    slim_log_level_min; /* the lowest level that any target prints; written by slim_log_init only */
 
 #define slim_log(level, message, ...)                                                              \
+    slim_log_as(SLIM_LOG_TARGET, level, message __VA_OPT__(, ) __VA_ARGS__)
+
+/* As slim_log, for the few lines whose target is not that of their file. */
+#define slim_log_as(target, level, message, ...)                                                   \
     do {                                                                                           \
         if (SLIM_LOG_##level >= atomic_load_explicit(&slim_log_level_min, memory_order_relaxed) && \
-            slim_log_is_on(SLIM_LOG_##level, SLIM_LOG_TARGET)) {                                   \
-            slim_log_line(SLIM_LOG_##level, SLIM_LOG_TARGET, __LINE__, message,                    \
-                          (const struct slim_log_field[]){__VA_ARGS__ __VA_OPT__(, ){.key = NULL}}); \
+            slim_log_is_on(SLIM_LOG_##level, target)) {                                            \
+            slim_log_line(                                                                         \
+                SLIM_LOG_##level, target, __LINE__, message,                                       \
+                (const struct slim_log_field[]){__VA_ARGS__ __VA_OPT__(, ){.key = NULL}});         \
         }                                                                                          \
     } while (0)
 
@@ -110,10 +119,10 @@ extern _Atomic int slim_log_level_min; /* the lowest level that any target print
             slim_log_limit_pass(limit, &slim_log_left_out_)) {                                     \
             slim_log_line(SLIM_LOG_##level, SLIM_LOG_TARGET, __LINE__, message,                    \
                           (const struct slim_log_field[]){                                         \
-                              __VA_ARGS__ __VA_OPT__(, )                                           \
-                              {.key = slim_log_left_out_ > 0 ? "suppressed" : NULL,                \
-                               .kind = SLIM_LOG_FIELD_U64,                                         \
-                               .number = slim_log_left_out_},                                      \
+                              __VA_ARGS__ __VA_OPT__(, ){                                          \
+                                  .key = slim_log_left_out_ > 0 ? "suppressed" : NULL,             \
+                                  .kind = SLIM_LOG_FIELD_U64,                                      \
+                                  .number = slim_log_left_out_},                                   \
                               {.key = NULL}});                                                     \
         }                                                                                          \
     } while (0)

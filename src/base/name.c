@@ -34,8 +34,8 @@ size_t slim_name_format(const struct slim_name_text *name, unsigned __int128 id,
 {
     assert(size > 0);
     char digits[SLIM_NAME_ID_TEXT_MAX];
-    (void)slim_name_id_format(id,
-                              digits); /* the length is not needed: the text is zero-terminated */
+    /* the length is not needed: the text is zero-terminated */
+    (void)slim_name_id_format(id, digits);
     int len = snprintf(out, size, "%.*s/%.*s/%.*s/%s", SLIM_VIEW_ARG(name->part[0]),
                        SLIM_VIEW_ARG(name->part[1]), SLIM_VIEW_ARG(name->part[2]), digits);
     assert(len >= 0);

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "config/read.h"
@@ -71,11 +72,12 @@ static void read_compression(struct slim_config_reader *reader,
             return;
         }
     }
-    char text[200] = "unknown variant `";
-    strncat(text, node->is_secret ? "${..}" : (const char *)node->text.data, 60);
-    strcat(
-        text,
-        "`, expected one of `Gzip`, `Zlib`, `Deflate`, `Snappy`, `Zstd`, `Lz4`, `None`, `Empty`");
+    const char *word = node->is_secret ? "${..}" : (const char *)node->text.data;
+    char text[200];
+    (void)snprintf(text, sizeof(text),
+                   "unknown variant `%.60s`, expected one of `Gzip`, `Zlib`, `Deflate`, `Snappy`, "
+                   "`Zstd`, `Lz4`, `None`, `Empty`",
+                   word); /* fits */
     slim_config_put_problem(reader, reader->stage, node,
                             (const char *const[]){"yaml parse error", text, NULL},
                             "capital letters matter; the value has no effect");

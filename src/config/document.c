@@ -104,7 +104,9 @@ void slim_config_yaml_free(struct slim_config_yaml *yaml)
 
 static enum slim_status no_memory(struct parse *parse)
 {
-    return slim_error_set(parse->error, SLIM_ERR_NO_MEMORY, "out of memory");
+    (void)slim_error_set(parse->error, SLIM_ERR_NO_MEMORY,
+                         "out of memory"); /* returns what we return */
+    return SLIM_ERR_NO_MEMORY;
 }
 
 /* ---------------------------------------------------------------------------------------------------- scalars */

@@ -139,7 +139,7 @@ static void format_unexpected(const struct slim_config_yaml_node *node, char *ou
         (void)snprintf(out, size, "map");
         return;
     }
-    assert(!"a kind that does not exist");
+    assert(false); /* every kind was named above */
 }
 
 static void put_value_problem(struct slim_config_reader *reader,

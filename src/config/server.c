@@ -1,4 +1,5 @@
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "config/read.h"
@@ -158,9 +159,9 @@ static void check_tls(struct slim_config_reader *reader, const struct slim_confi
                                                       : slim_config_yaml_find(tls, "tls_version");
     if (version != NULL && !slim_view_is_equal(version->text, SLIM_VIEW("tls1.2")) &&
         !slim_view_is_equal(version->text, SLIM_VIEW("tls1.3"))) {
-        char text[64] = "invalid tls version: ";
-        strncat(text, (const char *)version->text.data,
-                sizeof(text) - sizeof("invalid tls version: "));
+        char text[64];
+        (void)snprintf(text, sizeof(text), "invalid tls version: %.40s",
+                       version->is_secret ? "${..}" : (const char *)version->text.data); /* fits */
         put_start_problem(reader, version, "TLS config error", text, "write tls1.2 or tls1.3");
         return;
     }

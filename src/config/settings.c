@@ -232,11 +232,24 @@ static void read_thread_name(struct slim_config_reader *reader,
     }
 }
 
+/* One loop owns all connections today: a wish for more is not refused, files of the reference have it, but not passed over either. */
+static void read_n_cores(struct slim_config_reader *reader,
+                         const struct slim_config_yaml_node *node, void *target)
+{
+    static const struct slim_config_key count = {"", SLIM_CONFIG_TYPE_U32, 0, false, NULL};
+    struct slim_config *config = target;
+    slim_config_read_value(reader, node, &count, &config->n_cores);
+    if (config->n_cores > 1) {
+        slim_config_put_warning(
+            reader, node, "this version runs one data-plane loop on one core, whatever the number");
+    }
+}
+
 void slim_config_read_runtime(struct slim_config_reader *reader,
                               const struct slim_config_yaml_node *node)
 {
     static const struct slim_config_key keys[] = {
-        {"n_cores", SLIM_CONFIG_TYPE_U32, FIELD(n_cores), false, NULL},
+        {"n_cores", SLIM_CONFIG_TYPE_CUSTOM, 0, false, read_n_cores},
         {"thread_name", SLIM_CONFIG_TYPE_CUSTOM, 0, false, read_thread_name},
         {"drain_timeout", SLIM_CONFIG_TYPE_DURATION, FIELD(drain_timeout_ms), false, NULL},
         {"memory_max", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_memory_max},

@@ -113,7 +113,7 @@ static void substitute_file(struct slim_config_reader *reader, struct slim_confi
     } else if (status != SLIM_OK) {
         put_provider_problem(reader, node, kind, error.text, "the file cannot be read");
     } else if (!slim_utf8_is_valid(slim_buf_view(&bytes)) ||
-               memchr(bytes.data, 0, bytes.len) != NULL) {
+               (bytes.len > 0 && memchr(bytes.data, 0, bytes.len) != NULL)) {
         put_provider_problem(reader, node, kind, "stream did not contain valid UTF-8",
                              "the file must be UTF-8 text");
     } else {

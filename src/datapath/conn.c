@@ -105,6 +105,16 @@ void slim_datapath_conn_free(struct slim_datapath_conn *conn, bool is_recoverabl
     slim_datapath_slow_gone(datapath);
 }
 
+/* Nobody watches the queue of a stream that is over: what is still sent of it is bounded for each socket. A drain ends
+ * soon, and needs no such bound. */
+static bool may_flush(const struct slim_datapath_conn *conn)
+{
+    return conn->datapath->is_draining ||
+           slim_grpc_conn_pending_bytes(slim_transport_grpc(conn->socket->transport)) +
+                   slim_grpc_call_unsent_bytes(conn->call) <=
+               SLIM_DATAPATH_FLUSH_MAX_BYTES;
+}
+
 void slim_datapath_conn_end(struct slim_datapath_conn *conn, enum slim_grpc_status status,
                             const char *text, bool is_flush)
 {
@@ -118,6 +128,7 @@ void slim_datapath_conn_end(struct slim_datapath_conn *conn, enum slim_grpc_stat
         return;
     }
     struct slim_grpc_call *call = conn->call;
+    is_flush = is_flush && may_flush(conn);
     slim_datapath_conn_free(conn, false);
     datapath->stats.connections_closed++;
     slim_grpc_call_set_ctx(call, NULL);

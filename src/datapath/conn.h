@@ -17,15 +17,16 @@ enum slim_datapath_conn_kind {
 };
 
 /* A socket and the connections (streams) on it. Server side: any number; a link has exactly one.
- * text: address of the peer, for log lines. */
+ * link         NULL on the server side, and once the link has let go of it
+ * is_closing   no new streams
+ * text         address of the peer, for log lines */
 struct slim_datapath_socket {
     struct slim_datapath *datapath;
     struct slim_transport *transport;
     struct slim_list node;  /* in datapath->sockets; server side only */
     struct slim_list conns; /* slim_datapath_conn.on_socket */
-    struct slim_datapath_link
-        *link;       /* NULL on the server side, and once the link has let go of it */
-    bool is_closing; /* no new streams */
+    struct slim_datapath_link *link;
+    bool is_closing;
     char text[64];
 };
 
@@ -38,7 +39,8 @@ struct slim_datapath_socket {
  * waiting         in datapath->waiting while bytes for it are unsent
  * accepted_seen, unacked_seen      its accepted bytes, and what the peer's system had not acknowledged, when last looked at
  * accepted_at_ms  when the peer last took something
- * is_stalled      accepted nothing for SLIM_DATAPATH_STALL_MS: holds nobody back
+ * pace            what its silence means for its senders (slow.c)
+ * gap_ms          the longest silence after which it took bytes again, since bytes for it wait
  * grave           in datapath->graves when it is to be disconnected
  * holds           credit of this sender that is held back;  held_by_me: credit of others, held back because of this receiver */
 struct slim_datapath_conn {
@@ -62,7 +64,8 @@ struct slim_datapath_conn {
     uint64_t accepted_seen;
     size_t unacked_seen;
     uint64_t accepted_at_ms;
-    bool is_stalled;
+    enum { SLIM_DATAPATH_TAKING, SLIM_DATAPATH_PAUSING, SLIM_DATAPATH_STOPPED } pace;
+    uint64_t gap_ms;
     struct slim_list holds;
     struct slim_list held_by_me;
     struct slim_list grave;
@@ -81,7 +84,8 @@ void slim_datapath_conn_free(struct slim_datapath_conn *conn, bool is_recoverabl
 struct slim_datapath_conn *slim_datapath_conn_find(struct slim_datapath *datapath, uint64_t id);
 
 /* End the stream of a server connection, or drop the stream of a link so that it reconnects. `is_flush` lets queued
- * messages out first. The connection is freed (server) or down (link) afterwards. Log lines are the caller's. */
+ * messages out first, unless they are more than SLIM_DATAPATH_FLUSH_MAX_BYTES and no drain is under way. The connection is
+ * freed (server) or down (link) afterwards. Log lines are the caller's. */
 void slim_datapath_conn_end(struct slim_datapath_conn *conn, enum slim_grpc_status status,
                             const char *text, bool is_flush);
 

@@ -119,8 +119,8 @@ void slim_datapath_put_own(struct slim_datapath_conn *conn)
         return;
     }
     slim_transport_touch(conn->socket->transport);
-    slim_datapath_slow_queued(conn, NULL,
-                              msg.len); /* a peer that asks and never reads is bounded too */
+    /* a peer that asks and never reads is bounded too */
+    slim_datapath_slow_queued(conn, NULL, msg.len);
 }
 
 void slim_datapath_check_drained(struct slim_datapath *datapath)
@@ -155,7 +155,7 @@ void slim_datapath_drain(struct slim_datapath *datapath, void (*done)(void *ctx)
         struct slim_datapath_socket *socket =
             SLIM_LIST_ENTRY(node, struct slim_datapath_socket, node);
         socket->is_closing = true;
-        slim_transport_close_flushed(socket->transport, SLIM_DATAPATH_DRAIN_LINGER_MS);
+        slim_transport_close_flushed(socket->transport, SLIM_DATAPATH_DRAIN_FLUSH_MS);
     }
     slim_datapath_check_drained(datapath);
 }

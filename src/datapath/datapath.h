@@ -16,7 +16,8 @@
 
 struct slim_datapath;
 
-/* memory_max_bytes   bound for all queues, half-received messages and shared blocks together; 0 = a quarter of RAM, at most 1 GiB
+/* memory_max_bytes   bound for all queues, half-received messages and shared blocks together; 0 = a quarter of RAM, at most 1 GiB.
+ *                    Subscriptions are refused when tables and connections take half of it
  * recovery_ttl_ms    how long the subscriptions of a lost negotiated link are kept (wire.md 11.4); 0 = not at all
  * slim_version       announced in link negotiation ("1.4.0": we implement what that version promises) */
 struct slim_datapath_options {

@@ -56,6 +56,7 @@ struct slim_datapath {
 
     struct slim_block *fanout;
     struct slim_buf scratch;
+    struct slim_wire_memo memo; /* names of the message received last */
 
     bool is_draining;
     void (*on_drained)(void *ctx);
@@ -111,6 +112,10 @@ void slim_datapath_slow_forget(struct slim_datapath_conn *conn);
 
 /* True when everything that waits in this process takes more than memory_max. */
 bool slim_datapath_slow_is_over_memory(const struct slim_datapath *datapath);
+
+/* True while subscriptions may be added or kept. What they take cannot be relieved by disconnecting receivers, so they get only
+ * a part of memory_max: a table that is full must not cost everybody with a queue his connection. */
+bool slim_datapath_slow_has_table_room(const struct slim_datapath *datapath);
 
 /* Disconnect the receivers that slim_datapath_slow_queued condemned, and the largest queues when memory_max is passed. After a
  * delivery: any remote connection may be gone when it returns. */

@@ -3,37 +3,48 @@
 #define SLIM_DATAPATH_LIMITS_H
 
 enum {
-    SLIM_DATAPATH_CONNECTIONS_MAX =
-        262144, /* streams and applications; more are refused with RESOURCE_EXHAUSTED */
+    /* streams and applications; more are refused with RESOURCE_EXHAUSTED */
+    SLIM_DATAPATH_CONNECTIONS_MAX = 262144,
 
-    SLIM_DATAPATH_HOLD_ABOVE_BYTES =
-        1024 * 1024, /* unsent to one receiver: its senders' credit is held back above this */
+    /* unsent to one receiver: its senders' credit is held back above this */
+    SLIM_DATAPATH_HOLD_ABOVE_BYTES = 1024 * 1024,
     SLIM_DATAPATH_RELEASE_BELOW_BYTES = 512 * 1024, /* and given back below this */
-    SLIM_DATAPATH_STALL_MS =
-        100, /* a receiver that accepts nothing for this long holds nobody back */
-    SLIM_DATAPATH_STALL_CLOSE_MS = 5000, /* ... and for this long is disconnected */
-    SLIM_DATAPATH_UNSENT_MAX_BYTES =
-        64 * 1024 * 1024,               /* a receiver with more unsent is disconnected */
+    /* a silence of a receiver that says nothing yet; credit is held for this long in a pause */
+    SLIM_DATAPATH_STALL_MS = 100,
+    /* how long a pause lasts before the receiver counts as stopped and holds nobody back */
+    SLIM_DATAPATH_PAUSE_MS = 2000,
+    SLIM_DATAPATH_GAP_MAX_MS = 2500, /* longer silences are not learned from */
+    /* a receiver that accepted nothing for this long is disconnected */
+    SLIM_DATAPATH_STALL_CLOSE_MS = 5000,
+    /* a receiver with more unsent is disconnected */
+    SLIM_DATAPATH_UNSENT_MAX_BYTES = 64 * 1024 * 1024,
+    /* queues of streams that we ended because of bad input, for each socket: more are dropped */
+    SLIM_DATAPATH_FLUSH_MAX_BYTES = 1024 * 1024,
     SLIM_DATAPATH_WATCH_PERIOD_MS = 50, /* how often receivers with unsent bytes are looked at */
 
-    SLIM_DATAPATH_SHARED_ABOVE_BYTES =
-        8 * 1024, /* longer messages travel in a block of their own, not as a copy */
-    SLIM_DATAPATH_FANOUT_BLOCK_BYTES =
-        64 * 1024 - 64, /* short messages for several receivers share blocks of this size */
+    /* of memory_max, one part in so many is for tables and connections; subscriptions beyond it are refused */
+    SLIM_DATAPATH_TABLES_DIVISOR = 2,
 
-    SLIM_DATAPATH_FORWARDED_MAX =
-        1048576, /* subscriptions remembered for one link; more are sent but not restored */
-    SLIM_DATAPATH_RECOVERIES_MAX =
-        4096, /* lost negotiated links whose routes are kept; more are dropped at once */
+    /* longer messages travel in a block of their own, not as a copy */
+    SLIM_DATAPATH_SHARED_ABOVE_BYTES = 8 * 1024,
+    /* short messages for several receivers share blocks of this size */
+    SLIM_DATAPATH_FANOUT_BLOCK_BYTES = 64 * 1024 - 64,
+
+    /* subscriptions remembered for one link; more are sent but not restored */
+    SLIM_DATAPATH_FORWARDED_MAX = 1048576,
+    /* lost negotiated links whose routes are kept; more are dropped at once */
+    SLIM_DATAPATH_RECOVERIES_MAX = 4096,
     SLIM_DATAPATH_LINK_ID_BYTES = 36, /* UUID text */
     SLIM_DATAPATH_VERSION_BYTES_MAX = 64,
 
-    SLIM_DATAPATH_RECONNECT_MIN_MS =
-        100, /* between two losses of one link, whatever its back-off says */
-    SLIM_DATAPATH_DRAIN_LINGER_MS =
-        2000, /* at most this long for the last bytes of a closing connection */
-    SLIM_DATAPATH_CALM_PERIOD_MS =
-        1000, /* after a flood: how often memory is offered back to the system */
+    /* between two losses of one link, whatever its back-off says */
+    SLIM_DATAPATH_RECONNECT_MIN_MS = 100,
+    /* at most this long for the queues of a draining process */
+    SLIM_DATAPATH_DRAIN_FLUSH_MS = 5000,
+    /* at most this long for the last bytes of a closing connection */
+    SLIM_DATAPATH_DRAIN_LINGER_MS = 2000,
+    /* after a flood: how often memory is offered back to the system */
+    SLIM_DATAPATH_CALM_PERIOD_MS = 1000,
     SLIM_DATAPATH_CALM_CONNS_MIN = 256,          /* connections ended since, or ... */
     SLIM_DATAPATH_CALM_KEEP_BYTES = 1024 * 1024, /* peaks below this are not worth offering back */
 };

@@ -111,8 +111,8 @@ static void give_up(struct slim_datapath_link *link, enum slim_status status, co
                  SLIM_LOG_STR("endpoint", link->endpoint_text), SLIM_LOG_STR("error", text));
     }
     char reason[256];
-    (void)snprintf(reason, sizeof(reason), "%s",
-                   text); /* may be cut; the link owns `text` in some cases */
+    /* may be cut; the link owns `text` in some cases */
+    (void)snprintf(reason, sizeof(reason), "%s", text);
     slim_datapath_link_free(link);
     if (on_connected != NULL) {
         on_connected(ctx, status, 0, reason);
@@ -160,8 +160,8 @@ static void retry(struct slim_datapath_link *link, enum slim_status status, cons
 static void attempt_failed(struct slim_datapath_link *link, enum slim_status status,
                            const char *text)
 {
-    slim_log(WARN, "Transport error encountered. Retrying...",
-             SLIM_LOG_STR("endpoint", link->endpoint_text), SLIM_LOG_STR("error", text));
+    slim_log_as("slim_config::grpc::client", WARN, "Transport error encountered. Retrying...",
+                SLIM_LOG_STR("endpoint", link->endpoint_text), SLIM_LOG_STR("error", text));
     drop_socket(link);
     retry(link, status, text);
 }
@@ -185,8 +185,8 @@ void slim_datapath_link_lost(struct slim_datapath_link *link, enum slim_status s
     }
     link->retry_count = 0;
     link->state = LINK_WAITING;
-    slim_timer_set(datapath->loop, &link->timer,
-                   now_ms); /* the first attempt is immediate, but not from inside a callback */
+    /* the first attempt is immediate, but not from inside a callback */
+    slim_timer_set(datapath->loop, &link->timer, now_ms);
 }
 
 /* ------------------------------------------------------------------------------------------------ opening */
@@ -287,8 +287,9 @@ static void on_end(void *ctx, struct slim_grpc_call *call, const struct slim_grp
         return;
     }
     char text[200];
+    /* may be cut */
     (void)snprintf(text, sizeof(text), "stream ended with status %d: %.*s", (int)end->status,
-                   SLIM_VIEW_ARG(end->message)); /* may be cut */
+                   SLIM_VIEW_ARG(end->message));
     link->call = NULL;
     if (link->conn != NULL) {
         link->conn->call = NULL;
@@ -340,8 +341,9 @@ static enum slim_status open_stream(struct slim_datapath_link *link, int fd)
     slim_list_put_last(&datapath->sockets, &socket->node);
     link->socket = socket;
     char path[SLIM_ENDPOINT_PATH_MAX + 64];
+    /* fits */
     (void)snprintf(path, sizeof(path), "%s/dataplane.proto.v1.DataPlaneService/OpenChannel",
-                   link->endpoint.path); /* fits */
+                   link->endpoint.path);
     status = slim_grpc_call_start(slim_transport_grpc(socket->transport), slim_view_str(path), NULL,
                                   0, NULL, &link->call);
     slim_transport_touch(socket->transport);
@@ -414,8 +416,8 @@ static enum slim_status configure(struct slim_datapath_link *link,
     link->connect_timeout_ms = client->connect_timeout_ms;
     link->request_timeout_ms = client->request_timeout_ms;
     if (client->link_id != NULL) {
-        (void)snprintf(link->link_id, sizeof(link->link_id), "%s",
-                       client->link_id); /* 36 characters, checked by config */
+        /* 36 characters, checked by config */
+        (void)snprintf(link->link_id, sizeof(link->link_id), "%s", client->link_id);
     }
     return SLIM_OK;
 }

@@ -2,7 +2,6 @@
 #include "datapath/internal.h"
 
 #include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define SLIM_LOG_TARGET "slim_datapath::message_processing"
@@ -61,73 +60,72 @@ static bool parse_version(struct slim_view text, uint64_t version[static 3])
 
 /* ------------------------------------------------------------------------------------------------ kept routes */
 
+/* One subscription, in one object of the loop's heap, so that memory_max counts it: ids[id_count], then the text. */
 struct kept {
     struct kept *next;
     struct slim_name name;
     uint32_t reference_count;
     size_t id_count;
-    uint64_t *ids;
     size_t part_len[3];
-    uint8_t *text;
+    uint64_t ids[];
 };
 
 struct recovery {
+    struct slim_datapath *datapath;
     struct slim_list node; /* in datapath->recoveries, the earliest to expire first */
     char link_id[SLIM_DATAPATH_LINK_ID_BYTES + 1];
     uint64_t expires_ms;
     struct kept *subscriptions;
 };
 
-static void kept_free(struct kept *kept)
+static void recovery_free(struct recovery *recovery)
 {
-    free(kept->ids);
-    free(kept->text);
-    free(kept);
-}
-
-static void recovery_free(struct slim_datapath *datapath, struct recovery *recovery)
-{
+    struct slim_datapath *datapath = recovery->datapath;
     while (recovery->subscriptions != NULL) {
         struct kept *kept = recovery->subscriptions;
         recovery->subscriptions = kept->next;
-        kept_free(kept);
+        slim_heap_return(datapath->heap, kept);
     }
     slim_list_remove(&recovery->node);
     datapath->recovery_count--;
-    free(recovery);
+    slim_heap_return(datapath->heap, recovery);
+}
+
+static uint8_t *text_of(struct kept *kept)
+{
+    return (uint8_t *)&kept->ids[kept->id_count];
 }
 
 /* Copy one subscription. Without memory it is not kept, and its peer subscribes again anyway. */
 static void keep_one(void *ctx, const struct slim_route_subscription *subscription)
 {
     struct recovery *recovery = ctx;
-    struct kept *kept = calloc(1, sizeof(*kept));
-    if (kept == NULL) {
+    size_t bytes;
+    if (!slim_datapath_slow_has_table_room(recovery->datapath) ||
+        __builtin_mul_overflow(subscription->id_count, sizeof(uint64_t), &bytes)) {
         return;
     }
-    size_t text_len = 0;
+    bytes += sizeof(struct kept); /* the ids exist in memory already: this cannot wrap */
     for (size_t i = 0; i < 3; i++) {
-        kept->part_len[i] = subscription->text.part[i].len;
-        text_len += kept->part_len[i];
+        bytes += subscription->text.part[i].len;
+    }
+    struct kept *kept = slim_heap_take(recovery->datapath->heap, bytes);
+    if (kept == NULL) {
+        return;
     }
     kept->name = subscription->name;
     kept->reference_count = subscription->reference_count;
     kept->id_count = subscription->id_count;
-    kept->text = malloc(text_len + 1);
-    kept->ids = malloc(subscription->id_count * sizeof(uint64_t) + 1);
-    if (kept->text == NULL || kept->ids == NULL) {
-        kept_free(kept);
-        return;
+    if (kept->id_count > 0) {
+        memcpy(kept->ids, subscription->ids, kept->id_count * sizeof(uint64_t));
     }
-    uint8_t *to = kept->text;
+    uint8_t *to = text_of(kept);
     for (size_t i = 0; i < 3; i++) {
+        kept->part_len[i] = subscription->text.part[i].len;
         if (kept->part_len[i] > 0) {
             memcpy(to, subscription->text.part[i].data, kept->part_len[i]);
             to += kept->part_len[i];
         }
-    }
-    if (subscription->id_count > 0) {
-        memcpy(kept->ids, subscription->ids, subscription->id_count * sizeof(uint64_t));
     }
     kept->next = recovery->subscriptions;
     recovery->subscriptions = kept;
@@ -138,13 +136,15 @@ void slim_datapath_recovery_keep(struct slim_datapath_conn *conn)
     struct slim_datapath *datapath = conn->datapath;
     if (datapath->options.recovery_ttl_ms == 0 || datapath->is_draining ||
         conn->kind != SLIM_DATAPATH_CONN_SERVER || conn->peer.subscription_count == 0 ||
-        datapath->recovery_count >= SLIM_DATAPATH_RECOVERIES_MAX) {
+        datapath->recovery_count >= SLIM_DATAPATH_RECOVERIES_MAX ||
+        !slim_datapath_slow_has_table_room(datapath)) {
         return;
     }
-    struct recovery *recovery = calloc(1, sizeof(*recovery));
+    struct recovery *recovery = slim_heap_take_zeroed(datapath->heap, 1, sizeof(*recovery));
     if (recovery == NULL) {
         return;
     }
+    recovery->datapath = datapath;
     memcpy(recovery->link_id, conn->link_id, sizeof(recovery->link_id));
     recovery->expires_ms = slim_loop_now_ms(datapath->loop) + datapath->options.recovery_ttl_ms;
     slim_list_init(&recovery->node);
@@ -157,11 +157,11 @@ void slim_datapath_recovery_keep(struct slim_datapath_conn *conn)
 }
 
 /* Put one kept subscription back, for the peer's new connection. */
-static void restore_one(struct slim_datapath_conn *conn, const struct kept *kept)
+static void restore_one(struct slim_datapath_conn *conn, struct kept *kept)
 {
     struct slim_routes *routes = conn->datapath->routes;
     struct slim_name_text text;
-    const uint8_t *from = kept->text;
+    const uint8_t *from = text_of(kept);
     for (size_t i = 0; i < 3; i++) {
         text.part[i] = slim_view_of(from, kept->part_len[i]);
         from += kept->part_len[i];
@@ -190,10 +190,10 @@ static void recover(struct slim_datapath_conn *conn)
         if (strcmp(recovery->link_id, conn->link_id) != 0) {
             continue;
         }
-        for (const struct kept *kept = recovery->subscriptions; kept != NULL; kept = kept->next) {
+        for (struct kept *kept = recovery->subscriptions; kept != NULL; kept = kept->next) {
             restore_one(conn, kept);
         }
-        recovery_free(datapath, recovery);
+        recovery_free(recovery);
     }
 }
 
@@ -208,7 +208,7 @@ void slim_datapath_recovery_on_timer(struct slim_timer *timer)
             slim_timer_set(datapath->loop, timer, recovery->expires_ms);
             return;
         }
-        recovery_free(datapath, recovery);
+        recovery_free(recovery);
     }
 }
 
@@ -216,7 +216,7 @@ void slim_datapath_recovery_free_all(struct slim_datapath *datapath)
 {
     SLIM_LIST_EACH(node, &datapath->recoveries)
     {
-        recovery_free(datapath, SLIM_LIST_ENTRY(node, struct recovery, node));
+        recovery_free(SLIM_LIST_ENTRY(node, struct recovery, node));
     }
 }
 

@@ -14,7 +14,7 @@ static enum slim_status change_table(struct slim_datapath_conn *conn,
     struct slim_datapath *datapath = conn->datapath;
     const struct slim_wire_name *name = &head->destination;
     if (head->kind == SLIM_WIRE_SUBSCRIBE) {
-        if (slim_datapath_slow_is_over_memory(datapath)) {
+        if (!slim_datapath_slow_has_table_room(datapath)) {
             datapath->stats.subscription_refused_count++;
             return slim_error_set(error, SLIM_ERR_LIMIT, "the node's memory limit is reached");
         }
@@ -94,12 +94,12 @@ static void receive_publish(struct slim_datapath_conn *conn, struct slim_wire_he
     struct slim_route_hits hits;
     slim_routes_match(datapath->routes, &head->destination.name, head->fanout, &conn->peer, &hits);
     if (SLIM_UNLIKELY(hits.count == 0)) {
-        datapath->stats
-            .no_match_count++; /* a remote sender learns of it from its own session's timers */
+        datapath->stats.no_match_count++;
+        /* a remote sender learns of it from its own session's timers */
         return;
     }
-    (void)slim_datapath_deliver(datapath, conn, &hits, head, forwarded,
-                                block); /* a gone receiver was counted */
+    /* a gone receiver was counted */
+    (void)slim_datapath_deliver(datapath, conn, &hits, head, forwarded, block);
 }
 
 void slim_datapath_receive(struct slim_datapath_conn *conn, struct slim_view msg,
@@ -108,7 +108,7 @@ void slim_datapath_receive(struct slim_datapath_conn *conn, struct slim_view msg
     struct slim_datapath *datapath = conn->datapath;
     struct slim_wire_head head;
     datapath->stats.messages_received++;
-    if (SLIM_UNLIKELY(slim_wire_read_head(msg, &head) != SLIM_OK)) {
+    if (SLIM_UNLIKELY(slim_wire_read_head_memo(msg, &head, &datapath->memo) != SLIM_OK)) {
         datapath->stats.malformed_count++;
         slim_log_limited(&datapath->log_malformed, WARN, "stream ended: message is not decodable",
                          SLIM_LOG_U64("conn_index", conn->peer.id), SLIM_LOG_U64("bytes", msg.len));
@@ -168,15 +168,15 @@ static enum slim_status process_subscription(struct slim_datapath_conn *conn,
     }
     struct slim_datapath_conn *target = slim_datapath_conn_find(datapath, head->forward_to);
     if (target == NULL) {
-        return unknown_connection(
-            error, true, head->forward_to); /* the table change stays, as in the reference */
+        /* the table change stays, as in the reference */
+        return unknown_connection(error, true, head->forward_to);
     }
     if (target->kind == SLIM_DATAPATH_CONN_LOCAL) {
         return SLIM_OK;
     }
     if (target->link != NULL) {
-        slim_datapath_link_note(target->link,
-                                head); /* first: a link that is down sends it when it is back */
+        /* first: a link that is down sends it when it is back */
+        slim_datapath_link_note(target->link, head);
     }
     slim_buf_clear(&datapath->scratch);
     if (slim_wire_put_stripped(&datapath->scratch, msg) != SLIM_OK) {
@@ -214,8 +214,9 @@ static enum slim_status process_publish(struct slim_datapath_conn *conn,
     if (hits.count == 0) {
         datapath->stats.no_match_count++;
         char name[256];
+        /* may be cut */
         (void)slim_name_format(&head->destination.text, head->destination.name.id, name,
-                               sizeof(name)); /* may be cut */
+                               sizeof(name));
         return slim_error_set(error, SLIM_ERR_NO_ROUTE,
                               "message processing error: no matching found for %s", name);
     }

@@ -4,14 +4,19 @@
  *   0 ----- 512 KiB ------------ 1 MiB -------------------------------------- 64 MiB
  *   |        <- credit back       |  credit of a sole sender is held back       | disconnected
  *
- * A receiver that accepted nothing for 100 ms holds nobody back; after 5 s without an accepted byte it is disconnected. When all
- * queues of the process together pass memory_max, owners of the largest queues are disconnected.
+ * "While it takes bytes" needs care: a reader of 2 MB/s takes its bytes in gulps, because HTTP/2 and TCP announce room only when a
+ * large part of their windows is free. From its silence follows its pace:
+ *
+ *   silence   0 --- 100 ms, or twice its longest gap so far --- 2 s more ------------------ 5 s
+ *             |  TAKING: credit stays held                    |  PAUSING: credit is  |  STOPPED: holds |  disconnected
+ *             |                                               |  held for 100 ms     |  nobody back    |
+ *
+ * So a slow reader paces its senders exactly once its gaps are known, and one that stopped slows them for two seconds at most. When
+ * all queues of the process together pass memory_max, owners of the largest queues are disconnected.
  *
  * Whom to disconnect is decided while messages are being delivered, when connections must not vanish: such connections are
  * marked and buried when the delivery is over. */
 #include "datapath/internal.h"
-
-#include <malloc.h>
 
 #define SLIM_LOG_TARGET "slim_datapath::message_processing"
 
@@ -22,6 +27,7 @@ struct hold {
     struct slim_datapath_conn *sender;
     struct slim_datapath_conn *receiver;
     size_t bytes;
+    uint64_t since_ms;
 };
 
 static void hold_free(struct hold *hold, bool is_released)
@@ -53,7 +59,6 @@ void slim_datapath_slow_forget(struct slim_datapath_conn *conn)
     slim_list_remove(&conn->waiting);
     slim_list_remove(&conn->grave);
     conn->accepted_seen = 0;
-    conn->is_stalled = false;
 }
 
 /* Hold back the credit for a message of `bytes` that `from` sent to `to` alone. */
@@ -75,6 +80,7 @@ static void hold_back(struct slim_datapath_conn *from, struct slim_datapath_conn
         }
         hold->sender = from;
         hold->receiver = to;
+        hold->since_ms = slim_loop_now_ms(from->datapath->loop);
         slim_list_init(&hold->by_sender);
         slim_list_init(&hold->by_receiver);
         slim_list_put_first(&from->holds, &hold->by_sender);
@@ -120,7 +126,8 @@ static void start_waiting(struct slim_datapath_conn *conn)
     slim_list_put_last(&datapath->waiting, &conn->waiting);
     (void)has_progress(conn); /* from here on */
     conn->accepted_at_ms = slim_loop_now_ms(datapath->loop);
-    conn->is_stalled = false;
+    conn->pace = SLIM_DATAPATH_TAKING;
+    conn->gap_ms = 0;
     if (!slim_timer_is_set(&datapath->watch)) {
         slim_timer_set(datapath->loop, &datapath->watch,
                        slim_loop_now_ms(datapath->loop) + SLIM_DATAPATH_WATCH_PERIOD_MS);
@@ -132,6 +139,13 @@ bool slim_datapath_slow_is_over_memory(const struct slim_datapath *datapath)
     return slim_block_pool_stats(datapath->pool)->bytes_in_use +
                slim_heap_stats(datapath->heap)->bytes_in_use >
            datapath->memory_max;
+}
+
+bool slim_datapath_slow_has_table_room(const struct slim_datapath *datapath)
+{
+    return !slim_datapath_slow_is_over_memory(datapath) &&
+           slim_heap_stats(datapath->heap)->bytes_in_use <
+               datapath->memory_max / SLIM_DATAPATH_TABLES_DIVISOR;
 }
 
 void slim_datapath_slow_queued(struct slim_datapath_conn *to, struct slim_datapath_conn *from,
@@ -146,7 +160,7 @@ void slim_datapath_slow_queued(struct slim_datapath_conn *to, struct slim_datapa
                 datapath->stats.slow_full_count++;
             }
             condemn(to, "64 MiB unsent");
-        } else if (from != NULL && from->call != NULL && !to->is_stalled) {
+        } else if (from != NULL && from->call != NULL && to->pace != SLIM_DATAPATH_STOPPED) {
             hold_back(from, to, bytes);
         }
     }
@@ -166,24 +180,44 @@ void slim_datapath_slow_flushed(struct slim_datapath_conn *conn)
     }
     if (unsent == 0) {
         slim_list_remove(&conn->waiting);
-        conn->is_stalled = false;
     } else {
         start_waiting(conn);
+    }
+}
+
+/* Give back what was held for SLIM_DATAPATH_STALL_MS. */
+static void release_old(struct slim_datapath_conn *conn, uint64_t now_ms)
+{
+    SLIM_LIST_EACH(node, &conn->held_by_me)
+    {
+        struct hold *hold = SLIM_LIST_ENTRY(node, struct hold, by_receiver);
+        if (now_ms - hold->since_ms >= SLIM_DATAPATH_STALL_MS) {
+            hold_free(hold, true);
+        }
     }
 }
 
 /* Look at one receiver with unsent bytes. */
 static void look_at(struct slim_datapath_conn *conn, uint64_t now_ms)
 {
+    uint64_t silent_ms = now_ms - conn->accepted_at_ms;
     if (has_progress(conn)) {
+        if (silent_ms > conn->gap_ms) {
+            conn->gap_ms =
+                silent_ms < SLIM_DATAPATH_GAP_MAX_MS ? silent_ms : SLIM_DATAPATH_GAP_MAX_MS;
+        }
         conn->accepted_at_ms = now_ms;
-        conn->is_stalled = false;
+        conn->pace = SLIM_DATAPATH_TAKING;
         return;
     }
-    uint64_t silent_ms = now_ms - conn->accepted_at_ms;
-    if (silent_ms >= SLIM_DATAPATH_STALL_MS && !conn->is_stalled) {
-        conn->is_stalled = true;
+    uint64_t patience_ms =
+        2 * conn->gap_ms > SLIM_DATAPATH_STALL_MS ? 2 * conn->gap_ms : SLIM_DATAPATH_STALL_MS;
+    if (silent_ms >= patience_ms + SLIM_DATAPATH_PAUSE_MS) {
+        conn->pace = SLIM_DATAPATH_STOPPED;
         slim_datapath_slow_release(conn);
+    } else if (silent_ms >= patience_ms) {
+        conn->pace = SLIM_DATAPATH_PAUSING;
+        release_old(conn, now_ms);
     }
     if (silent_ms >= SLIM_DATAPATH_STALL_CLOSE_MS && !slim_list_is_linked(&conn->grave)) {
         conn->datapath->stats.slow_stalled_count++;
@@ -289,7 +323,6 @@ void slim_datapath_slow_on_calm(struct slim_timer *timer)
         return;
     }
     datapath->conns_freed = 0;
-    slim_block_pool_trim(datapath->pool);
-    slim_heap_trim(datapath->heap);
-    (void)malloc_trim(0); /* whether something was released does not matter */
+    (void)slim_datapath_stats(datapath); /* the pool is about to forget its peak: note it */
+    slim_loop_trim_memory(datapath->loop);
 }

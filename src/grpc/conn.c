@@ -210,6 +210,16 @@ size_t slim_grpc_conn_call_count(const struct slim_grpc_conn *conn)
     return conn->call_count;
 }
 
+bool slim_grpc_conn_is_flushed(const struct slim_grpc_conn *conn)
+{
+    for (const struct slim_list *node = conn->calls.next; node != &conn->calls; node = node->next) {
+        if (SLIM_LIST_ENTRY(node, struct slim_grpc_call, node)->is_ended) {
+            return false;
+        }
+    }
+    return !slim_grpc_conn_has_output(conn);
+}
+
 const struct slim_grpc_stats *slim_grpc_conn_stats(const struct slim_grpc_conn *conn)
 {
     return &conn->stats;

@@ -188,7 +188,11 @@ SLIM_MUST_CHECK enum slim_status slim_grpc_conn_tick(struct slim_grpc_conn *conn
 /* Send GOAWAY: no new calls, open ones go on. */
 void slim_grpc_conn_go_away(struct slim_grpc_conn *conn);
 
+/* Calls whose user waits for an on_end. */
 size_t slim_grpc_conn_call_count(const struct slim_grpc_conn *conn);
+
+/* True when nothing is left to be sent: no output, and no finished call whose queue or trailers wait for the peer's window. */
+bool slim_grpc_conn_is_flushed(const struct slim_grpc_conn *conn);
 const struct slim_grpc_stats *slim_grpc_conn_stats(const struct slim_grpc_conn *conn);
 
 /* Bytes held for this connection besides the queues of open calls: framed output that waits to be written, and queues of

@@ -30,8 +30,8 @@ struct lookup {
 struct slim_connector {
     struct slim_loop *loop;
     struct slim_watch watch;
-    struct slim_timer
-        timeout; /* also starts the first attempt, so that on_done is never called from inside new */
+    /* also starts the first attempt, so that on_done is never called from inside new */
+    struct slim_timer timeout;
     bool is_started;
     uint64_t deadline_ms;
     struct lookup *lookup; /* while the thread runs */
@@ -89,8 +89,9 @@ static void finish(struct slim_connector *connector, enum slim_status status, in
 
 static void note_errno(struct slim_connector *connector, int reason)
 {
+    /* may be cut */
     (void)snprintf(connector->text, sizeof(connector->text), "%s (os error %d)", strerror(reason),
-                   reason); /* may be cut */
+                   reason);
 }
 
 /* Try the addresses that are left, until one connects or is under way. */
@@ -171,9 +172,10 @@ static void on_looked_up(struct slim_job *job)
         connector->address_count = lookup->count;
         memcpy(connector->addresses, lookup->addresses, sizeof(connector->addresses));
         if (lookup->result != 0 || lookup->count == 0) {
+            /* may be cut */
             (void)snprintf(connector->text, sizeof(connector->text),
                            "failed to look up address information: %s",
-                           gai_strerror(lookup->result)); /* may be cut */
+                           gai_strerror(lookup->result));
             finish(connector, SLIM_ERR_RESOLVE, -1);
         } else {
             try_next(connector);
@@ -223,8 +225,8 @@ static enum slim_status start_lookup(struct slim_connector *connector,
     if (pthread_attr_init(&attributes) != 0) {
         goto fail;
     }
-    (void)pthread_attr_setdetachstate(&attributes,
-                                      PTHREAD_CREATE_DETACHED); /* fails only for other values */
+    /* fails only for other values */
+    (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     int result = pthread_create(&thread, &attributes, lookup_thread, lookup);
     (void)pthread_attr_destroy(&attributes);
     if (result == 0) {
@@ -260,8 +262,8 @@ static void on_timer(struct slim_timer *timer)
 {
     struct slim_connector *connector = SLIM_CONTAINER_OF(timer, struct slim_connector, timeout);
     if (connector->is_started) {
-        (void)snprintf(connector->text, sizeof(connector->text),
-                       "connection attempt timed out"); /* fits */
+        /* fits */
+        (void)snprintf(connector->text, sizeof(connector->text), "connection attempt timed out");
         close_socket(connector);
         finish(connector, SLIM_ERR_TIMEOUT, -1);
         return;

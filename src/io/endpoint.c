@@ -121,10 +121,10 @@ void slim_address_format(const struct slim_address *address, char *out, size_t s
     case AF_INET: {
         struct sockaddr_in v4;
         memcpy(&v4, &address->storage, sizeof(v4));
-        (void)inet_ntop(AF_INET, &v4.sin_addr, host,
-                        sizeof(host)); /* cannot fail: the buffer is large enough */
-        (void)snprintf(out, size, "%s:%u", host,
-                       (unsigned)ntohs(v4.sin_port)); /* cut on purpose when too long */
+        /* cannot fail: the buffer is large enough */
+        (void)inet_ntop(AF_INET, &v4.sin_addr, host, sizeof(host));
+        /* cut on purpose when too long */
+        (void)snprintf(out, size, "%s:%u", host, (unsigned)ntohs(v4.sin_port));
         return;
     }
     case AF_INET6: {
@@ -205,8 +205,8 @@ enum slim_status slim_endpoint_parse(struct slim_view text, struct slim_endpoint
     };
     for (size_t i = 0; i < SLIM_COUNT(schemes); i++) {
         if (slim_view_has_prefix(text, schemes[i].prefix)) {
-            (void)snprintf(endpoint->scheme, sizeof(endpoint->scheme), "%s",
-                           schemes[i].scheme); /* fits */
+            /* fits */
+            (void)snprintf(endpoint->scheme, sizeof(endpoint->scheme), "%s", schemes[i].scheme);
             return parse_authority(slim_view_skip(text, schemes[i].prefix.len), schemes[i].port,
                                    endpoint, error);
         }

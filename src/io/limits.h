@@ -8,9 +8,10 @@ enum {
     SLIM_IO_LISTEN_BACKLOG = 4096,    /* the kernel cuts it to net.core.somaxconn */
     SLIM_IO_FLUSH_PIECES = 128,       /* pieces of one write */
     SLIM_IO_FLUSH_BYTES = 512 * 1024, /* bytes of one write */
-    SLIM_IO_FLUSHES_PER_TURN =
-        4, /* writes of one connection in one turn; the rest waits for the next turn */
-    SLIM_IO_ADDRESSES_MAX = 16, /* addresses of one host name that are tried */
+    /* writes of one connection in one turn; the rest waits for the next turn */
+    SLIM_IO_FLUSHES_PER_TURN = 4,
+    SLIM_IO_SHUT_PERIOD_MS = 10, /* how often we ask whether a closing peer received everything */
+    SLIM_IO_ADDRESSES_MAX = 16,  /* addresses of one host name that are tried */
 };
 
 #endif

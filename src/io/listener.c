@@ -90,8 +90,8 @@ static enum slim_status open_socket(struct slim_listener *listener, struct slim_
         remove_stale_socket(&listener->address);
     } else {
         int on = 1;
-        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on,
-                         sizeof(on)); /* without it bind may fail, and then says so */
+        /* without it bind may fail, and then says so */
+        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     }
     if (bind(fd, (const struct sockaddr *)&listener->address.storage, listener->address.len) != 0 ||
         listen(fd, SLIM_IO_LISTEN_BACKLOG) != 0) {
@@ -101,8 +101,9 @@ static enum slim_status open_socket(struct slim_listener *listener, struct slim_
     }
     if (family != AF_UNIX) {
         listener->address.len = sizeof(listener->address.storage);
+        /* bound: cannot fail */
         (void)getsockname(fd, (struct sockaddr *)&listener->address.storage,
-                          &listener->address.len); /* bound: cannot fail */
+                          &listener->address.len);
     }
     listener->watch.fd = fd;
     return SLIM_OK;

@@ -1,6 +1,7 @@
 #include "io/loop.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -125,6 +126,13 @@ struct slim_block_pool *slim_loop_pool(struct slim_loop *loop)
     return loop->pool;
 }
 
+void slim_loop_trim_memory(struct slim_loop *loop)
+{
+    slim_block_pool_trim(loop->pool);
+    slim_heap_trim(loop->heap);
+    (void)malloc_trim(0); /* whether something was released does not matter */
+}
+
 uint8_t *slim_loop_receive_buffer(struct slim_loop *loop)
 {
     return loop->receive_buffer;
@@ -164,8 +172,8 @@ void slim_loop_rewatch(struct slim_loop *loop, struct slim_watch *watch, uint32_
 
 void slim_loop_unwatch(struct slim_loop *loop, struct slim_watch *watch)
 {
-    (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, watch->fd,
-                    NULL); /* not watched is what we want */
+    /* not watched is what we want */
+    (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
     for (size_t i = loop->event_index; i < loop->event_count; i++) {
         if (loop->events[i].data.ptr == watch) {
             loop->events[i].data.ptr = NULL;

@@ -68,6 +68,9 @@ uint64_t slim_loop_now_ms(const struct slim_loop *loop);
 struct slim_heap *slim_loop_heap(struct slim_loop *loop);
 struct slim_block_pool *slim_loop_pool(struct slim_loop *loop);
 
+/* Give memory that is free but kept for reuse back to the system. For calm moments: the next messages ask for it again. */
+void slim_loop_trim_memory(struct slim_loop *loop);
+
 /* The loop's receive buffer: one for all connections, its content dies with the callback that filled it. */
 enum { SLIM_LOOP_RECEIVE_BYTES = 256 * 1024 };
 uint8_t *slim_loop_receive_buffer(struct slim_loop *loop);

@@ -10,7 +10,8 @@
 
 #include "io/limits.h"
 
-/* state       OPEN -> (LINGERING ->) DEAD; a dead transport waits for the end of the turn, where it is freed
+/* state       OPEN -> (LINGERING -> (SHUT ->)) DEAD; a dead transport waits for the end of the turn, where it is freed
+ *             LINGERING: what waits is still written; SHUT: everything was, and the peer's system has not taken all of it
  * keepalive   slim_grpc_conn_tick, or the end of lingering */
 struct slim_transport {
     struct slim_loop *loop;
@@ -20,9 +21,11 @@ struct slim_transport {
     struct slim_grpc_conn *grpc;
     struct slim_transport_handler handler;
     void *ctx;
-    enum { OPEN, LINGERING, DEAD } state;
+    enum { OPEN, LINGERING, SHUT, DEAD } state;
+    uint64_t linger_until_ms;
     bool is_tcp;
     bool is_blocked;
+    bool is_ack_due;
     enum slim_grpc_status end_status;
     enum slim_status why;
     char text[96];
@@ -57,6 +60,15 @@ static void die(struct slim_transport *transport, enum slim_status why, const ch
     slim_loop_at_turn_end(transport->loop, &transport->flush);
 }
 
+/* Nothing to write may mean that the connection is over: memory ran out, or its last call ended behind a GOAWAY. */
+static void check_life(struct slim_transport *transport)
+{
+    enum slim_status status = slim_grpc_conn_status(transport->grpc);
+    if (status != SLIM_OK) {
+        die(transport, status, slim_status_text(status));
+    }
+}
+
 /* Write what the connection has to say. True when nothing is left. */
 static bool flush(struct slim_transport *transport)
 {
@@ -65,6 +77,7 @@ static bool flush(struct slim_transport *transport)
         size_t count =
             slim_grpc_conn_output(transport->grpc, iov, SLIM_IO_FLUSH_PIECES, SLIM_IO_FLUSH_BYTES);
         if (count == 0) {
+            check_life(transport);
             return true;
         }
         struct msghdr message = {.msg_iov = iov, .msg_iovlen = count};
@@ -85,16 +98,52 @@ static bool flush(struct slim_transport *transport)
     return !slim_grpc_conn_has_output(transport->grpc);
 }
 
+/* The next look at a transport that is SHUT. */
+static void look_again(struct slim_transport *transport)
+{
+    uint64_t next_ms = slim_loop_now_ms(transport->loop) + SLIM_IO_SHUT_PERIOD_MS;
+    slim_timer_set(transport->loop, &transport->keepalive,
+                   next_ms < transport->linger_until_ms ? next_ms : transport->linger_until_ms);
+}
+
+/* Everything is written. A socket that is closed now answers the peer's next bytes (a WINDOW_UPDATE for what it just read) with a
+ * reset, which takes with it whatever the peer's system has not received: so close it only when all of it was acknowledged. */
+static void shut(struct slim_transport *transport)
+{
+    if (!transport->is_tcp || slim_transport_unacked_bytes(transport) == 0) {
+        die(transport, SLIM_OK, "closed");
+        return;
+    }
+    transport->state = SHUT;
+    (void)shutdown(transport->watch.fd, SHUT_WR); /* fails when the peer is gone: reading tells */
+    look_again(transport);
+}
+
+/* Acknowledge what was read, unless an answer just did: a peer with Nagle on waits for it before it sends its next small message.
+ * The kernel forgets the setting, so it is made again each time. Best effort: without it the peer waits 40 ms. */
+static void acknowledge(struct slim_transport *transport)
+{
+    int on = 1;
+    transport->is_ack_due = false;
+    (void)setsockopt(transport->watch.fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+}
+
 /* The end of the turn: flush what is touched, bury what is dead. */
 static void on_turn_end(struct slim_task *task)
 {
     struct slim_transport *transport = SLIM_CONTAINER_OF(task, struct slim_transport, flush);
     bool is_empty = true;
+    if (transport->state == SHUT) {
+        return;
+    }
     if (transport->state != DEAD) {
         is_empty = transport->is_blocked ? false : flush(transport);
     }
-    if (transport->state == LINGERING && is_empty) {
-        die(transport, SLIM_OK, "closed");
+    if (transport->state == LINGERING && is_empty && slim_grpc_conn_is_flushed(transport->grpc)) {
+        shut(transport);
+        if (transport->state == SHUT) {
+            return;
+        }
     }
     if (transport->state == DEAD) {
         slim_grpc_conn_close(transport->grpc, transport->end_status,
@@ -102,6 +151,9 @@ static void on_turn_end(struct slim_task *task)
         transport->handler.on_closed(transport->ctx, transport->why, transport->text);
         slim_transport_free(transport);
         return;
+    }
+    if (transport->is_ack_due) {
+        acknowledge(transport);
     }
     if (transport->is_blocked) {
         slim_loop_rewatch(transport->loop, &transport->watch,
@@ -143,12 +195,12 @@ static void read_some(struct slim_transport *transport)
         die(transport, SLIM_ERR_CLOSED, "closed by peer");
         return;
     }
-    if (transport->is_tcp && got < SLIM_LOOP_RECEIVE_BYTES) {
-        int on = 1;
-        /* best effort: without it a peer with Nagle on waits for our delayed acknowledgement */
-        (void)setsockopt(transport->watch.fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
-    }
     take(transport, slim_view_of(buffer, (size_t)got));
+    if (transport->is_tcp && got < SLIM_LOOP_RECEIVE_BYTES) {
+        /* behind the tasks of those who got messages: what they have to write goes first */
+        transport->is_ack_due = true;
+        slim_loop_at_turn_end(transport->loop, &transport->flush);
+    }
 }
 
 static void on_ready(struct slim_watch *watch, uint32_t events)
@@ -170,11 +222,21 @@ static void on_ready(struct slim_watch *watch, uint32_t events)
 static void on_keepalive(struct slim_timer *timer)
 {
     struct slim_transport *transport = SLIM_CONTAINER_OF(timer, struct slim_transport, keepalive);
-    if (transport->state == LINGERING) {
+    switch (transport->state) {
+    case OPEN:
+        break;
+    case LINGERING:
         die(transport, SLIM_OK, "closed");
         return;
-    }
-    if (transport->state == DEAD) {
+    case SHUT:
+        if (slim_transport_unacked_bytes(transport) == 0 ||
+            slim_loop_now_ms(transport->loop) >= transport->linger_until_ms) {
+            die(transport, SLIM_OK, "closed");
+        } else {
+            look_again(transport);
+        }
+        return;
+    case DEAD:
         return;
     }
     uint64_t next_ms = 0;
@@ -244,8 +306,8 @@ void slim_transport_close_flushed(struct slim_transport *transport, uint64_t lin
 {
     if (transport->state == OPEN) {
         transport->state = LINGERING;
-        slim_timer_set(transport->loop, &transport->keepalive,
-                       slim_loop_now_ms(transport->loop) + linger_ms);
+        transport->linger_until_ms = slim_loop_now_ms(transport->loop) + linger_ms;
+        slim_timer_set(transport->loop, &transport->keepalive, transport->linger_until_ms);
         slim_loop_at_turn_end(transport->loop, &transport->flush);
     }
 }

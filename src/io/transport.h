@@ -36,7 +36,7 @@ SLIM_MUST_CHECK enum slim_status slim_transport_new(struct slim_loop *loop, int 
  * the turn. May be called from inside any of its callbacks, and more than once. */
 void slim_transport_close(struct slim_transport *transport, enum slim_grpc_status status);
 
-/* As above, but what waits to be written is written first, for at most `linger_ms`. */
+/* As above, but what waits to be written is written first and reaches the peer's system, for at most `linger_ms`. */
 void slim_transport_close_flushed(struct slim_transport *transport, uint64_t linger_ms);
 
 /* Free the transport now, without any callback. Not from inside its callbacks: for the end of the process. NULL is allowed. */

@@ -362,5 +362,11 @@ enum slim_status slim_wire_read_head_any(struct slim_view msg, struct slim_wire_
 
 enum slim_status slim_wire_read_head(struct slim_view msg, struct slim_wire_head *head)
 {
-    return slim_wire_read_head_fast(msg, head) ? SLIM_OK : slim_wire_read_head_any(msg, head);
+    return slim_wire_read_head_memo(msg, head, NULL);
+}
+
+enum slim_status slim_wire_read_head_memo(struct slim_view msg, struct slim_wire_head *head,
+                                          struct slim_wire_memo *memo)
+{
+    return slim_wire_read_head_fast(msg, head, memo) ? SLIM_OK : slim_wire_read_head_any(msg, head);
 }

@@ -10,7 +10,8 @@ SLIM_MUST_CHECK enum slim_status slim_wire_read_head_any(struct slim_view msg,
 
 /* Reads a Publish whose fields come in the order in which every known sender writes them, each at most once. True: *head
  * is what slim_wire_read_head_any gives with SLIM_OK. False: nothing is known about `msg`, ask the other one. */
-bool slim_wire_read_head_fast(struct slim_view msg, struct slim_wire_head *head);
+bool slim_wire_read_head_fast(struct slim_view msg, struct slim_wire_head *head,
+                              struct slim_wire_memo *memo);
 
 /* Why a message with this head is dropped. */
 enum slim_wire_fault slim_wire_head_fault(const struct slim_wire_head *head, bool has_header,

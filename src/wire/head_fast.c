@@ -223,15 +223,73 @@ INLINE bool take_name(struct cursor *c, const uint8_t *limit, uint8_t key,
     return true;
 }
 
-INLINE bool take_header(struct cursor *c, const uint8_t *limit, struct slim_wire_head *head)
+/* The same views, into the copy of the bytes that the memo keeps. */
+static void move_text(struct slim_wire_name *name, const uint8_t *from, const uint8_t *to)
+{
+    for (size_t i = 0; i < SLIM_COUNT(name->text.part); i++) {
+        if (name->text.part[i].data != NULL) {
+            name->text.part[i].data = to + (name->text.part[i].data - from);
+        }
+    }
+}
+
+/* Not the names themselves, but the same names give the same number. */
+INLINE uint64_t trace_of(const struct slim_wire_head *head)
+{
+    return head->source.name.prefix[2] ^ (uint64_t)head->source.name.id ^
+           head->destination.name.prefix[2] ^ (uint64_t)head->destination.name.id << 1;
+}
+
+static __attribute__((noinline)) void remember(struct slim_wire_memo *memo, const uint8_t *names,
+                                               size_t len, const struct slim_wire_head *head)
+{
+    memo->len = 0;
+    if (len > sizeof(memo->bytes)) {
+        return;
+    }
+    memcpy(memo->bytes, names, len);
+    memo->len = len;
+    memo->source = head->source;
+    memo->destination = head->destination;
+    move_text(&memo->source, names, memo->bytes);
+    move_text(&memo->destination, names, memo->bytes);
+}
+
+/* Source and destination. A sender repeats them from message to message: comparing bytes is quicker than reading them. */
+INLINE bool take_names(struct cursor *c, const uint8_t *limit, struct slim_wire_head *head,
+                       struct slim_wire_memo *memo)
+{
+    const uint8_t *names = c->at;
+    if (memo != NULL && memo->len > 0 && (size_t)(limit - names) >= memo->len &&
+        memcmp(names, memo->bytes, memo->len) == 0) {
+        head->source = memo->source;
+        head->destination = memo->destination;
+        c->at += memo->len;
+        return true;
+    }
+    if (!take_name(c, limit, KEY_BYTES(SLIM_WIRE_HEADER_SOURCE), &head->source) ||
+        !take_name(c, limit, KEY_BYTES(SLIM_WIRE_HEADER_DESTINATION), &head->destination)) {
+        return false;
+    }
+    if (memo != NULL) {
+        uint64_t trace = trace_of(head);
+        if (trace == memo->last_trace) { /* the second time in a row: worth the copy */
+            remember(memo, names, (size_t)(c->at - names), head);
+        }
+        memo->last_trace = trace;
+    }
+    return true;
+}
+
+INLINE bool take_header(struct cursor *c, const uint8_t *limit, struct slim_wire_head *head,
+                        struct slim_wire_memo *memo)
 {
     const uint8_t *stop;
     bool has;
     uint64_t fanout = 0;
     uint64_t error = 0;
     if (!take_key_and_len(c, limit, KEY_BYTES(SLIM_WIRE_PUBLISH_HEADER), &stop) ||
-        !take_name(c, stop, KEY_BYTES(SLIM_WIRE_HEADER_SOURCE), &head->source) ||
-        !take_name(c, stop, KEY_BYTES(SLIM_WIRE_HEADER_DESTINATION), &head->destination) ||
+        !take_names(c, stop, head, memo) ||
         !take_optional(c, stop, KEY_NUMBER(SLIM_WIRE_HEADER_FANOUT), &has, &fanout) ||
         !take_optional_text(c, stop, KEY_BYTES(SLIM_WIRE_HEADER_IDENTITY), &head->identity) ||
         !is_text(head->identity)) {
@@ -331,7 +389,8 @@ static void clear(struct slim_wire_head *head)
     memset(head, 0, size);
 }
 
-bool slim_wire_read_head_fast(struct slim_view msg, struct slim_wire_head *head)
+bool slim_wire_read_head_fast(struct slim_view msg, struct slim_wire_head *head,
+                              struct slim_wire_memo *memo)
 {
     if (msg.len == 0) {
         return false;
@@ -341,8 +400,8 @@ bool slim_wire_read_head_fast(struct slim_view msg, struct slim_wire_head *head)
     clear(head);
     head->kind = SLIM_WIRE_PUBLISH;
     if (!take_key_and_len(&c, c.end, KEY_BYTES(SLIM_WIRE_MESSAGE_PUBLISH), &stop) ||
-        !take_header(&c, stop, head) || !take_session(&c, stop, head) || !take_content(&c, stop) ||
-        c.at != stop) {
+        !take_header(&c, stop, head, memo) || !take_session(&c, stop, head) ||
+        !take_content(&c, stop) || c.at != stop) {
         return false;
     }
     return take_metadata(&c);

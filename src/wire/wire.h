@@ -11,7 +11,6 @@
 enum {
     SLIM_WIRE_MESSAGE_BYTES_MAX =
         4194304, /* receive limit of every implementation of generation 1 (wire.md 1.4) */
-    SLIM_WIRE_NESTING_MAX = 100, /* the reference refuses deeper messages */
 };
 
 enum slim_wire_kind {
@@ -89,15 +88,34 @@ struct slim_wire_head {
  *
  * SLIM_OK              *head is filled; look at head->fault before acting on it
  * SLIM_ERR_MALFORMED   not decodable: bad varint, bad length, wrong wire type of a known field, invalid UTF-8 in any string
- *                      field at any depth, group tags, field number 0, nesting too deep; or a header, source, destination
- *                      that occurs twice (allowed by protobuf, sent by nobody; wire.md 2)
+ *                      field at any depth, group tags, field number 0; or a header, source, destination that occurs twice
+ *                      (allowed by protobuf, sent by nobody; wire.md 2)
+ * No nesting is too deep: known messages nest seven levels, unknown fields are not entered, groups are refused.
+ * When several message types occur, the last one counts, as in every protobuf library.
  * *head is unspecified unless SLIM_OK. Cost: one pass over the head, no allocation; a blob is skipped, not read. */
 SLIM_MUST_CHECK enum slim_status slim_wire_read_head(struct slim_view msg,
                                                      struct slim_wire_head *head);
 
+/* The names of a Publish that came twice in a row: the next one of the same sender mostly has the same, byte for byte. Zeroed is
+ * empty. len 0: nothing is remembered; last_trace: of the names read last. Private to src/wire. */
+enum { SLIM_WIRE_MEMO_BYTES_MAX = 256 };
+struct slim_wire_memo {
+    size_t len;
+    uint64_t last_trace;
+    uint8_t bytes[SLIM_WIRE_MEMO_BYTES_MAX];
+    struct slim_wire_name source;
+    struct slim_wire_name destination;
+};
+
+/* As slim_wire_read_head, and quicker when source and destination are those of the two messages before. The texts of the two names
+ * may point into *memo instead of `msg`: they are valid until the next call with it. `memo` may be NULL. */
+SLIM_MUST_CHECK enum slim_status slim_wire_read_head_memo(struct slim_view msg,
+                                                          struct slim_wire_head *head,
+                                                          struct slim_wire_memo *memo);
+
 /* Append `msg` without recv_from, forward_to and incoming_conn, all else byte for byte as it was (unknown fields too).
  * `msg` must have passed slim_wire_read_head. Needed only when the head says that such a field is there.
- * The result is never longer than `msg`. SLIM_ERR_NO_MEMORY. */
+ * The result is never longer than `msg`. SLIM_ERR_NO_MEMORY: *out holds what it held before. */
 SLIM_MUST_CHECK enum slim_status slim_wire_put_stripped(struct slim_buf *out, struct slim_view msg);
 
 /* Everything a Subscribe or Unsubscribe of ours says. Unset optional fields are not written. */
@@ -116,7 +134,8 @@ struct slim_wire_subscription {
     uint64_t forward_to;
 };
 
-/* Append one Message. Fields ascend and defaults are omitted, byte for byte as the reference encodes. SLIM_ERR_NO_MEMORY. */
+/* Append one Message. Fields ascend and defaults are omitted, byte for byte as the reference encodes.
+ * SLIM_ERR_NO_MEMORY: *out holds what it held before. */
 SLIM_MUST_CHECK enum slim_status slim_wire_put_subscription(struct slim_buf *out,
                                                             const struct slim_wire_subscription *s);
 SLIM_MUST_CHECK enum slim_status slim_wire_put_link(struct slim_buf *out, struct slim_view link_id,

@@ -52,10 +52,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct slim_wire_head fast;
     enum slim_status status = slim_wire_read_head_any(msg, &head);
     REQUIRE(status == SLIM_OK || status == SLIM_ERR_MALFORMED);
-    if (slim_wire_read_head_fast(msg, &fast)) {
+    if (slim_wire_read_head_fast(msg, &fast, NULL)) {
         REQUIRE(status == SLIM_OK);
         require_same_head(&head, &fast);
         require_same_connections(&head, &fast);
+    }
+    static struct slim_wire_memo memo;
+    for (int i = 0; i < 3; i++) {
+        REQUIRE(slim_wire_read_head_memo(msg, &fast, &memo) == status);
+        if (status == SLIM_OK) {
+            require_same_head(&head, &fast);
+            require_same_connections(&head, &fast);
+        }
     }
     if (status != SLIM_OK) {
         return 0;

@@ -8,14 +8,18 @@ import json
 import os
 import random
 import struct
+import queue
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
+import grpc
 import pytest
 from google.protobuf import descriptor
 from google.protobuf.message import DecodeError
 from grpc_tools import protoc
+from harness.node import Node
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED = int(os.environ.get("WIRE_SEED", "20261122"))
@@ -308,7 +312,7 @@ def unknown_field(rng):
 
 
 def reordered(rng, data, message_type):
-    """The message `data` with its fields in another order at every depth, numbers and lengths written long, and fields
+    """The message `data` with its fields in another order at every depth, keys, numbers and lengths written long, and fields
     between them that nobody knows."""
     fields = []
     at = 0
@@ -318,14 +322,14 @@ def reordered(rng, data, message_type):
         padding = rng.choice([0, 0, 0, 1, 2])
         if key & 7 == 0:
             value, at = take_varint(data, at)
-            fields.append(put_varint(key) + put_varint(value, padding))
+            fields.append(put_varint(key, rng.choice([0, 0, 2])) + put_varint(value, padding))
             continue
         size, at = take_varint(data, at)
         body = data[at : at + size]
         at += size
         if field.message_type is not None:
             body = reordered(rng, body, field.message_type)
-        fields.append(put_varint(key) + put_varint(len(body), padding) + body)
+        fields.append(put_varint(key, rng.choice([0, 0, 2])) + put_varint(len(body), padding) + body)
     if rng.random() < 0.2:
         fields.append(unknown_field(rng))
     rng.shuffle(fields)
@@ -426,3 +430,90 @@ def test_field_numbers_are_those_of_recorded_frames(proto, dump):
         assert known.SerializeToString(deterministic=True) == message.SerializeToString(deterministic=True), line[:80]
         assert fault_of(message) == "none"
         check_whole(proto, message, answer)
+
+
+# ---- real receivers
+
+
+class Stream:
+    """One OpenChannel stream whose messages go out and come in as bytes."""
+
+    def __init__(self, channel):
+        self.outgoing = queue.Queue()
+        self.incoming = queue.Queue()
+        open_channel = channel.stream_stream("/dataplane.proto.v1.DataPlaneService/OpenChannel")
+        self.call = open_channel(iter(self.outgoing.get, None))
+        threading.Thread(target=self._receive, daemon=True).start()
+
+    def _receive(self):
+        try:
+            for message in self.call:
+                self.incoming.put(message)
+        except grpc.RpcError:
+            pass
+        self.incoming.put(None)
+
+    def close(self):
+        self.outgoing.put(None)
+        self.call.cancel()
+
+
+def named(proto, number):
+    name = proto.Name(name=proto.EncodedName(component_0=number, component_1=2, component_2=3, component_3=4))
+    name.str_name.str_component_0 = "probe"
+    return name
+
+
+def is_stream_alive(proto, channel, stream, number):
+    """What is subscribed on the stream now is delivered to it."""
+    header = proto.SLIMHeader(source=named(proto, number), destination=named(proto, number), fanout=1)
+    stream.outgoing.put(proto.Message(subscribe=proto.Subscribe(header=header)).SerializeToString())
+    publish = proto.Message(publish=proto.Publish(header=header, session=proto.SessionHeader()))
+    sender = Stream(channel)
+    try:
+        for _ in range(50):
+            sender.outgoing.put(publish.SerializeToString())
+            try:
+                while (got := stream.incoming.get(timeout=0.2)) is not None:
+                    if proto.Message.FromString(got).publish.header.destination == named(proto, number):
+                        return True
+                return False
+            except queue.Empty:
+                continue
+        return False
+    finally:
+        sender.close()
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "1.4.1"])
+def test_what_we_accept_ends_no_stream_of_the_reference(proto, dump, version):
+    """The promise of slim_wire_read_head, at a node of the reference: it stays on the line for all that we would pass on.
+    Names without one of their parts are left out; we do not pass those on."""
+    rng = random.Random(SEED + 3)
+    frames = []
+    for _ in range(ROUNDS):
+        frame = random_message(rng, proto).SerializeToString()
+        frames += [reordered(rng, frame, proto.Message.DESCRIPTOR), damaged(rng, frame), damaged(rng, frame)]
+    accepted = [frame for frame, answer in zip(frames, dump(frames))
+                if answer["status"] == "ok" and FAULTS[answer["fault"]] != "encoded name"]
+    assert len(accepted) > ROUNDS
+    with Node(version) as node, grpc.insecure_channel(f"127.0.0.1:{node.port}") as channel:
+        for start in range(0, len(accepted), 500):
+            stream = Stream(channel)
+            for frame in accepted[start : start + 500]:
+                stream.outgoing.put(frame)
+            assert is_stream_alive(proto, channel, stream, 2**40 + start), f"frames {start} to {start + 500}, seed {SEED}"
+            stream.close()
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "1.4.1"])
+def test_a_broken_message_ends_the_stream_of_the_reference(proto, version):
+    """So that the test above can fail."""
+    with Node(version) as node, grpc.insecure_channel(f"127.0.0.1:{node.port}") as channel:
+        for number, broken in enumerate(("1a050a032201ff", "1801", "1a05", "1a031a0108")):
+            frame = bytes.fromhex(broken)
+            stream = Stream(channel)
+            assert is_stream_alive(proto, channel, stream, 2**40 + 2 * number)
+            stream.outgoing.put(frame)
+            assert not is_stream_alive(proto, channel, stream, 2**40 + 2 * number + 1), broken
+            stream.close()

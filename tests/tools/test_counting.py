@@ -14,6 +14,7 @@ ROWS = (
     ("all well", "1..2\nok 1 - a\nok 2 - b\n", "OK", (2, 0, 0)),
     ("one claim failed", "1..2\nnot ok 1 - a\nok 2 - b\n", "FAIL", (1, 1, 0)),
     ("a skipped claim is no success", "1..2\nok 1 - a # SKIP no disk\nok 2 - b\n", "OK", (1, 0, 1)),
+    ("cmocka's way to say skipped", "1..2\nok 1 - a\nnot ok 2 # SKIP b\n", "FAIL", (1, 0, 1)),
     ("it died in the middle", "1..3\nok 1 - a\n", "ERROR", (1, 1, 0)),
     ("it announced more than it ran", "1..3\nok 1 - a\nok 2 - b\n", "OK", (2, 1, 0)),
     ("it said nothing", "", "OK", (0, 1, 0)),

@@ -34,6 +34,7 @@ class Client:
         self.tasks = set()
         self.is_reading = True
         self.echo = False
+        self.answers = {}
 
     async def start(self, server, name, secret, listen=True, read=True, echo=False):
         sb.initialize_with_configs(
@@ -80,6 +81,9 @@ class Client:
                 await asyncio.sleep(0.1)
                 continue
             text = bytes(message.payload).decode()
+            if (answer := self.answers.get(text.removeprefix("echo "))) is not None:
+                answer.set_result(None)
+                continue
             emit(event="message", session=key, source=str(message.context.source_name), text=text)
             if self.echo:
                 await session.publish_async(b"echo " + text.encode(), None, None)
@@ -121,15 +125,18 @@ class Client:
         if wait and not one_by_one:
             await asyncio.gather(*(handle.wait_async() for handle in handles))
 
-    async def ping(self, session, count):
-        """Time of publish until acknowledged, one after the other, in seconds."""
+    async def round_trips(self, session, count):
+        """Publish, and wait for the answer of the other application (echo), one after the other. Times in seconds."""
         times = []
         loop = asyncio.get_running_loop()
         for number in range(count):
+            text = f"ping {number}"
+            answer = self.answers[text] = loop.create_future()
             begin = loop.time()
-            handle = await self.sessions[session].publish_async(b"ping %d" % number, None, None)
-            await handle.wait_async()
+            await self.sessions[session].publish_async(text.encode(), None, None)
+            await asyncio.wait_for(answer, 30)
             times.append(loop.time() - begin)
+            del self.answers[text]
         return {"times": times}
 
     async def delete(self, session):

@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -24,6 +25,8 @@ static enum slim_status begin(const struct slim_log_options *wanted, struct slim
     struct slim_log_options options = *wanted;
     log_fd = memfd_create("log", MFD_CLOEXEC);
     assert_true(log_fd >= 0);
+    /* Linux does not lock the file position of a memfd as it does for files that were opened by name */
+    assert_int_equal(fcntl(log_fd, F_SETFL, O_APPEND), 0);
     options.fd = log_fd;
     return slim_log_init(&options, error);
 }

@@ -17,7 +17,7 @@ static void on_message(void *ctx, uint64_t incoming_conn, const struct slim_wire
     app->message_count++;
     app->incoming_conn = incoming_conn;
     slim_buf_clear(&app->last);
-    CHECK_OK(slim_buf_put(&app->last, msg));
+    app->is_copied = slim_buf_put(&app->last, msg) == SLIM_OK;
 }
 
 static void on_error(void *ctx, struct slim_view json)
@@ -25,7 +25,7 @@ static void on_error(void *ctx, struct slim_view json)
     struct test_app *app = ctx;
     app->error_count++;
     slim_buf_clear(&app->last_error);
-    CHECK_OK(slim_buf_put(&app->last_error, json));
+    app->is_copied = slim_buf_put(&app->last_error, json) == SLIM_OK;
 }
 
 void test_app_init(struct test_app *app, struct slim_datapath *datapath)
@@ -134,10 +134,11 @@ static void put_name(struct slim_buf *out, uint32_t field, const struct slim_wir
     put_nested(out, field, &both);
 }
 
-enum slim_status test_publish(struct test_app *app, const char *name, unsigned __int128 id,
-                              uint32_t fanout, struct test_flags flags, size_t blob_len)
+void test_put_publish(struct slim_buf *out, uint64_t source_id, const char *name,
+                      unsigned __int128 id, uint32_t fanout, struct test_flags flags,
+                      size_t blob_len)
 {
-    struct slim_wire_name source = test_name("tester", app->id);
+    struct slim_wire_name source = test_name("tester", source_id);
     struct slim_wire_name destination = test_name(name, id);
     struct slim_buf header = {0};
     put_name(&header, 1, &source);
@@ -162,8 +163,14 @@ enum slim_status test_publish(struct test_app *app, const char *name, unsigned _
     put_nested(&publish, 1, &header);
     put_nested(&publish, 2, &session);
     put_nested(&publish, 3, &content);
+    put_nested(out, 3, &publish);
+}
+
+enum slim_status test_publish(struct test_app *app, const char *name, unsigned __int128 id,
+                              uint32_t fanout, struct test_flags flags, size_t blob_len)
+{
     struct slim_buf message = {0};
-    put_nested(&message, 3, &publish);
+    test_put_publish(&message, app->id, name, id, fanout, flags, blob_len);
     enum slim_status status = slim_datapath_submit(app->datapath, app->id, slim_buf_view(&message));
     slim_buf_fini(&message);
     return status;
@@ -171,7 +178,13 @@ enum slim_status test_publish(struct test_app *app, const char *name, unsigned _
 
 struct slim_datapath *test_engine_new(struct slim_loop *loop)
 {
-    struct slim_datapath_options options = {.recovery_ttl_ms = 30000, .slim_version = "1.4.0"};
+    return test_engine_new_with(loop, 0);
+}
+
+struct slim_datapath *test_engine_new_with(struct slim_loop *loop, size_t memory_max)
+{
+    struct slim_datapath_options options = {
+        .memory_max_bytes = memory_max, .recovery_ttl_ms = 30000, .slim_version = "1.4.0"};
     struct slim_datapath *datapath;
     CHECK_OK(slim_datapath_new(loop, &options, &datapath));
     return datapath;

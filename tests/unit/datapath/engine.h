@@ -12,7 +12,8 @@ struct test_app {
     size_t message_count;
     size_t error_count;
     uint64_t incoming_conn;
-    struct slim_buf last;       /* the last message's bytes */
+    bool is_copied;       /* last and last_error are whole: false when a test makes memory fail */
+    struct slim_buf last; /* the last message's bytes */
     struct slim_buf last_error; /* the last error report */
 };
 
@@ -41,7 +42,13 @@ enum slim_status test_unsubscribe(struct test_app *app, const char *name, unsign
 enum slim_status test_publish(struct test_app *app, const char *name, unsigned __int128 id,
                               uint32_t fanout, struct test_flags flags, size_t blob_len);
 
+/* Append the protobuf message that test_publish submits, from "org/ns/tester/<source>". */
+void test_put_publish(struct slim_buf *out, uint64_t source_id, const char *name,
+                      unsigned __int128 id, uint32_t fanout, struct test_flags flags,
+                      size_t blob_len);
+
 struct slim_datapath *test_engine_new(struct slim_loop *loop);
+struct slim_datapath *test_engine_new_with(struct slim_loop *loop, size_t memory_max);
 
 /* Listen on a free port of 127.0.0.1; *endpoint becomes "http://127.0.0.1:<port>". The port is chosen by us, so that a later
  * engine can take it again. */

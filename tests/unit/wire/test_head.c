@@ -38,17 +38,44 @@ static bool is_same_head(const struct slim_wire_head *a, const struct slim_wire_
            a->success == b->success && is_same_view(a->error_text, b->error_text);
 }
 
+static bool is_same_text(const struct slim_wire_name *a, const struct slim_wire_name *b)
+{
+    return slim_view_is_equal(a->text.part[0], b->text.part[0]) &&
+           slim_view_is_equal(a->text.part[1], b->text.part[1]) &&
+           slim_view_is_equal(a->text.part[2], b->text.part[2]);
+}
+
+/* `want` is what the message says. The memo holds the names of any message before, or of this one. */
+static void check_memo_changes_nothing(struct slim_view msg, enum slim_status status,
+                                       const struct slim_wire_head *want)
+{
+    static struct slim_wire_memo memo;
+    for (int i = 0; i < 3; i++) { /* seen first, remembered, recognised */
+        struct slim_wire_head got;
+        CHECK(slim_wire_read_head_memo(msg, &got, &memo) == status);
+        if (status != SLIM_OK) {
+            continue;
+        }
+        CHECK(is_same_text(&got.source, &want->source));
+        CHECK(is_same_text(&got.destination, &want->destination));
+        got.source.text = want->source.text;
+        got.destination.text = want->destination.text;
+        CHECK(is_same_head(&got, want));
+    }
+}
+
 static void check_both_readers_agree(struct slim_view msg, uint64_t *fast_count, uint64_t *ok_count)
 {
     struct slim_wire_head any;
     struct slim_wire_head fast;
     enum slim_status status = slim_wire_read_head_any(msg, &any);
-    if (slim_wire_read_head_fast(msg, &fast)) {
+    if (slim_wire_read_head_fast(msg, &fast, NULL)) {
         CHECK(status == SLIM_OK);
         CHECK(is_same_head(&any, &fast));
         (*fast_count)++;
     }
     CHECK(status == SLIM_OK || status == SLIM_ERR_MALFORMED);
+    check_memo_changes_nothing(msg, status, &any);
     *ok_count += status == SLIM_OK ? 1 : 0;
 }
 
@@ -102,7 +129,7 @@ static void typical_publish_takes_the_fast_way(void **state)
     struct slim_buf msg = {.len = 0};
     struct slim_wire_head head;
     sample_put_typical(1, 128, &msg);
-    CHECK(slim_wire_read_head_fast(slim_buf_view(&msg), &head));
+    CHECK(slim_wire_read_head_fast(slim_buf_view(&msg), &head, NULL));
     CHECK(head.kind == SLIM_WIRE_PUBLISH && head.fault == SLIM_WIRE_FAULT_NONE &&
           head.fanout == 256);
     CHECK_VIEW(head.source.text.part[2], "app-1");
@@ -114,6 +141,36 @@ static void typical_publish_takes_the_fast_way(void **state)
 }
 
 /* Messages written out by hand, for what no writer of ours produces. */
+static void names_of_the_message_before_are_not_taken_for_others(void **state)
+{
+    (void)state;
+    struct slim_wire_memo memo = {.len = 0};
+    uint64_t seed = 7;
+    unsigned remembered_count = 0;
+    for (unsigned i = 0; i < SPLIT_ROUNDS; i++) {
+        struct slim_buf msg = {.len = 0};
+        struct slim_wire_head first;
+        struct slim_wire_head second;
+        sample_put(&seed, &msg);
+        memo.len = 0;
+        CHECK_OK(slim_wire_read_head_memo(slim_buf_view(&msg), &first, &memo));
+        CHECK_OK(slim_wire_read_head_memo(slim_buf_view(&msg), &first, &memo));
+        uint8_t *at = memmem(msg.data, msg.len, memo.bytes, memo.len);
+        if (memo.len > 0) { /* another name of the same length: one bit of a hash */
+            remembered_count++;
+            CHECK(at != NULL);
+            at[memo.len / 4] ^= 1;
+            enum slim_status want = slim_wire_read_head_any(slim_buf_view(&msg), &first);
+            CHECK(slim_wire_read_head_memo(slim_buf_view(&msg), &second, &memo) == want);
+            CHECK(want != SLIM_OK ||
+                  (slim_name_is_equal(&first.source.name, &second.source.name) &&
+                   slim_name_is_equal(&first.destination.name, &second.destination.name)));
+        }
+        slim_buf_fini(&msg);
+    }
+    CHECK(remembered_count > SPLIT_ROUNDS / 2);
+}
+
 static void decodability_edges(void **state)
 {
     (void)state;
@@ -230,6 +287,22 @@ static void fields_of_a_link_and_an_ack_are_read(void **state)
     slim_buf_fini(&msg);
 }
 
+static void last_kind_takes_nothing_over(void **state)
+{
+    (void)state;
+    struct slim_buf msg = {.len = 0};
+    struct slim_wire_head head;
+    struct slim_wire_head alone;
+    CHECK_OK(slim_wire_put_subscription_ack(&msg, 5, true, SLIM_VIEW("why")));
+    size_t first_len = msg.len;
+    sample_put_typical(1, 10, &msg);
+    CHECK_OK(slim_wire_read_head(slim_buf_view(&msg), &head));
+    CHECK_OK(slim_wire_read_head(slim_view_skip(slim_buf_view(&msg), first_len), &alone));
+    CHECK(head.kind == SLIM_WIRE_PUBLISH && head.subscription_id == 0 &&
+          is_same_head(&head, &alone));
+    slim_buf_fini(&msg);
+}
+
 /* The largest message that every implementation takes, and one of the size just above it: size is not the head's matter. */
 static void large_blobs_are_stepped_over(void **state)
 {
@@ -282,8 +355,10 @@ int main(void)
         cmocka_unit_test(both_readers_agree_on_valid_and_damaged_messages),
         cmocka_unit_test(both_readers_agree_on_every_prefix),
         cmocka_unit_test(typical_publish_takes_the_fast_way),
+        cmocka_unit_test(names_of_the_message_before_are_not_taken_for_others),
         cmocka_unit_test(decodability_edges),
         cmocka_unit_test(fields_of_a_link_and_an_ack_are_read),
+        cmocka_unit_test(last_kind_takes_nothing_over),
         cmocka_unit_test(large_blobs_are_stepped_over),
         cmocka_unit_test(reading_a_head_allocates_nothing),
         cmocka_unit_test(every_fault_has_its_text),
