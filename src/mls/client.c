@@ -1,6 +1,4 @@
 /* Clients: an identity, its signature key and its unused key packages (RFC 9420 section 10). */
-#include <stdlib.h>
-
 #include "base/secret.h"
 #include "mls/group.h"
 
@@ -52,8 +50,8 @@ const char *slim_mls_status_text(enum slim_mls_status status)
 void slim_mls_buf_free(struct slim_mls_buf *buf)
 {
     if (buf != NULL) {
-        slim_secret_wipe(buf->data, buf->capacity);
-        free(buf->data);
+        struct slim_buf own = {buf->data, buf->len, buf->capacity};
+        slim_buf_wipe(&own);
         *buf = (struct slim_mls_buf){0};
     }
 }
@@ -205,7 +203,7 @@ enum slim_mls_status slim_mls_client_new(const struct slim_mls_client_config *co
         config->policy.past_epoch_count > MLS_PAST_EPOCH_COUNT_MAX) {
         return SLIM_MLS_ERR_ARGUMENT;
     }
-    struct slim_mls_client *client = calloc(1, sizeof(*client));
+    struct slim_mls_client *client = slim_secret_take(1, sizeof(*client));
     if (client == NULL) {
         return SLIM_MLS_ERR_NO_MEMORY;
     }
@@ -230,11 +228,11 @@ void slim_mls_client_free(struct slim_mls_client *client)
     while (client->package_count > 0) {
         slim_mls_client_drop_package(client, client->package_count - 1);
     }
-    free(client->packages);
+    slim_secret_return(client->packages);
     slim_buf_fini(&client->credential);
     slim_buf_fini(&client->extension_types);
     slim_secret_wipe(client, sizeof(*client));
-    free(client);
+    slim_secret_return(client);
 }
 
 /* ---- leaves and key packages */
@@ -328,19 +326,19 @@ void slim_mls_client_drop_package(struct slim_mls_client *client, size_t index)
     slim_secret_wipe(&client->packages[client->package_count], sizeof(*client->packages));
 }
 
-/* Takes the package on success. The array has its full size from the first one on: growing would copy private keys. */
+/* Takes the package on success. */
 enum slim_status slim_mls_client_keep_package(struct slim_mls_client *client,
                                               struct slim_mls_own_package *package)
 {
-    if (client->packages == NULL) {
-        client->packages = calloc(MLS_KEY_PACKAGE_COUNT_MAX, sizeof(*client->packages));
-        if (client->packages == NULL) {
-            return SLIM_ERR_NO_MEMORY;
-        }
-    }
     if (client->package_count == MLS_KEY_PACKAGE_COUNT_MAX) {
         slim_mls_client_drop_package(client, 0);
     }
+    struct slim_mls_own_package *list =
+        slim_secret_resize(client->packages, (client->package_count + 1) * sizeof(*list));
+    if (list == NULL) {
+        return SLIM_ERR_NO_MEMORY;
+    }
+    client->packages = list;
     client->packages[client->package_count++] = *package;
     slim_secret_wipe(package, sizeof(*package));
     return SLIM_OK;

@@ -1,15 +1,13 @@
 /* Epochs and groups: their life, and looking at them. */
 #include "mls/group.h"
 
-#include <stdlib.h>
-
 #include "base/secret.h"
 
 /* ---- epochs */
 
 enum slim_status slim_mls_epoch_new(struct slim_mls_epoch **epoch)
 {
-    struct slim_mls_epoch *made = calloc(1, sizeof(*made));
+    struct slim_mls_epoch *made = slim_secret_take(1, sizeof(*made));
     if (made == NULL) {
         return SLIM_ERR_NO_MEMORY;
     }
@@ -27,7 +25,7 @@ void slim_mls_epoch_free(struct slim_mls_epoch *epoch)
     slim_mls_tree_fini(&epoch->tree);
     slim_mls_secret_tree_fini(&epoch->messages);
     slim_secret_wipe(epoch, sizeof(*epoch));
-    free(epoch);
+    slim_secret_return(epoch);
 }
 
 enum slim_status slim_mls_epoch_next(const struct slim_mls_epoch *from,
@@ -111,7 +109,7 @@ static void epoch_retire(struct slim_mls_epoch *epoch, uint64_t now_s)
 enum slim_status slim_mls_group_new(struct slim_mls_client *client, struct slim_view id,
                                     struct slim_mls_group **group)
 {
-    struct slim_mls_group *made = calloc(1, sizeof(*made));
+    struct slim_mls_group *made = slim_secret_take(1, sizeof(*made));
     if (made == NULL) {
         return SLIM_ERR_NO_MEMORY;
     }
@@ -129,7 +127,7 @@ enum slim_status slim_mls_group_new(struct slim_mls_client *client, struct slim_
 static void updates_clear(struct slim_mls_group *group)
 {
     slim_secret_wipe(group->updates, group->update_count * sizeof(*group->updates));
-    free(group->updates);
+    slim_secret_return(group->updates);
     group->updates = NULL;
     group->update_count = 0;
 }
@@ -139,7 +137,7 @@ void slim_mls_group_proposals_clear(struct slim_mls_group *group)
     for (size_t i = 0; i < group->proposal_count; i++) {
         slim_buf_fini(&group->proposals[i].bytes);
     }
-    free(group->proposals);
+    slim_secret_return(group->proposals);
     group->proposals = NULL;
     group->proposal_count = 0;
     updates_clear(group);
@@ -163,7 +161,7 @@ void slim_mls_group_free(struct slim_mls_group *group)
     slim_mls_group_proposals_clear(group);
     slim_buf_fini(&group->id);
     slim_secret_wipe(group, sizeof(*group));
-    free(group);
+    slim_secret_return(group);
 }
 
 static void drop_past(struct slim_mls_group *group)

@@ -1,7 +1,5 @@
 /* The proposals of one commit: RFC 9420 sections 12.2 (which lists are valid), 12.3 (applying them), 8.4 (their PSKs), and the
  * rules for leaves that enter (7.3). */
-#include <stdlib.h>
-
 #include "base/secret.h"
 #include "mls/group.h"
 
@@ -15,7 +13,7 @@ void slim_mls_change_init(struct slim_mls_change *change, struct slim_mls_group 
 void slim_mls_change_fini(struct slim_mls_change *change)
 {
     slim_mls_epoch_free(change->next);
-    free(change->items);
+    slim_secret_return(change->items);
     slim_mls_indices_fini(&change->added);
     slim_mls_indices_fini(&change->removed);
     slim_mls_indices_fini(&change->touched);
@@ -153,12 +151,12 @@ static enum slim_status check_list(struct slim_mls_change *change)
     if (change->is_external) {
         SLIM_TRY(check_external(change));
     }
-    uint8_t *seen = calloc(change->group->epoch->tree.leaf_count / 8 + 1, 1);
+    uint8_t *seen = slim_secret_take(change->group->epoch->tree.leaf_count / 8 + 1, 1);
     if (seen == NULL) {
         return SLIM_ERR_NO_MEMORY;
     }
     enum slim_status status = check_targets(change, seen);
-    free(seen);
+    slim_secret_return(seen);
     change->has_reinit = reinit_count > 0;
     change->has_new_extensions = extensions_count > 0;
     /* section 12.4: add, psk and reinit alone need none */
@@ -178,7 +176,7 @@ enum slim_status slim_mls_change_collect(struct slim_mls_change *change, struct 
     if (count > MLS_PROPOSAL_COUNT_MAX) {
         return SLIM_ERR_LIMIT;
     }
-    change->items = calloc(count > 0 ? count : 1, sizeof(*change->items));
+    change->items = slim_secret_take(count > 0 ? count : 1, sizeof(*change->items));
     if (change->items == NULL) {
         return SLIM_ERR_NO_MEMORY;
     }

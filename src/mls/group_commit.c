@@ -1,6 +1,4 @@
 /* Making commits and welcomes: RFC 9420 sections 12.4.1 and 12.4.3.1. */
-#include <stdlib.h>
-
 #include "base/secret.h"
 #include "mls/group.h"
 
@@ -624,7 +622,7 @@ enum slim_mls_status slim_mls_group_commit(struct slim_mls_group *group,
     if (group->pending != NULL || group->epoch->is_closed) {
         return SLIM_MLS_ERR_STATE;
     }
-    struct parts *parts = calloc(1, sizeof(*parts));
+    struct parts *parts = slim_secret_take(1, sizeof(*parts));
     if (parts == NULL) {
         return SLIM_MLS_ERR_NO_MEMORY;
     }
@@ -652,7 +650,7 @@ enum slim_mls_status slim_mls_group_commit(struct slim_mls_group *group,
     slim_mls_out_fini(&parts->commit);
     slim_mls_out_fini(&parts->welcome);
     slim_secret_wipe(parts, sizeof(*parts));
-    free(parts);
+    slim_secret_return(parts);
     slim_mls_change_fini(&change);
     return slim_mls_status_out(status);
 }

@@ -1,6 +1,4 @@
 /* Sending and receiving messages, receiving commits: RFC 9420 sections 6.1 to 6.3, 12.4.2, 15. */
-#include <stdlib.h>
-
 #include "base/secret.h"
 #include "mls/group.h"
 
@@ -9,8 +7,8 @@ void slim_mls_event_free(struct slim_mls_event *event)
     if (event != NULL) {
         slim_mls_buf_free(&event->data);
         slim_mls_buf_free(&event->authenticated_data);
-        free(event->added);
-        free(event->removed);
+        slim_secret_return(event->added);
+        slim_secret_return(event->removed);
         *event = (struct slim_mls_event){0};
     }
 }
@@ -47,8 +45,7 @@ enum slim_status slim_mls_group_cache_proposal(struct slim_mls_group *group,
     }
     struct slim_mls_cached_proposal *list = NULL;
     if (status == SLIM_OK) {
-        list = realloc(group->proposals,
-                       (group->proposal_count + 1) * sizeof(*list)); /* nothing secret */
+        list = slim_secret_resize(group->proposals, (group->proposal_count + 1) * sizeof(*list));
         status = list == NULL ? SLIM_ERR_NO_MEMORY : SLIM_OK;
     }
     if (status != SLIM_OK) {
@@ -196,7 +193,7 @@ static enum slim_status copy_indices(const struct slim_mls_indices *from, unsign
     if (from->count == 0) {
         return SLIM_OK;
     }
-    uint32_t *made = malloc(from->count * sizeof(*made));
+    uint32_t *made = slim_secret_take(1, from->count * sizeof(*made));
     if (made == NULL) {
         return SLIM_ERR_NO_MEMORY;
     }

@@ -1,6 +1,4 @@
 /* Making proposals: RFC 9420 section 12.1. */
-#include <stdlib.h>
-
 #include "base/secret.h"
 #include "mls/group.h"
 
@@ -116,22 +114,18 @@ enum slim_mls_status slim_mls_group_propose_extensions(struct slim_mls_group *gr
     return run(group, &proposal, message);
 }
 
-/* Keep the private key of an update that somebody may commit. The list is copied by hand: realloc leaves keys behind. */
+/* Keep the private key of an update that somebody may commit. */
 static enum slim_status keep_update(struct slim_mls_group *group,
                                     const struct slim_mls_own_update *update)
 {
     if (group->update_count == MLS_CACHED_PROPOSAL_COUNT_MAX) {
         return SLIM_ERR_LIMIT;
     }
-    struct slim_mls_own_update *list = malloc((group->update_count + 1) * sizeof(*list));
+    struct slim_mls_own_update *list =
+        slim_secret_resize(group->updates, (group->update_count + 1) * sizeof(*list));
     if (list == NULL) {
         return SLIM_ERR_NO_MEMORY;
     }
-    if (group->update_count > 0) {
-        memcpy(list, group->updates, group->update_count * sizeof(*list));
-        slim_secret_wipe(group->updates, group->update_count * sizeof(*list));
-    }
-    free(group->updates);
     list[group->update_count++] = *update;
     group->updates = list;
     return SLIM_OK;

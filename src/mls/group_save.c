@@ -1,6 +1,4 @@
 /* A group as bytes and back. Our own form: numbers and vectors as in RFC 9420, a version in front. It holds every secret. */
-#include <stdlib.h>
-
 #include "base/secret.h"
 #include "mls/group.h"
 
@@ -264,7 +262,7 @@ static enum slim_status take_updates(struct slim_view *in, struct slim_mls_group
     if (count > in->len / key_len) {
         return SLIM_ERR_MALFORMED;
     }
-    group->updates = calloc(count > 0 ? count : 1, sizeof(*group->updates));
+    group->updates = slim_secret_take(count > 0 ? count : 1, sizeof(*group->updates));
     if (group->updates == NULL) {
         return SLIM_ERR_NO_MEMORY;
     }

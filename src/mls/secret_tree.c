@@ -1,24 +1,7 @@
 /* RFC 9420 section 9. */
 #include "mls/secret_tree.h"
 
-#include <stdlib.h>
-
 #include "base/secret.h"
-
-/* realloc leaves copies of secrets behind. `array` has `used` bytes in use; grows to `size`. */
-static void *grow_secret(void *array, size_t used, size_t size)
-{
-    void *made = malloc(size);
-    if (made == NULL) {
-        return NULL;
-    }
-    if (used > 0) {
-        memcpy(made, array, used);
-        slim_secret_wipe(array, used);
-    }
-    free(array);
-    return made;
-}
 
 /* ---- the tree of secrets */
 
@@ -44,8 +27,8 @@ static enum slim_status reserve_entries(struct slim_mls_secret_tree *tree, uint3
         return SLIM_OK;
     }
     uint32_t capacity = need < 16 ? 16 : need * 2;
-    struct slim_mls_secret_entry *entries = grow_secret(
-        tree->entries, tree->entry_count * sizeof(*entries), capacity * sizeof(*entries));
+    struct slim_mls_secret_entry *entries =
+        slim_secret_resize(tree->entries, capacity * sizeof(*entries));
     if (entries == NULL) {
         return SLIM_ERR_NO_MEMORY;
     }
@@ -89,20 +72,20 @@ static void ratchets_free(struct slim_mls_leaf_ratchets *ratchets)
     for (size_t kind = 0; kind < MLS_RATCHET_KIND_COUNT; kind++) {
         struct slim_mls_ratchet *ratchet = &ratchets->kinds[kind];
         slim_secret_wipe(ratchet->skipped, ratchet->skipped_capacity * sizeof(*ratchet->skipped));
-        free(ratchet->skipped);
+        slim_secret_return(ratchet->skipped);
     }
     slim_secret_wipe(ratchets, sizeof(*ratchets));
-    free(ratchets);
+    slim_secret_return(ratchets);
 }
 
 void slim_mls_secret_tree_fini(struct slim_mls_secret_tree *tree)
 {
     slim_secret_wipe(tree->entries, tree->entry_capacity * sizeof(*tree->entries));
-    free(tree->entries);
+    slim_secret_return(tree->entries);
     for (uint32_t i = 0; i < tree->ratchet_count; i++) {
         ratchets_free(tree->ratchets[i]);
     }
-    free(tree->ratchets);
+    slim_secret_return(tree->ratchets);
     *tree = (struct slim_mls_secret_tree){0};
 }
 
@@ -128,8 +111,8 @@ static enum slim_status insert_ratchets(struct slim_mls_secret_tree *tree,
 {
     if (tree->ratchet_count == tree->ratchet_capacity) {
         uint32_t capacity = tree->ratchet_capacity == 0 ? 8 : tree->ratchet_capacity * 2;
-        struct slim_mls_leaf_ratchets **list = realloc(
-            tree->ratchets, capacity * sizeof(struct slim_mls_leaf_ratchets *)); /* pointers only */
+        struct slim_mls_leaf_ratchets **list =
+            slim_secret_resize(tree->ratchets, capacity * sizeof(struct slim_mls_leaf_ratchets *));
         if (list == NULL) {
             return SLIM_ERR_NO_MEMORY;
         }
@@ -163,13 +146,13 @@ static enum slim_status open_leaf(struct slim_mls_secret_tree *tree, uint32_t le
         at = entry_at(tree, node);
     }
     SLIM_TRY(reserve_entries(tree, (uint32_t)depth));
-    struct slim_mls_leaf_ratchets *made = calloc(1, sizeof(*made));
+    struct slim_mls_leaf_ratchets *made = slim_secret_take(1, sizeof(*made));
     if (made == NULL) {
         return SLIM_ERR_NO_MEMORY;
     }
     made->leaf = leaf;
     if (insert_ratchets(tree, made) != SLIM_OK) {
-        free(made);
+        slim_secret_return(made);
         return SLIM_ERR_NO_MEMORY;
     }
     const struct slim_mls_suite *suite = tree->suite;
@@ -295,8 +278,7 @@ static enum slim_status reserve_skipped(struct slim_mls_ratchet *ratchet, uint32
     if (need <= ratchet->skipped_capacity) {
         return SLIM_OK;
     }
-    struct slim_mls_skipped_key *list =
-        grow_secret(ratchet->skipped, ratchet->skipped_count * sizeof(*list), need * sizeof(*list));
+    struct slim_mls_skipped_key *list = slim_secret_resize(ratchet->skipped, need * sizeof(*list));
     if (list == NULL) {
         return SLIM_ERR_NO_MEMORY;
     }
@@ -429,13 +411,13 @@ static enum slim_status take_all(struct slim_view *in, struct slim_mls_secret_tr
             (i > 0 && leaf <= tree->ratchets[tree->ratchet_count - 1]->leaf)) {
             return SLIM_ERR_MALFORMED;
         }
-        struct slim_mls_leaf_ratchets *made = calloc(1, sizeof(*made));
+        struct slim_mls_leaf_ratchets *made = slim_secret_take(1, sizeof(*made));
         if (made == NULL) {
             return SLIM_ERR_NO_MEMORY;
         }
         made->leaf = leaf;
         if (insert_ratchets(tree, made) != SLIM_OK) {
-            free(made);
+            slim_secret_return(made);
             return SLIM_ERR_NO_MEMORY;
         }
         for (size_t kind = 0; kind < MLS_RATCHET_KIND_COUNT; kind++) {

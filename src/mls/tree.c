@@ -1,7 +1,6 @@
 /* RFC 9420 sections 4, 7.7, 12.4.3.3 and the tree side of 12.1. */
 #include "mls/tree.h"
-
-#include <stdlib.h>
+#include "base/secret.h"
 
 enum { NODE_LEAF = 1, NODE_PARENT = 2 };
 
@@ -11,7 +10,7 @@ enum slim_status slim_mls_indices_put(struct slim_mls_indices *list, uint32_t it
 {
     if (list->count == list->capacity) {
         size_t capacity = list->capacity == 0 ? 16 : list->capacity * 2;
-        uint32_t *items = realloc(list->items, capacity * sizeof(*items));
+        uint32_t *items = slim_secret_resize(list->items, capacity * sizeof(*items));
         if (items == NULL) {
             return SLIM_ERR_NO_MEMORY;
         }
@@ -34,7 +33,7 @@ bool slim_mls_indices_have(const struct slim_mls_indices *list, uint32_t item)
 
 void slim_mls_indices_fini(struct slim_mls_indices *list)
 {
-    free(list->items);
+    slim_secret_return(list->items);
     *list = (struct slim_mls_indices){0};
 }
 
@@ -54,17 +53,17 @@ static void node_unref(struct slim_mls_node *node, bool is_leaf)
         return;
     }
     if (is_leaf) {
-        free(node->u.leaf.bytes);
+        slim_secret_return(node->u.leaf.bytes);
     } else {
-        free(node->u.parent.unmerged);
+        slim_secret_return(node->u.parent.unmerged);
     }
-    free(node);
+    slim_secret_return(node);
 }
 
 static enum slim_status leaf_new(struct slim_view bytes, struct slim_mls_node **made)
 {
-    struct slim_mls_node *node = calloc(1, sizeof(*node));
-    uint8_t *copy = malloc(bytes.len > 0 ? bytes.len : 1);
+    struct slim_mls_node *node = slim_secret_take(1, sizeof(*node));
+    uint8_t *copy = slim_secret_take(1, bytes.len > 0 ? bytes.len : 1);
     enum slim_status status = SLIM_ERR_NO_MEMORY;
     if (node != NULL && copy != NULL) {
         memcpy(copy, bytes.data, bytes.len);
@@ -75,8 +74,8 @@ static enum slim_status leaf_new(struct slim_view bytes, struct slim_mls_node **
         }
     }
     if (status != SLIM_OK) {
-        free(copy);
-        free(node);
+        slim_secret_return(copy);
+        slim_secret_return(node);
         return status;
     }
     node->ref_count = 1;
@@ -91,7 +90,7 @@ static enum slim_status parent_new(struct slim_view key, struct slim_view parent
     if (key.len > MLS_KEM_PUBLIC_MAX || parent_hash.len > MLS_SECRET_MAX) {
         return SLIM_ERR_INVALID;
     }
-    struct slim_mls_node *node = calloc(1, sizeof(*node));
+    struct slim_mls_node *node = slim_secret_take(1, sizeof(*node));
     if (node == NULL) {
         return SLIM_ERR_NO_MEMORY;
     }
@@ -116,7 +115,7 @@ static enum slim_status parent_reserve(struct slim_mls_node *node, uint32_t coun
     while (capacity < count) {
         capacity *= 2;
     }
-    uint32_t *list = realloc(node->u.parent.unmerged, capacity * sizeof(*list));
+    uint32_t *list = slim_secret_resize(node->u.parent.unmerged, capacity * sizeof(*list));
     if (list == NULL) {
         return SLIM_ERR_NO_MEMORY;
     }
@@ -150,9 +149,9 @@ static enum slim_status arrays_new(const struct slim_mls_suite *suite, uint32_t 
 {
     size_t count = slim_mls_node_count(leaf_count);
     *tree = (struct slim_mls_tree){.suite = suite, .leaf_count = leaf_count};
-    tree->nodes = calloc(count, sizeof(struct slim_mls_node *));
-    tree->hashes = malloc(count * suite->hash_len);
-    tree->is_hashed = calloc(count, 1);
+    tree->nodes = slim_secret_take(count, sizeof(struct slim_mls_node *));
+    tree->hashes = slim_secret_take(1, count * suite->hash_len);
+    tree->is_hashed = slim_secret_take(count, 1);
     if (tree->nodes == NULL || tree->hashes == NULL || tree->is_hashed == NULL) {
         slim_mls_tree_fini(tree);
         return SLIM_ERR_NO_MEMORY;
@@ -172,16 +171,16 @@ void slim_mls_tree_fini(struct slim_mls_tree *tree)
             node_unref(tree->nodes[i], slim_mls_node_is_leaf(i));
         }
     }
-    free(tree->nodes);
-    free(tree->hashes);
-    free(tree->is_hashed);
+    slim_secret_return(tree->nodes);
+    slim_secret_return(tree->hashes);
+    slim_secret_return(tree->is_hashed);
     *tree = (struct slim_mls_tree){0};
 }
 
 void slim_mls_tree_shed(struct slim_mls_tree *tree)
 {
-    free(tree->hashes);
-    free(tree->is_hashed);
+    slim_secret_return(tree->hashes);
+    slim_secret_return(tree->is_hashed);
     tree->hashes = NULL;
     tree->is_hashed = NULL;
 }

@@ -1,6 +1,7 @@
 /* RFC 9420 sections 7.8 (tree hashes), 7.9 (parent hashes) and the checks of a whole tree. */
 #include <stdlib.h>
 
+#include "base/secret.h"
 #include "mls/tree.h"
 
 enum { NODE_LEAF = 1, NODE_PARENT = 2, PARENT_PARTS = 12 };
@@ -105,7 +106,7 @@ enum { LIST_STACK_BYTES = 512 };
 static uint8_t *list_room(const struct slim_mls_node *parent, uint8_t *stack)
 {
     size_t need = parent == NULL ? 0 : (size_t)parent->u.parent.unmerged_count * 4;
-    return need <= LIST_STACK_BYTES ? stack : malloc(need);
+    return need <= LIST_STACK_BYTES ? stack : slim_secret_take(1, need);
 }
 
 /* The depth is that of the tree. */
@@ -131,7 +132,7 @@ static enum slim_status hash_known(struct slim_mls_tree *tree, uint32_t node)
                     tree->hashes + slim_mls_node_left(node) * hash_len,
                     tree->hashes + slim_mls_node_right(node) * hash_len, out);
         if (list != stack) {
-            free(list);
+            slim_secret_return(list);
         }
     }
     tree->is_hashed[node] = 1;
@@ -175,7 +176,7 @@ static enum slim_status hash_original(struct slim_mls_tree *tree, uint32_t node,
     }
     hash_parent(tree, tree->nodes[node], without, list, left, right, out);
     if (list != stack) {
-        free(list);
+        slim_secret_return(list);
     }
     return SLIM_OK;
 }
@@ -348,7 +349,7 @@ static bool unique_view(const struct slim_mls_tree *tree, uint32_t node, enum un
 static enum slim_status check_all(const struct slim_mls_tree *tree, enum unique what)
 {
     uint32_t node_count = slim_mls_node_count(tree->leaf_count);
-    struct slim_view *views = malloc(node_count * sizeof(*views));
+    struct slim_view *views = slim_secret_take(1, node_count * sizeof(*views));
     if (views == NULL) {
         return SLIM_ERR_NO_MEMORY;
     }
@@ -363,7 +364,7 @@ static enum slim_status check_all(const struct slim_mls_tree *tree, enum unique 
             status = SLIM_ERR_EXISTS;
         }
     }
-    free(views);
+    slim_secret_return(views);
     return status;
 }
 

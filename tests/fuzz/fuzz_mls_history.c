@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "world.h"
+#include "unit/mls/world.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

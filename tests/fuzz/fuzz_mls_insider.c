@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "mls/group.h"
-#include "world.h"
+#include "unit/mls/world.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

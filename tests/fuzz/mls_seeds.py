@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""tests/mls/seeds.py: write the seed corpora of the MLS fuzz targets from the recorded vectors (tests/vectors/mls)."""
+"""tests/fuzz/mls_seeds.py: write the seed corpora of the MLS fuzz targets from the recorded vectors (tests/vectors/mls)."""
 import json
 import pathlib
 
