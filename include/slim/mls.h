@@ -133,19 +133,21 @@ struct slim_mls_callbacks {
                                      uint8_t *psk, size_t *len);
 };
 
-/* What the RFC leaves open. slim_mls_policy_init fills in what SLIM uses; change single members after it.
+/* What the RFC leaves open. slim_mls_policy_init fills in the values in parentheses; change single members after it.
  *
  * past_epoch_count         epochs whose late messages can still be opened (8; at most 64)
  * past_epoch_age_s         and for how long after their end (120)
  * skipped_key_count        keys kept for messages of one sender that were overtaken (1024)
  * key_package_lifetime_s   not_after (365 days); key_package_backdate_s: not_before lies that much in the past (3600)
  * lifetime_skew_s          not_before of others may lie that much in the future (60)
- * pad                      pad messages to about an eighth of their size
- * encrypt_handshake        proposals and commits as PrivateMessage (SLIM: no)
+ * pad                      pad messages to about an eighth of their size (yes)
+ * encrypt_handshake        proposals and commits as PrivateMessage (no)
  * add_path_target_max      a path also in commits that only add, which renews the committer's keys, as long as it is encrypted
  *                          to at most so many nodes (256: about 20 ms of CPU); 0: never. Larger groups are refreshed by
  *                          commits with SLIM_MLS_PATH_ALWAYS at times of the caller's choice
- * check_lifetime           refuse expired leaves in received Adds (own Adds are always checked) */
+ * check_lifetime           refuse expired leaves in received Adds (no; own Adds are always checked)
+ * moderated                only leaf 0 commits and vouches for the group, and nobody else proposes: everything else is refused
+ *                          with SLIM_MLS_ERR_DENIED (no; slim sessions: yes) */
 struct slim_mls_policy {
     uint32_t past_epoch_count;
     uint64_t past_epoch_age_s;
@@ -157,6 +159,7 @@ struct slim_mls_policy {
     bool pad;
     bool encrypt_handshake;
     bool check_lifetime;
+    bool moderated;
 };
 SLIM_MLS_API void slim_mls_policy_init(struct slim_mls_policy *policy);
 
@@ -347,6 +350,8 @@ SLIM_MLS_API void slim_mls_event_free(struct slim_mls_event *event);
  *   SLIM_MLS_ERR_STALE, SLIM_MLS_ERR_FUTURE, SLIM_MLS_ERR_REPLAYED, SLIM_MLS_ERR_LIMIT (too far ahead of its sender)
  *   SLIM_MLS_ERR_SIGNATURE, SLIM_MLS_ERR_MAC, SLIM_MLS_ERR_DECRYPT, SLIM_MLS_ERR_TREE, SLIM_MLS_ERR_EXISTS
  *   SLIM_MLS_ERR_STATE       our own handshake message came back; the group was closed
+ *   SLIM_MLS_ERR_DENIED      the policy is `moderated` and this is not the moderator's; not one of the external senders
+ *   SLIM_MLS_ERR_REMOVED
  *   the status of check_credential */
 SLIM_MLS_CALL enum slim_mls_status slim_mls_group_process(struct slim_mls_group *group,
                                                           struct slim_mls_view message,

@@ -281,10 +281,15 @@ static enum slim_status open_welcome(struct opening *opening, struct slim_view m
     return check_lineage(opening);
 }
 
+enum { MODERATOR_LEAF = 0 };
+
 static enum slim_status join(struct opening *opening, struct slim_view message,
                              struct slim_view tree, struct slim_mls_group **made)
 {
     SLIM_TRY(open_welcome(opening, message));
+    if (opening->client->policy.moderated && opening->info.signer != MODERATOR_LEAF) {
+        return SLIM_ERR_DENIED;
+    }
     struct slim_mls_group *group;
     SLIM_TRY(slim_mls_group_new(opening->client, opening->info.context.group_id, &group));
     enum slim_status status = adopt(group, &opening->info, tree);

@@ -412,6 +412,43 @@ static enum slim_status copy_bytes(struct slim_view from, struct slim_mls_buf *t
     return SLIM_OK;
 }
 
+enum { MODERATOR_LEAF = 0 };
+
+/* What can be said of a proposal before a commit names it. A bad one that were kept would spoil our own next commit. */
+static enum slim_status check_proposal(const struct slim_mls_group *group,
+                                       const struct slim_mls_content *content)
+{
+    struct slim_view in = content->body;
+    struct slim_mls_proposal proposal;
+    SLIM_TRY(slim_mls_take_proposal(&in, &proposal));
+    switch (proposal.type) {
+    case MLS_PROPOSAL_ADD:
+        return slim_mls_key_package_check(group->suite, &proposal.u.add);
+    case MLS_PROPOSAL_UPDATE:
+        if (content->sender_type != MLS_SENDER_MEMBER ||
+            proposal.u.update.source != MLS_LEAF_UPDATE) {
+            return SLIM_ERR_INVALID;
+        }
+        SLIM_TRY(slim_mls_leaf_check(group->suite, &proposal.u.update));
+        return slim_mls_leaf_verify(group->suite, &proposal.u.update, slim_buf_view(&group->id),
+                                    content->sender_index);
+    case MLS_PROPOSAL_REMOVE:
+        return slim_mls_tree_leaf_find(&group->epoch->tree, proposal.u.removed) != NULL
+                   ? SLIM_OK
+                   : SLIM_ERR_INVALID;
+    case MLS_PROPOSAL_PSK:
+        return proposal.u.psk.nonce.len == group->suite->hash_len ? SLIM_OK : SLIM_ERR_INVALID;
+    case MLS_PROPOSAL_REINIT:
+        return proposal.u.reinit.version >= MLS_VERSION_10 ? SLIM_OK : SLIM_ERR_INVALID;
+    case MLS_PROPOSAL_EXTERNAL_INIT:
+        return SLIM_ERR_INVALID; /* only inline, in an external commit */
+    case MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS:
+        return slim_mls_extensions_have_duplicate(proposal.u.extensions) ? SLIM_ERR_INVALID
+                                                                         : SLIM_OK;
+    }
+    return SLIM_ERR_INVALID;
+}
+
 /* A proposal or commit whose signature holds. */
 static enum slim_status take_handshake(struct slim_mls_group *group,
                                        const struct slim_mls_content *content,
@@ -424,9 +461,16 @@ static enum slim_status take_handshake(struct slim_mls_group *group,
         content->sender_index == group->epoch->own.leaf_index) {
         return SLIM_ERR_STATE; /* ours, come back: known already */
     }
+    bool is_moderator =
+        content->sender_type == MLS_SENDER_MEMBER && content->sender_index == MODERATOR_LEAF;
+    if (group->client->policy.moderated &&
+        (!is_moderator || content->content_type != MLS_CONTENT_COMMIT)) {
+        return SLIM_ERR_DENIED;
+    }
     if (content->content_type == MLS_CONTENT_COMMIT) {
         return process_commit(group, content, event);
     }
+    SLIM_TRY(check_proposal(group, content));
     event->kind = SLIM_MLS_EVENT_PROPOSAL;
     enum slim_status status = slim_mls_group_cache_proposal(group, content);
     return status == SLIM_ERR_EXISTS ? SLIM_ERR_REPLAYED : status;

@@ -131,3 +131,9 @@ void slim_mls_profile_callbacks(struct slim_mls_profile *profile,
         .find_psk = find_psk,
     };
 }
+
+void slim_mls_profile_policy(struct slim_mls_policy *policy)
+{
+    slim_mls_policy_init(policy);
+    policy->moderated = true;
+}

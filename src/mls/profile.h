@@ -40,6 +40,9 @@ struct slim_mls_profile {
 void slim_mls_profile_callbacks(struct slim_mls_profile *profile,
                                 struct slim_mls_callbacks *callbacks);
 
+/* The policy of SLIM groups: the default one, and only the moderator, leaf 0, commits (spec mls.md 1, 4). */
+void slim_mls_profile_policy(struct slim_mls_policy *policy);
+
 /* The check itself, with a struct slim_mls_profile as context.
  *   SLIM_MLS_ERR_AUTH      not basic, not UTF-8, no subject, no key, another key, or refused by the verifier
  *   SLIM_MLS_ERR_EXPIRED   as the verifier says */

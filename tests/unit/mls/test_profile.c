@@ -150,7 +150,7 @@ static struct slim_mls_client *member_new(struct slim_mls_profile *profile, cons
     struct slim_mls_buf public_key;
     struct slim_mls_client *client;
     char token[128];
-    slim_mls_policy_init(&config.policy);
+    slim_mls_profile_policy(&config.policy);
     slim_mls_profile_callbacks(profile, &config.callbacks);
     assert_int_equal(slim_mls_signature_key_new(1, &config.callbacks, &private_key, &public_key),
                      SLIM_MLS_OK);
@@ -222,11 +222,55 @@ static void membership_outlives_tokens(void **state)
     slim_mls_client_free(dave);
 }
 
+/* Spec mls.md 10, numbers 4 and 5: membership is the moderator's alone. */
+static void only_the_moderator_changes_a_slim_group(void **state)
+{
+    (void)state;
+    struct verifier verifier = {.now_s = WORLD_START_S};
+    struct slim_mls_profile profile = {
+        .context = &verifier, .verify_token = verify, .now_s = now_s, .random = fill};
+    struct slim_mls_client *clients[3] = {member_new(&profile, "alice", WORLD_START_S),
+                                          member_new(&profile, "bob", WORLD_START_S),
+                                          member_new(&profile, "carol", WORLD_START_S)};
+    struct slim_mls_group *groups[3];
+    struct slim_mls_buf commit;
+    assert_int_equal(slim_mls_group_create(clients[0], NULL, &groups[0]), SLIM_MLS_OK);
+    assert_int_equal(world_add(groups[0], clients[1], &groups[1], NULL), SLIM_MLS_OK);
+    assert_int_equal(world_add(groups[1], clients[2], &groups[2], &commit),
+                     SLIM_MLS_ERR_DENIED); /* bob vouches */
+
+    struct slim_mls_commit_options refresh = {0};
+    struct slim_mls_commit_output output;
+    slim_mls_group_free(groups[1]);
+    slim_mls_group_free(groups[0]);
+    assert_int_equal(slim_mls_group_create(clients[0], NULL, &groups[0]), SLIM_MLS_OK);
+    assert_int_equal(world_add(groups[0], clients[1], &groups[1], NULL), SLIM_MLS_OK);
+    assert_int_equal(slim_mls_group_commit(groups[1], &refresh, &output), SLIM_MLS_OK);
+    assert_int_equal(world_process(groups[0], &output.commit, SLIM_MLS_EVENT_COMMIT),
+                     SLIM_MLS_ERR_DENIED);
+    slim_mls_group_commit_cancel(groups[1]);
+    slim_mls_commit_output_free(&output);
+    struct slim_mls_buf proposal;
+    assert_int_equal(slim_mls_group_propose_update(groups[1], &proposal), SLIM_MLS_OK);
+    assert_int_equal(world_process(groups[0], &proposal, SLIM_MLS_EVENT_PROPOSAL),
+                     SLIM_MLS_ERR_DENIED);
+    slim_mls_group_proposals_clear(groups[1]);
+    slim_mls_buf_free(&proposal);
+    assert_int_equal(world_talk(groups[0], groups[1], "still here"),
+                     SLIM_MLS_OK); /* nobody is kept from speaking */
+    slim_mls_group_free(groups[0]);
+    slim_mls_group_free(groups[1]);
+    for (size_t i = 0; i < 3; i++) {
+        slim_mls_client_free(clients[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(leaves_are_what_their_tokens_say),
         cmocka_unit_test(membership_outlives_tokens),
+        cmocka_unit_test(only_the_moderator_changes_a_slim_group),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

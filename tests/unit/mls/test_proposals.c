@@ -337,6 +337,35 @@ static void required_capabilities_bind_everybody(void **state)
     pair_free(&pair);
 }
 
+/* Whoever may speak may propose: what could never be committed is not kept. */
+static void proposals_that_cannot_hold_are_refused_at_once(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct slim_mls_client *carol;
+    struct slim_mls_buf package;
+    struct slim_mls_buf message;
+    struct slim_mls_event event;
+    pair_new(&pair);
+    CHECK_MLS(world_client(&pair.world, 1, "carol", &carol));
+    CHECK_MLS(slim_mls_key_package_new(carol, &package));
+    package.data[package.len - 1] ^= 1;
+    CHECK(slim_mls_group_propose_add(pair.groups[0], world_view(&package), &message) ==
+          SLIM_MLS_ERR_SIGNATURE);
+    package.data[package.len - 1] ^= 1;
+    CHECK(slim_mls_group_propose_remove(pair.groups[0], 7, &message) == SLIM_MLS_ERR_NOT_FOUND);
+    static const uint8_t twice[] = {0, 3, 3, 0, 0, 0, 0, 3, 3, 0, 0, 0};
+    CHECK_MLS(slim_mls_group_propose_extensions(
+        pair.groups[0], (struct slim_mls_view){twice, sizeof(twice)}, &message));
+    CHECK(slim_mls_group_process(pair.groups[1], world_view(&message), &event) ==
+          SLIM_MLS_ERR_INVALID);
+    CHECK(slim_mls_group_proposal_count(pair.groups[1]) == 0);
+    slim_mls_buf_free(&message);
+    slim_mls_buf_free(&package);
+    slim_mls_client_free(carol);
+    pair_free(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,6 +378,7 @@ int main(void)
         cmocka_unit_test(somebody_asks_to_join_and_is_added),
         cmocka_unit_test(an_external_commit_joins_and_replaces),
         cmocka_unit_test(required_capabilities_bind_everybody),
+        cmocka_unit_test(proposals_that_cannot_hold_are_refused_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
