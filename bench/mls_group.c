@@ -82,7 +82,8 @@ static int compare(const void *a, const void *b)
 static double median_us(uint64_t *times, size_t count)
 {
     qsort(times, count, sizeof(*times), compare);
-    return (double)times[count / 2] / 1000.0;
+    uint64_t middle = times[count / 2];
+    return (double)middle / 1000.0;
 }
 
 static struct slim_mls_client *clients[MEMBERS_MAX + 1];

@@ -322,7 +322,7 @@ static enum slim_status apply_item(struct slim_mls_change *change,
 
 static enum slim_status apply_psks(struct slim_mls_change *change)
 {
-    uint16_t count = (uint16_t)count_of(change, MLS_PROPOSAL_PSK);
+    uint16_t count = (uint16_t)count_of(change, MLS_PROPOSAL_PSK); /* bounded by check_list */
     uint16_t index = 0;
     for (size_t i = 0; i < change->item_count; i++) {
         if (change->items[i].proposal.type != MLS_PROPOSAL_PSK) {
@@ -416,8 +416,9 @@ static bool supports(const struct slim_mls_leaf *leaf, const struct required *re
             return false;
         }
     }
-    for (uint16_t type = MLS_CREDENTIAL_BASIC; type <= MLS_CREDENTIAL_X509; type++) {
-        if (credential_types[type] && !slim_mls_list_has(leaf->capabilities.credentials, type)) {
+    for (int type = MLS_CREDENTIAL_BASIC; type <= MLS_CREDENTIAL_X509; type++) {
+        if (credential_types[type] &&
+            !slim_mls_list_has(leaf->capabilities.credentials, (uint16_t)type)) {
             return false;
         }
     }

@@ -320,13 +320,13 @@ static enum slim_status put_commit_body(struct slim_mls_out *out, struct slim_vi
     return out->status;
 }
 
+/* Sign, run the key schedule, and protect. `signature` is room of SLIM_CRYPTO_SIGNATURE_MAX bytes that *content refers to. */
 static enum slim_status finish_commit(struct slim_mls_change *change,
-                                      struct slim_mls_content *content, const uint8_t *init_secret,
-                                      struct slim_mls_out *out)
+                                      struct slim_mls_content *content, uint8_t *signature,
+                                      const uint8_t *init_secret, struct slim_mls_out *out)
 {
     struct slim_mls_group *group = change->group;
     struct slim_mls_out input = {0};
-    uint8_t signature[SLIM_CRYPTO_SIGNATURE_MAX];
     size_t len;
     SLIM_TRY(slim_mls_content_sign(group->suite, group->client->signature_key,
                                    slim_buf_view(&group->epoch->context), content, signature,
@@ -364,7 +364,8 @@ enum slim_status slim_mls_change_put_commit(struct slim_mls_change *change,
             .content_type = MLS_CONTENT_COMMIT,
             .body = slim_mls_out_view(&body),
         };
-        status = finish_commit(change, &content, init_secret, out);
+        uint8_t signature[SLIM_CRYPTO_SIGNATURE_MAX];
+        status = finish_commit(change, &content, signature, init_secret, out);
     }
     slim_mls_out_fini(&body);
     return status;

@@ -177,7 +177,7 @@ enum slim_mls_status slim_mls_group_propose_update(struct slim_mls_group *group,
 /* ---- from outside a group */
 
 static enum slim_mls_status propose_outside(const struct slim_mls_client *client,
-                                            struct slim_mls_content *content,
+                                            struct slim_mls_content content,
                                             const struct slim_mls_proposal *proposal,
                                             struct slim_mls_buf *message)
 {
@@ -187,18 +187,18 @@ static enum slim_mls_status propose_outside(const struct slim_mls_client *client
     uint8_t signature[SLIM_CRYPTO_SIGNATURE_MAX];
     size_t len;
     slim_mls_put_proposal(&body, proposal);
-    content->format = MLS_WIRE_PUBLIC;
-    content->content_type = MLS_CONTENT_PROPOSAL;
-    content->body = slim_mls_out_view(&body);
+    content.format = MLS_WIRE_PUBLIC;
+    content.content_type = MLS_CONTENT_PROPOSAL;
+    content.body = slim_mls_out_view(&body);
     enum slim_status status = body.status;
     if (status == SLIM_OK) {
         status = slim_mls_content_sign(client->suite, client->signature_key, (struct slim_view){0},
-                                       content, signature, &len);
+                                       &content, signature, &len);
     }
     if (status == SLIM_OK) {
-        content->signature = slim_view_of(signature, len);
+        content.signature = slim_view_of(signature, len);
         slim_mls_put_message_head(&out, MLS_WIRE_PUBLIC);
-        status = slim_mls_put_public(&out, client->suite, NULL, (struct slim_view){0}, content);
+        status = slim_mls_put_public(&out, client->suite, NULL, (struct slim_view){0}, &content);
     }
     if (status == SLIM_OK) {
         status = slim_mls_out_give(&out, &bytes);
@@ -229,7 +229,7 @@ enum slim_mls_status slim_mls_propose_join(struct slim_mls_client *client,
     enum slim_mls_status result =
         slim_mls_status_out(slim_mls_take_key_package(&in, &proposal.u.add));
     if (result == SLIM_MLS_OK) {
-        result = propose_outside(client, &content, &proposal, &made);
+        result = propose_outside(client, content, &proposal, &made);
     }
     if (result == SLIM_MLS_OK) {
         result = slim_mls_status_out(slim_mls_client_keep_package(client, &package));
@@ -257,7 +257,7 @@ enum slim_mls_status slim_mls_propose_external_add(struct slim_mls_client *clien
     enum slim_status status =
         slim_mls_read_key_package(slim_mls_view_in(key_package), &proposal.u.add);
     return status != SLIM_OK ? slim_mls_status_out(status)
-                             : propose_outside(client, &content, &proposal, message);
+                             : propose_outside(client, content, &proposal, message);
 }
 
 enum slim_mls_status slim_mls_propose_external_remove(struct slim_mls_client *client,
@@ -270,5 +270,5 @@ enum slim_mls_status slim_mls_propose_external_remove(struct slim_mls_client *cl
                                        .sender_type = MLS_SENDER_EXTERNAL,
                                        .sender_index = sender_index};
     struct slim_mls_proposal proposal = slim_mls_remove_of(leaf_index);
-    return propose_outside(client, &content, &proposal, message);
+    return propose_outside(client, content, &proposal, message);
 }

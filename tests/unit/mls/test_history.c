@@ -96,6 +96,7 @@ static void add(struct history *history, size_t author, struct slim_mls_commit_o
         slim_mls_buf_free(&packages[i]);
     }
     slim_mls_commit_output_free(&output);
+    options->key_packages = NULL;
 }
 
 static void change_members(struct history *history)

@@ -85,8 +85,10 @@ static void a_copy_is_independent(void **state)
     slim_mls_tree_blank(&copy, 6);
     copy.first_blank = 3;
     CHECK(add(&copy, 52) == 3); /* becomes an unmerged leaf of node 3, which both trees share */
-    CHECK(copy.nodes[3]->u.parent.unmerged_count == 1 &&
-          tree.nodes[3]->u.parent.unmerged_count == 0);
+    const struct slim_mls_node *copied = copy.nodes[3];
+    const struct slim_mls_node *original = tree.nodes[3];
+    CHECK(copied != NULL && copied->u.parent.unmerged_count == 1);
+    CHECK(original != NULL && original->u.parent.unmerged_count == 0);
     slim_mls_tree_fini(&copy);
     CHECK_OK(slim_mls_tree_root_hash(&tree, &hash));
     CHECK(memcmp(before, hash, 32) == 0);
