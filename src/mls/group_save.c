@@ -44,7 +44,9 @@ static void put_own(struct slim_mls_out *out, const struct slim_mls_suite *suite
     }
 }
 
-static void put_epoch(struct slim_mls_out *out, const struct slim_mls_epoch *epoch)
+/* `current` is the group's current epoch, which is the one that is put first. */
+static void put_epoch(struct slim_mls_out *out, const struct slim_mls_epoch *epoch,
+                      const struct slim_mls_epoch *current)
 {
     const struct slim_mls_suite *suite = epoch->tree.suite;
     slim_mls_put_u64(out, epoch->number);
@@ -55,7 +57,11 @@ static void put_epoch(struct slim_mls_out *out, const struct slim_mls_epoch *epo
     slim_mls_put_opaque(out, slim_view_of(epoch->interim, epoch->interim_len));
     slim_mls_put_bytes(out, slim_view_of(epoch->confirmation_tag, suite->hash_len));
     slim_mls_put_opaque(out, slim_buf_view(&epoch->context));
-    put_tree(out, &epoch->tree);
+    if (epoch == current) {
+        put_tree(out, &epoch->tree);
+    } else {
+        slim_mls_tree_put_past(out, &epoch->tree, &current->tree);
+    }
     put_own(out, suite, &epoch->own);
     put_secrets(out, suite, &epoch->secrets);
     slim_mls_put_secret_tree(out, &epoch->messages);
@@ -69,10 +75,10 @@ static void put_group(struct slim_mls_out *out, const struct slim_mls_group *gro
     slim_mls_put_u16(out, suite->id);
     slim_mls_put_opaque(out, slim_buf_view(&group->id));
     slim_mls_put_u8(out, group->is_removed ? 1 : 0);
-    put_epoch(out, group->epoch);
+    put_epoch(out, group->epoch, group->epoch);
     slim_mls_put_u32(out, (uint32_t)group->past_count);
     for (size_t i = 0; i < group->past_count; i++) {
-        put_epoch(out, group->past[i]);
+        put_epoch(out, group->past[i], group->epoch);
     }
     slim_mls_put_u32(out, (uint32_t)group->proposal_count);
     for (size_t i = 0; i < group->proposal_count; i++) {
@@ -194,7 +200,11 @@ static enum slim_status fill_epoch(struct slim_view *in, const struct slim_mls_g
     SLIM_TRY(take_secret(in, epoch->interim, &epoch->interim_len));
     SLIM_TRY(take_fixed(in, epoch->confirmation_tag, suite->hash_len));
     SLIM_TRY(take_bytes(in, &epoch->context));
-    SLIM_TRY(take_tree(in, suite, &epoch->tree));
+    if (group->epoch == NULL) { /* the current one comes first */
+        SLIM_TRY(take_tree(in, suite, &epoch->tree));
+    } else {
+        SLIM_TRY(slim_mls_tree_take_past(in, &group->epoch->tree, &epoch->tree));
+    }
     SLIM_TRY(take_own(in, suite, &epoch->own));
     SLIM_TRY(take_secrets(in, suite, &epoch->secrets));
     return slim_mls_take_secret_tree(in, suite, group->client->policy.skipped_key_count,
@@ -231,6 +241,7 @@ static enum slim_status check_current(const struct slim_mls_group *group)
     }
     slim_buf_fini(&stored);
     SLIM_TRY(status);
+    SLIM_TRY(slim_mls_tree_check_parents(&epoch->tree));
     const struct slim_mls_node *own = slim_mls_tree_leaf_find(&epoch->tree, epoch->own.leaf_index);
     bool is_ours =
         slim_view_is_equal(own->u.leaf.leaf.signature_key, slim_mls_client_public(group->client));
@@ -284,7 +295,6 @@ static enum slim_status take_rest(struct slim_view *in, struct slim_mls_group *g
     }
     for (; group->past_count < count; group->past_count++) {
         SLIM_TRY(take_epoch(in, group, &group->past[group->past_count]));
-        slim_mls_tree_shed(&group->past[group->past_count]->tree);
     }
     SLIM_TRY(take_proposals(in, group));
     SLIM_TRY(take_updates(in, group));

@@ -331,6 +331,74 @@ void slim_mls_tree_put(struct slim_mls_out *out, const struct slim_mls_tree *tre
     }
 }
 
+enum { PAST_BLANK = 0, PAST_SAME = 1, PAST_OTHER = 2 };
+
+static bool is_same_leaf(const struct slim_mls_node *a, const struct slim_mls_node *b)
+{
+    return a == b || (b != NULL && slim_view_is_equal(a->u.leaf.leaf.bytes, b->u.leaf.leaf.bytes));
+}
+
+void slim_mls_tree_put_past(struct slim_mls_out *out, const struct slim_mls_tree *tree,
+                            const struct slim_mls_tree *current)
+{
+    slim_mls_put_u32(out, tree->leaf_count);
+    for (uint32_t i = 0; i < tree->leaf_count; i++) {
+        const struct slim_mls_node *leaf = tree->nodes[2 * i];
+        if (leaf == NULL) {
+            slim_mls_put_u8(out, PAST_BLANK);
+        } else if (is_same_leaf(leaf, slim_mls_tree_leaf_find(current, i))) {
+            slim_mls_put_u8(out, PAST_SAME);
+        } else {
+            slim_mls_put_u8(out, PAST_OTHER);
+            slim_mls_put_opaque(out, leaf->u.leaf.leaf.bytes);
+        }
+    }
+}
+
+static enum slim_status take_past_leaf(struct slim_view *in, struct slim_mls_node *current,
+                                       struct slim_mls_node **leaf)
+{
+    uint8_t kind;
+    struct slim_view bytes;
+    SLIM_TRY(slim_mls_take_u8(in, &kind));
+    switch (kind) {
+    case PAST_BLANK:
+        return SLIM_OK;
+    case PAST_SAME:
+        *leaf = node_ref(current);
+        return current != NULL ? SLIM_OK : SLIM_ERR_MALFORMED;
+    case PAST_OTHER:
+        SLIM_TRY(slim_mls_take_opaque(in, &bytes));
+        return leaf_new(bytes, leaf);
+    default: /* a byte of the stored state, not an enum */
+        return SLIM_ERR_MALFORMED;
+    }
+}
+
+enum slim_status slim_mls_tree_take_past(struct slim_view *in, const struct slim_mls_tree *current,
+                                         struct slim_mls_tree *tree)
+{
+    uint32_t leaf_count;
+    struct slim_mls_tree made;
+    SLIM_TRY(slim_mls_take_u32(in, &leaf_count));
+    if (leaf_count == 0 || leaf_count > MLS_LEAF_COUNT_MAX || leaf_count > in->len ||
+        (leaf_count & (leaf_count - 1)) != 0) {
+        return SLIM_ERR_MALFORMED;
+    }
+    SLIM_TRY(arrays_new(current->suite, leaf_count, &made));
+    for (uint32_t i = 0; i < leaf_count; i++) {
+        enum slim_status status =
+            take_past_leaf(in, slim_mls_tree_leaf_find(current, i), &made.nodes[2 * i]);
+        if (status != SLIM_OK) {
+            slim_mls_tree_fini(&made);
+            return status;
+        }
+    }
+    slim_mls_tree_shed(&made);
+    *tree = made;
+    return SLIM_OK;
+}
+
 /* ---- looking */
 
 struct slim_mls_node *slim_mls_tree_leaf_find(const struct slim_mls_tree *tree, uint32_t leaf_index)

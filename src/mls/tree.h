@@ -84,6 +84,15 @@ SLIM_MUST_CHECK enum slim_status slim_mls_tree_read(const struct slim_mls_suite 
 /* The same list, without length header. */
 void slim_mls_tree_put(struct slim_mls_out *out, const struct slim_mls_tree *tree);
 
+/* The leaves of a tree of an ended epoch, for a stored group: those that are the same in `current` by a mark only. What is read
+ * has no parents and no hashes, and shares its leaves with `current`.
+ *   SLIM_ERR_MALFORMED   not decodable, or a mark where `current` has no leaf */
+void slim_mls_tree_put_past(struct slim_mls_out *out, const struct slim_mls_tree *tree,
+                            const struct slim_mls_tree *current);
+SLIM_MUST_CHECK enum slim_status slim_mls_tree_take_past(struct slim_view *in,
+                                                         const struct slim_mls_tree *current,
+                                                         struct slim_mls_tree *tree);
+
 /* The leaf with that index; NULL when it is blank or beyond the tree. */
 struct slim_mls_node *slim_mls_tree_leaf_find(const struct slim_mls_tree *tree,
                                               uint32_t leaf_index);

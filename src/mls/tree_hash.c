@@ -277,7 +277,9 @@ static enum slim_status check_unmerged(const struct slim_mls_tree *tree, uint32_
 
 enum slim_status slim_mls_tree_check_parents(struct slim_mls_tree *tree)
 {
-    for (uint32_t node = 1; node < slim_mls_node_count(tree->leaf_count); node += 2) {
+    uint32_t node_count = slim_mls_node_count(tree->leaf_count);
+    /* all lists before the first resolution: one of them goes through the lists of other nodes */
+    for (uint32_t node = 1; node < node_count; node += 2) {
         if (tree->nodes[node] == NULL) {
             continue;
         }
@@ -285,6 +287,11 @@ enum slim_status slim_mls_tree_check_parents(struct slim_mls_tree *tree)
             return SLIM_ERR_TREE;
         }
         SLIM_TRY(check_unmerged(tree, node));
+    }
+    for (uint32_t node = 1; node < node_count; node += 2) {
+        if (tree->nodes[node] == NULL) {
+            continue;
+        }
         uint32_t left = slim_mls_node_left(node);
         uint32_t right = slim_mls_node_right(node);
         bool from_left;

@@ -219,6 +219,43 @@ static void parents_need_links_and_sorted_leaves(void **state)
     }
 }
 
+static void put_leaf_node(struct slim_mls_out *out, uint8_t seed)
+{
+    struct slim_mls_out leaf = {0};
+    slim_mls_put_u16(out, 0x0101);
+    slim_mls_put_bytes(out, leaf_bytes(&leaf, seed));
+    slim_mls_out_fini(&leaf);
+}
+
+static void put_parent_node(struct slim_mls_out *out, uint8_t seed, struct slim_view unmerged)
+{
+    uint8_t key[32] = {seed};
+    slim_mls_put_u16(out, 0x0102);
+    slim_mls_put_opaque(out, slim_view_of(key, 32));
+    slim_mls_put_opaque(out, (struct slim_view){0});
+    slim_mls_put_opaque(out, unmerged);
+}
+
+/* Found by fuzzing: the links of the root were followed into a node whose own list had not been looked at. */
+static void lists_of_deeper_nodes_are_checked_before_links(void **state)
+{
+    (void)state;
+    static const uint8_t beyond[] = {0, 0, 0x10, 0};
+    struct slim_mls_tree tree;
+    struct slim_mls_out out = {0};
+    put_leaf_node(&out, 1);
+    slim_mls_put_u8(&out, 0);
+    put_leaf_node(&out, 2);
+    put_parent_node(&out, 3, (struct slim_view){0});
+    put_leaf_node(&out, 4);
+    put_parent_node(&out, 5, slim_view_of(beyond, sizeof(beyond)));
+    put_leaf_node(&out, 6);
+    CHECK_OK(slim_mls_tree_read(slim_mls_suite_find(1), slim_mls_out_view(&out), &tree));
+    CHECK(tree.leaf_count == 4 && slim_mls_tree_check_parents(&tree) == SLIM_ERR_TREE);
+    slim_mls_tree_fini(&tree);
+    slim_mls_out_fini(&out);
+}
+
 static void many_changes_are_compared_as_few_are(void **state)
 {
     (void)state;
@@ -249,6 +286,7 @@ int main(void)
         cmocka_unit_test(kept_hashes_are_those_of_a_fresh_tree),
         cmocka_unit_test(trees_that_cannot_be_are_refused),
         cmocka_unit_test(parents_need_links_and_sorted_leaves),
+        cmocka_unit_test(lists_of_deeper_nodes_are_checked_before_links),
         cmocka_unit_test(many_changes_are_compared_as_few_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
