@@ -26,13 +26,21 @@ static enum slim_service_outcome fail(struct slim_config_error *failure, enum sl
     return SLIM_SERVICE_FAILED;
 }
 
+/* What engines take for their bound: a sixteenth is for what grows between two measurements. */
+static size_t engine_memory(size_t memory_max_bytes)
+{
+    enum { SLACK_DIVISOR = 16 };
+    return memory_max_bytes - memory_max_bytes / SLACK_DIVISOR; /* 0 stays 0: by the machine */
+}
+
 static enum slim_service_outcome start(struct node *node, struct slim_config_error *failure)
 {
     for (size_t i = 0; i < node->config->service_count; i++) {
         const struct slim_config_service *config = &node->config->services[i];
         slim_log(DEBUG, "service starting...", SLIM_LOG_STR("service", config->id));
-        enum slim_status status = slim_service_new(
-            node->engine, config, node->config->memory_max_bytes, &node->services[i]);
+        enum slim_status status =
+            slim_service_new(node->engine, config, engine_memory(node->config->memory_max_bytes),
+                             &node->services[i]);
         if (status != SLIM_OK) {
             return fail(failure, status);
         }

@@ -45,6 +45,7 @@ static void make_datapath(void *arg)
     struct make *make = arg;
     struct slim_datapath_options options = {
         .memory_max_bytes = make->memory_max_bytes,
+        .is_whole_process = true,
         .recovery_ttl_ms = make->service->config->recovery_ttl_ms,
         .slim_version = ENGINE_VERSION,
     };

@@ -15,11 +15,13 @@ enum {
 };
 
 struct slim_block_pool;
+struct slim_block_slab;
 
 /* data[0 .. len) are bytes, data[len .. capacity) is room. Whoever put the bytes changes them no more once the block is
  * shared (ref_count > 1); appending behind len is allowed to the one owner who started the block. */
 struct slim_block {
     struct slim_block_pool *pool;
+    struct slim_block_slab *slab; /* private: where its memory comes from */
     uint32_t ref_count;
     uint32_t size_class;
     uint32_t capacity;

@@ -115,6 +115,16 @@ static bool may_flush(const struct slim_datapath_conn *conn)
                SLIM_DATAPATH_FLUSH_MAX_BYTES;
 }
 
+void slim_datapath_conn_drop(struct slim_datapath_conn *conn, const char *text)
+{
+    struct slim_datapath_socket *socket = conn->socket;
+    bool is_server = conn->kind == SLIM_DATAPATH_CONN_SERVER;
+    slim_datapath_conn_end(conn, SLIM_GRPC_RESOURCE_EXHAUSTED, text, false);
+    if (is_server && slim_list_is_empty(&socket->conns)) {
+        slim_transport_close(socket->transport, SLIM_GRPC_RESOURCE_EXHAUSTED);
+    }
+}
+
 void slim_datapath_conn_end(struct slim_datapath_conn *conn, enum slim_grpc_status status,
                             const char *text, bool is_flush)
 {

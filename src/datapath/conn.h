@@ -37,9 +37,10 @@ struct slim_datapath_socket {
  *
  * Slow receivers (slow.c):
  * waiting         in datapath->waiting while bytes for it are unsent
- * accepted_seen, unacked_seen      its accepted bytes, and what the peer's system had not acknowledged, when last looked at
+ * taken_seen      the most that its peer's system was seen to have taken;  rate_taken, rate_since_ms: that of a while ago
  * accepted_at_ms  when the peer last took something
  * pace            what its silence means for its senders (slow.c)
+ * is_trickling    takes less than SLIM_DATAPATH_RATE_MIN_BYTES a second
  * gap_ms          the longest silence after which it took bytes again, since bytes for it wait
  * grave           in datapath->graves when it is to be disconnected
  * holds           credit of this sender that is held back;  held_by_me: credit of others, held back because of this receiver */
@@ -61,8 +62,10 @@ struct slim_datapath_conn {
     bool has_acks;
 
     struct slim_list waiting;
-    uint64_t accepted_seen;
-    size_t unacked_seen;
+    uint64_t taken_seen;
+    uint64_t rate_taken;
+    uint64_t rate_since_ms;
+    bool is_trickling;
     uint64_t accepted_at_ms;
     enum { SLIM_DATAPATH_TAKING, SLIM_DATAPATH_PAUSING, SLIM_DATAPATH_STOPPED } pace;
     uint64_t gap_ms;
@@ -88,5 +91,9 @@ struct slim_datapath_conn *slim_datapath_conn_find(struct slim_datapath *datapat
  * freed (server) or down (link) afterwards. Log lines are the caller's. */
 void slim_datapath_conn_end(struct slim_datapath_conn *conn, enum slim_grpc_status status,
                             const char *text, bool is_flush);
+
+/* As slim_datapath_conn_end without a flush, and when the socket has no other stream it is closed at once: what waits in it, for a peer
+ * that may never read, is given up. */
+void slim_datapath_conn_drop(struct slim_datapath_conn *conn, const char *text);
 
 #endif

@@ -18,10 +18,12 @@ struct slim_datapath;
 
 /* memory_max_bytes   bound for all queues, half-received messages and shared blocks together; 0 = a quarter of RAM, at most 1 GiB.
  *                    Subscriptions are refused when tables and connections take half of it
+ * is_whole_process   memory_max bounds the whole process, as the kernel counts it: for a node, which is nothing but its engine
  * recovery_ttl_ms    how long the subscriptions of a lost negotiated link are kept (wire.md 11.4); 0 = not at all
  * slim_version       announced in link negotiation ("1.4.0": we implement what that version promises) */
 struct slim_datapath_options {
     size_t memory_max_bytes;
+    bool is_whole_process;
     uint64_t recovery_ttl_ms;
     const char *slim_version;
 };
@@ -91,7 +93,7 @@ void slim_datapath_drain(struct slim_datapath *datapath, void (*on_drained)(void
 /* ------------------------------------------------------------------------------------------------ local connections */
 
 /* An application of this process. Called from the loop thread; must not block. on_message must not call
- * slim_datapath_submit (the engine is in the middle of a delivery): queue what is to be said, and say it from a task at the end
+ * slim_datapath_submit, _detach or _disconnect (the engine is in the middle of a delivery): queue what is to be said, and say it from a task at the end
  * of the turn.
  * on_message   a message for it: head is its head, msg its bytes, incoming_conn the connection it came in by. Borrowed.
  * on_error     a message of its own that failed: the JSON text of wire.md 9.2. Borrowed. */

@@ -30,6 +30,8 @@ struct slim_datapath {
     struct slim_datapath_options options;
     char slim_version[SLIM_DATAPATH_VERSION_BYTES_MAX];
     size_t memory_max;
+    size_t
+        memory_besides; /* of the process, in none of our figures; 0 unless options.is_whole_process */
 
     struct slim_routes *routes;
     struct slim_list conns;

@@ -14,6 +14,9 @@ enum {
     /* how long a pause lasts before the receiver counts as stopped and holds nobody back */
     SLIM_DATAPATH_PAUSE_MS = 2000,
     SLIM_DATAPATH_GAP_MAX_MS = 2500, /* longer silences are not learned from */
+    /* a receiver that takes fewer bytes a second, looked at over RATE_PERIOD_MS, holds nobody back: it would hold its senders for ever */
+    SLIM_DATAPATH_RATE_MIN_BYTES = 64 * 1024,
+    SLIM_DATAPATH_RATE_PERIOD_MS = 2000,
     /* a receiver that accepted nothing for this long is disconnected */
     SLIM_DATAPATH_STALL_CLOSE_MS = 5000,
     /* a receiver with more unsent is disconnected */

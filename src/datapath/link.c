@@ -74,13 +74,16 @@ static void drop_socket(struct slim_datapath_link *link)
     }
     if (link->call != NULL) {
         slim_grpc_call_set_ctx(link->call, NULL);
-        slim_grpc_call_finish(link->call, SLIM_GRPC_CANCELLED, (struct slim_view){0}, false);
+        slim_grpc_call_finish(link->call, SLIM_GRPC_CANCELLED, (struct slim_view){0},
+                              link->datapath->is_draining);
         link->call = NULL;
     }
     if (link->socket != NULL) {
         link->socket->link = NULL;
         link->socket->is_closing = true;
-        slim_transport_close_flushed(link->socket->transport, SLIM_DATAPATH_DRAIN_LINGER_MS);
+        slim_transport_close_flushed(link->socket->transport, link->datapath->is_draining
+                                                                  ? SLIM_DATAPATH_DRAIN_FLUSH_MS
+                                                                  : SLIM_DATAPATH_DRAIN_LINGER_MS);
         link->socket = NULL;
     }
 }
@@ -467,6 +470,7 @@ enum slim_status slim_datapath_connect(struct slim_datapath *datapath,
 
 enum slim_status slim_datapath_disconnect(struct slim_datapath *datapath, uint64_t conn_id)
 {
+    assert(datapath->delivery_depth == 0);
     struct slim_datapath_conn *conn = slim_datapath_conn_find(datapath, conn_id);
     if (conn == NULL || conn->link == NULL) {
         return SLIM_ERR_NOT_FOUND;

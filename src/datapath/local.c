@@ -16,6 +16,7 @@ enum slim_status slim_datapath_attach(struct slim_datapath *datapath,
 
 void slim_datapath_detach(struct slim_datapath *datapath, uint64_t conn_id)
 {
+    assert(datapath->delivery_depth == 0);
     struct slim_datapath_conn *conn = slim_datapath_conn_find(datapath, conn_id);
     if (conn != NULL && conn->kind == SLIM_DATAPATH_CONN_LOCAL) {
         slim_datapath_conn_free(conn, false);

@@ -123,8 +123,13 @@ static void on_accept(void *ctx, int fd, const struct slim_address *peer)
                                                           .on_flushed = slim_datapath_on_flushed};
     struct slim_datapath_server *server = ctx;
     struct slim_datapath *datapath = server->datapath;
-    struct slim_datapath_socket *socket = slim_heap_take_zeroed(datapath->heap, 1, sizeof(*socket));
+    struct slim_datapath_socket *socket = NULL;
+    if (!slim_datapath_slow_is_over_memory(datapath)) {
+        socket = slim_heap_take_zeroed(datapath->heap, 1, sizeof(*socket));
+    }
     if (socket == NULL) {
+        datapath->stats.connection_limit_count++;
+        slim_log_limited(&datapath->log_refused, WARN, "connection refused: memory_max reached");
         close(fd);
         return;
     }

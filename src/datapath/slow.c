@@ -58,7 +58,7 @@ void slim_datapath_slow_forget(struct slim_datapath_conn *conn)
     }
     slim_list_remove(&conn->waiting);
     slim_list_remove(&conn->grave);
-    conn->accepted_seen = 0;
+    conn->taken_seen = 0;
 }
 
 /* Hold back the credit for a message of `bytes` that `from` sent to `to` alone. */
@@ -104,15 +104,24 @@ static void condemn(struct slim_datapath_conn *conn, const char *why)
                      SLIM_LOG_U64("unsent_bytes", slim_grpc_call_unsent_bytes(conn->call)));
 }
 
-/* True when the peer took something since the last look: our output shrank, or what its system had to acknowledge did (the
- * socket tells us of room only when a third of its buffer is free, which can take a slow reader longer than our patience). */
+/* Bytes that the peer's system has: what left our queue, less what is framed and not written, less what is not acknowledged (the
+ * socket tells us of room only when a third of its buffer is free, which can take a slow reader longer than our patience). With
+ * several streams on a socket this is too little, never too much. */
+static uint64_t taken_bytes(const struct slim_datapath_conn *conn)
+{
+    struct slim_transport *transport = conn->socket->transport;
+    uint64_t accepted = slim_grpc_call_accepted_bytes(conn->call);
+    uint64_t underway = slim_grpc_conn_pending_bytes(slim_transport_grpc(transport)) +
+                        slim_transport_unacked_bytes(transport);
+    return accepted > underway ? accepted - underway : 0;
+}
+
+/* True when the peer took something since the last look. */
 static bool has_progress(struct slim_datapath_conn *conn)
 {
-    uint64_t accepted = slim_grpc_call_accepted_bytes(conn->call);
-    size_t unacked = slim_transport_unacked_bytes(conn->socket->transport);
-    bool result = accepted != conn->accepted_seen || unacked < conn->unacked_seen;
-    conn->accepted_seen = accepted;
-    conn->unacked_seen = unacked;
+    uint64_t taken = taken_bytes(conn);
+    bool result = taken > conn->taken_seen;
+    conn->taken_seen = result ? taken : conn->taken_seen;
     return result;
 }
 
@@ -128,17 +137,43 @@ static void start_waiting(struct slim_datapath_conn *conn)
     conn->accepted_at_ms = slim_loop_now_ms(datapath->loop);
     conn->pace = SLIM_DATAPATH_TAKING;
     conn->gap_ms = 0;
+    conn->rate_taken = conn->taken_seen;
+    conn->rate_since_ms = conn->accepted_at_ms;
+    conn->is_trickling = false;
     if (!slim_timer_is_set(&datapath->watch)) {
         slim_timer_set(datapath->loop, &datapath->watch,
                        slim_loop_now_ms(datapath->loop) + SLIM_DATAPATH_WATCH_PERIOD_MS);
     }
 }
 
-bool slim_datapath_slow_is_over_memory(const struct slim_datapath *datapath)
+/* What the engine holds for messages and tables, and what the process takes besides (measured now and then). */
+static size_t memory_in_use(const struct slim_datapath *datapath)
 {
     return slim_block_pool_stats(datapath->pool)->bytes_in_use +
-               slim_heap_stats(datapath->heap)->bytes_in_use >
-           datapath->memory_max;
+           slim_heap_stats(datapath->heap)->bytes_in_use + datapath->memory_besides;
+}
+
+static size_t memory_kept(const struct slim_datapath *datapath)
+{
+    return slim_block_pool_stats(datapath->pool)->bytes_kept +
+           slim_heap_stats(datapath->heap)->bytes_kept;
+}
+
+/* The process itself, and the holes that an allocator cannot give back: neither is in our own figures. */
+static void measure_memory(struct slim_datapath *datapath)
+{
+    if (!datapath->options.is_whole_process) {
+        return;
+    }
+    datapath->memory_besides = 0;
+    size_t counted = memory_in_use(datapath) + memory_kept(datapath);
+    size_t resident = slim_loop_resident_bytes(datapath->loop);
+    datapath->memory_besides = resident > counted ? resident - counted : 0;
+}
+
+bool slim_datapath_slow_is_over_memory(const struct slim_datapath *datapath)
+{
+    return memory_in_use(datapath) + memory_kept(datapath) > datapath->memory_max;
 }
 
 bool slim_datapath_slow_has_table_room(const struct slim_datapath *datapath)
@@ -197,17 +232,35 @@ static void release_old(struct slim_datapath_conn *conn, uint64_t now_ms)
     }
 }
 
+/* Now and then: is it fast enough to be waited for? */
+static void measure_rate(struct slim_datapath_conn *conn, uint64_t now_ms)
+{
+    uint64_t period_ms = now_ms - conn->rate_since_ms;
+    if (period_ms < SLIM_DATAPATH_RATE_PERIOD_MS || period_ms < 2 * conn->gap_ms) {
+        return;
+    }
+    uint64_t taken = conn->taken_seen - conn->rate_taken;
+    conn->is_trickling = taken < SLIM_DATAPATH_RATE_MIN_BYTES * period_ms / 1000;
+    conn->rate_taken = conn->taken_seen;
+    conn->rate_since_ms = now_ms;
+    if (conn->is_trickling) {
+        slim_datapath_slow_release(conn);
+    }
+}
+
 /* Look at one receiver with unsent bytes. */
 static void look_at(struct slim_datapath_conn *conn, uint64_t now_ms)
 {
     uint64_t silent_ms = now_ms - conn->accepted_at_ms;
-    if (has_progress(conn)) {
+    bool is_progress = has_progress(conn);
+    measure_rate(conn, now_ms);
+    if (is_progress) {
         if (silent_ms > conn->gap_ms) {
             conn->gap_ms =
                 silent_ms < SLIM_DATAPATH_GAP_MAX_MS ? silent_ms : SLIM_DATAPATH_GAP_MAX_MS;
         }
         conn->accepted_at_ms = now_ms;
-        conn->pace = SLIM_DATAPATH_TAKING;
+        conn->pace = conn->is_trickling ? SLIM_DATAPATH_STOPPED : SLIM_DATAPATH_TAKING;
         return;
     }
     uint64_t patience_ms =
@@ -229,10 +282,19 @@ void slim_datapath_slow_on_watch(struct slim_timer *timer)
 {
     struct slim_datapath *datapath = SLIM_CONTAINER_OF(timer, struct slim_datapath, watch);
     uint64_t now_ms = slim_loop_now_ms(datapath->loop);
+    /* we were stopped, or had no CPU: that is no silence of theirs */
+    uint64_t late_ms = now_ms - timer->due_ms;
     SLIM_LIST_EACH(node, &datapath->waiting)
     {
-        look_at(SLIM_LIST_ENTRY(node, struct slim_datapath_conn, waiting), now_ms);
+        struct slim_datapath_conn *conn = SLIM_LIST_ENTRY(node, struct slim_datapath_conn, waiting);
+        conn->accepted_at_ms += late_ms;
+        if (conn->accepted_at_ms > now_ms) {
+            conn->accepted_at_ms = now_ms;
+        }
+        look_at(conn, now_ms);
     }
+    measure_memory(datapath);
+    datapath->is_over_memory = slim_datapath_slow_is_over_memory(datapath);
     slim_datapath_slow_bury(datapath);
     if (!slim_list_is_empty(&datapath->waiting)) {
         slim_timer_set(datapath->loop, timer, now_ms + SLIM_DATAPATH_WATCH_PERIOD_MS);
@@ -242,48 +304,79 @@ void slim_datapath_slow_on_watch(struct slim_timer *timer)
     }
 }
 
-/* Bytes that only this connection keeps alive: its queue, and what arrived of a message that is not complete. */
+/* Bytes held for this connection: its queue, what arrived of a message that is not complete, and what is framed already (shared
+ * with the other streams of its socket, if there are any). */
 static size_t bytes_of(const struct slim_datapath_conn *conn)
 {
-    return conn->call == NULL
-               ? 0
-               : slim_grpc_call_unsent_bytes(conn->call) + slim_grpc_call_partial_bytes(conn->call);
+    if (conn->call == NULL) {
+        return 0;
+    }
+    return slim_grpc_call_unsent_bytes(conn->call) + slim_grpc_call_partial_bytes(conn->call) +
+           slim_grpc_conn_pending_bytes(slim_transport_grpc(conn->socket->transport));
 }
 
-/* Disconnect owners of the largest queues until the memory is below memory_max again. */
-static void relieve(struct slim_datapath *datapath)
+static size_t largest_bytes_of(const struct slim_datapath *datapath)
 {
-    datapath->is_over_memory = false;
-    uint64_t now_ms = slim_loop_now_ms(datapath->loop);
-    if (now_ms < datapath->relieve_after_ms) {
-        return;
+    size_t largest = 0;
+    SLIM_LIST_EACH(node, &datapath->conns)
+    {
+        size_t bytes = bytes_of(SLIM_LIST_ENTRY(node, struct slim_datapath_conn, node));
+        largest = bytes > largest ? bytes : largest;
     }
-    while (slim_datapath_slow_is_over_memory(datapath)) {
-        struct slim_datapath_conn *largest = NULL;
-        size_t largest_bytes = 0;
-        SLIM_LIST_EACH(node, &datapath->conns)
-        {
-            struct slim_datapath_conn *conn =
-                SLIM_LIST_ENTRY(node, struct slim_datapath_conn, node);
-            size_t bytes = bytes_of(conn);
-            if (bytes > largest_bytes) {
-                largest = conn;
-                largest_bytes = bytes;
-            }
-        }
-        if (largest == NULL) {
-            /* what is left is framed output, bounded for each connection, or tables: looking again at once is of no use */
-            datapath->relieve_after_ms = now_ms + SLIM_DATAPATH_WATCH_PERIOD_MS;
-            return;
+    return largest;
+}
+
+/* What is too much, when `returning` bytes come back at the end of the turn. */
+static bool is_too_much(const struct slim_datapath *datapath, size_t returning)
+{
+    size_t in_use = memory_in_use(datapath);
+    return in_use > returning && in_use - returning > datapath->memory_max;
+}
+
+/* Disconnect connections that hold at least `bytes_min`, as long as there is too much. What was framed for them comes back at the
+ * end of the turn. */
+static void drop_largest(struct slim_datapath *datapath, size_t bytes_min, size_t *returning)
+{
+    SLIM_LIST_EACH(node, &datapath->conns)
+    {
+        struct slim_datapath_conn *conn = SLIM_LIST_ENTRY(node, struct slim_datapath_conn, node);
+        size_t bytes = bytes_of(conn);
+        if (bytes < bytes_min || !is_too_much(datapath, *returning)) {
+            continue;
         }
         datapath->stats.memory_max_count++;
         slim_log_limited(&datapath->log_slow, WARN, "largest queue dropped: memory_max reached",
-                         SLIM_LOG_U64("conn_index", largest->peer.id),
-                         SLIM_LOG_U64("queue_bytes", largest_bytes),
+                         SLIM_LOG_U64("conn_index", conn->peer.id),
+                         SLIM_LOG_U64("queue_bytes", bytes),
                          SLIM_LOG_U64("memory_max", datapath->memory_max));
-        slim_datapath_conn_end(largest, SLIM_GRPC_RESOURCE_EXHAUSTED,
-                               "the node's memory limit is reached", false);
+        *returning += slim_grpc_conn_pending_bytes(slim_transport_grpc(conn->socket->transport));
+        slim_datapath_conn_drop(conn, "the node's memory limit is reached");
     }
+}
+
+/* Bring the memory below memory_max again: with what is only kept, and by disconnecting owners of the largest queues. Shared blocks
+ * return only with their last owner, so many of them may have to go. */
+static void relieve(struct slim_datapath *datapath)
+{
+    uint64_t now_ms = slim_loop_now_ms(datapath->loop);
+    datapath->is_over_memory = false;
+    if (now_ms < datapath->relieve_after_ms) {
+        return;
+    }
+    size_t returning = 0;
+    while (is_too_much(datapath, returning)) {
+        size_t largest = largest_bytes_of(datapath);
+        if (largest == 0) {
+            /* tables and connections: nothing that looking again at once would change */
+            datapath->relieve_after_ms = now_ms + SLIM_DATAPATH_WATCH_PERIOD_MS;
+            break;
+        }
+        /* halves: few rounds, however many they are */
+        drop_largest(datapath, largest / 2 + 1, &returning);
+    }
+    (void)slim_datapath_stats(datapath); /* the pool is about to forget its peak: note it */
+    slim_loop_trim_memory(datapath->loop);
+    measure_memory(datapath);
 }
 
 void slim_datapath_slow_bury(struct slim_datapath *datapath)
@@ -325,4 +418,5 @@ void slim_datapath_slow_on_calm(struct slim_timer *timer)
     datapath->conns_freed = 0;
     (void)slim_datapath_stats(datapath); /* the pool is about to forget its peak: note it */
     slim_loop_trim_memory(datapath->loop);
+    measure_memory(datapath);
 }

@@ -94,6 +94,8 @@ void slim_grpc_on_close(void *ctx, struct slim_h2_stream *stream, uint32_t error
 {
     struct slim_grpc_conn *conn = ctx;
     struct slim_grpc_call *call = SLIM_CONTAINER_OF(stream, struct slim_grpc_call, stream);
+    /* its stream is gone: slim_grpc_conn_close, called from inside on_end, must not find it */
+    slim_list_remove(&call->node);
     if (!call->is_ended) {
         const struct slim_grpc_end end = {
             .status = slim_grpc_status_of_reset(error, conn->is_server),
@@ -101,9 +103,6 @@ void slim_grpc_on_close(void *ctx, struct slim_h2_stream *stream, uint32_t error
             .http_status = call->http_status,
         };
         slim_grpc_call_report(call, &end);
-        if (conn->is_closed) {
-            return; /* closed from inside on_end: slim_grpc_conn_free frees the call */
-        }
     }
     slim_grpc_call_free(call);
 }

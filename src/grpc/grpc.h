@@ -185,7 +185,7 @@ enum slim_status slim_grpc_conn_status(const struct slim_grpc_conn *conn);
 SLIM_MUST_CHECK enum slim_status slim_grpc_conn_tick(struct slim_grpc_conn *conn, uint64_t now_ms,
                                                      uint64_t *next_ms);
 
-/* Send GOAWAY: no new calls, open ones go on. */
+/* Send GOAWAY: no new calls, open ones go on. That of a client leaves behind its last call. */
 void slim_grpc_conn_go_away(struct slim_grpc_conn *conn);
 
 /* Calls whose user waits for an on_end. */

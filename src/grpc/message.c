@@ -102,9 +102,9 @@ static size_t take_part(struct slim_grpc_call *call, struct slim_view bytes)
     return used;
 }
 
-static void return_credit(struct slim_grpc_call *call, int64_t at_least)
+static void return_credit(struct slim_grpc_call *call)
 {
-    if (call->credit >= at_least && !call->is_ended) {
+    if (call->credit >= SLIM_GRPC_CREDIT_BATCH_BYTES && !call->is_ended) {
         size_t count = (size_t)call->credit;
         call->credit = 0;
         slim_h2_stream_credit(&call->stream, count);
@@ -133,7 +133,7 @@ void slim_grpc_on_data(void *ctx, struct slim_h2_stream *stream, struct slim_vie
         deliver(call, slim_view_of(bytes.data + SLIM_GRPC_PREFIX_BYTES, len), NULL);
         bytes = slim_view_skip(bytes, SLIM_GRPC_PREFIX_BYTES + (size_t)len);
     }
-    return_credit(call, SLIM_GRPC_CREDIT_BATCH_BYTES);
+    return_credit(call);
 }
 
 void slim_grpc_call_hold(struct slim_grpc_call *call, size_t count)
@@ -150,7 +150,7 @@ void slim_grpc_call_release(struct slim_grpc_call *call, size_t count)
         count = min_size(count, call->held_bytes);
         call->held_bytes -= count;
         call->credit += (int64_t)count;
-        return_credit(call, SLIM_GRPC_CREDIT_BATCH_BYTES);
+        return_credit(call);
     }
 }
 

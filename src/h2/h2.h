@@ -156,7 +156,7 @@ size_t slim_h2_stream_count(const struct slim_h2 *h2);
 /* Queue a PING; any bytes that arrive later are proof of life. */
 void slim_h2_ping(struct slim_h2 *h2);
 
-/* Queue GOAWAY(NO_ERROR): no new streams, open ones go on. */
+/* Queue GOAWAY(NO_ERROR): no new streams, open ones go on. That of a client leaves behind its last stream. */
 void slim_h2_go_away(struct slim_h2 *h2);
 
 /* Client: open a stream with these request headers. SLIM_ERR_CLOSED: GOAWAY, or no stream ids left. SLIM_ERR_NO_MEMORY. */

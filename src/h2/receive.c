@@ -156,6 +156,9 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error,
     /* From here on the object belongs to its owner: nghttp2 must not find it any more. */
     slim_h2_check(h2, nghttp2_session_set_stream_user_data(session, id, NULL));
     slim_h2_stream_fini(stream);
+    if (h2->is_go_away_due && h2->stream_count == 0 && h2->status == SLIM_OK) {
+        slim_h2_submit_go_away(h2);
+    }
     h2->handler.on_close(h2->ctx, stream, error);
     return 0;
 }
@@ -214,6 +217,10 @@ enum slim_status slim_h2_take(struct slim_h2 *h2, struct slim_view bytes, uint64
     }
     h2->now_ms = now_ms;
     slim_h2_flood_fill(&h2->flood, now_ms);
+    if (nghttp2_session_get_outbound_queue_size(h2->session) > 0) {
+        /* nghttp2 counts a stream until its reset is framed; a peer that has seen our END_STREAM may open the next one */
+        slim_h2_pump(h2);
+    }
     ssize_t result = nghttp2_session_mem_recv(h2->session, bytes.data, bytes.len);
     if (result < 0) {
         note_fatal(h2, result);

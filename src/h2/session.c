@@ -10,26 +10,6 @@ enum {
     SETTINGS_MAX = 5,
 };
 
-static void *mem_take(size_t size, void *heap)
-{
-    return slim_heap_take(heap, size);
-}
-
-static void mem_return(void *object, void *heap)
-{
-    slim_heap_return(heap, object);
-}
-
-static void *mem_take_zeroed(size_t count, size_t size, void *heap)
-{
-    return slim_heap_take_zeroed(heap, count, size);
-}
-
-static void *mem_resize(void *object, size_t size, void *heap)
-{
-    return slim_heap_resize(heap, object, size);
-}
-
 static bool are_options_valid(const struct slim_h2_options *options)
 {
     return options->stream_window_bytes >= WINDOW_BYTES_MIN &&
@@ -125,7 +105,8 @@ enum slim_status slim_h2_new(const struct slim_h2_options *options,
     if (made == NULL) {
         return SLIM_ERR_NO_MEMORY;
     }
-    made->mem = (nghttp2_mem){heap, mem_take, mem_return, mem_take_zeroed, mem_resize};
+    made->sparse.heap = heap;
+    made->mem = slim_h2_sparse_mem(&made->sparse);
     made->memory = (struct slim_h2_memory){heap, pool};
     made->handler = *handler;
     made->ctx = ctx;
@@ -153,6 +134,7 @@ void slim_h2_free(struct slim_h2 *h2)
     }
     h2->is_killed = true;
     nghttp2_session_del(h2->session);
+    slim_h2_sparse_fini(&h2->sparse);
     slim_h2_queue_drop(&h2->out, h2->memory, h2->out.byte_count);
     slim_h2_headers_fini(&h2->headers, h2->memory.heap);
     slim_heap_return(h2->memory.heap, h2);
@@ -180,13 +162,24 @@ void slim_h2_ping(struct slim_h2 *h2)
     }
 }
 
+void slim_h2_submit_go_away(struct slim_h2 *h2)
+{
+    int32_t last_id = nghttp2_session_get_last_proc_stream_id(h2->session);
+    h2->is_go_away_due = false;
+    slim_h2_check(h2, nghttp2_submit_goaway(h2->session, NGHTTP2_FLAG_NONE, last_id,
+                                            NGHTTP2_NO_ERROR, NULL, 0));
+}
+
 void slim_h2_go_away(struct slim_h2 *h2)
 {
     if (h2->is_killed || h2->has_go_away) {
         return;
     }
-    int32_t last_id = nghttp2_session_get_last_proc_stream_id(h2->session);
     h2->has_go_away = true;
-    slim_h2_check(h2, nghttp2_submit_goaway(h2->session, NGHTTP2_FLAG_NONE, last_id,
-                                            NGHTTP2_NO_ERROR, NULL, 0));
+    if (h2->is_server || h2->stream_count == 0) {
+        slim_h2_submit_go_away(h2);
+    } else {
+        /* nghttp2 would send it before requests that have not left, and then ignore what comes in until they have */
+        h2->is_go_away_due = true;
+    }
 }

@@ -7,6 +7,7 @@
 #include "h2/flood.h"
 #include "h2/headers.h"
 #include "h2/queue.h"
+#include "h2/sparse.h"
 
 /* status         SLIM_OK, or why the connection is dead
  * is_killed      the owner gave it up: no events, no framing
@@ -15,7 +16,8 @@
  * uncredited     bytes of DATA whose connection credit is not returned yet (one call per turn) */
 struct slim_h2 {
     nghttp2_session *session;
-    nghttp2_mem mem;
+    nghttp2_mem mem; /* of `sparse` */
+    struct slim_h2_sparse sparse;
     struct slim_h2_memory memory;
     struct slim_h2_handler handler;
     void *ctx;
@@ -36,8 +38,12 @@ struct slim_h2 {
     bool is_server;
     bool is_killed;
     bool is_pumping;
-    bool has_go_away; /* sent or received */
+    bool has_go_away;    /* ordered, sent or received */
+    bool is_go_away_due; /* ours leaves behind the last stream */
 };
+
+/* Queue GOAWAY(NO_ERROR) now. */
+void slim_h2_submit_go_away(struct slim_h2 *h2);
 
 /* Frame control frames into the output, up to SLIM_H2_PUMP_BYTES; DATA stays where it is. */
 void slim_h2_pump(struct slim_h2 *h2);

@@ -100,6 +100,7 @@ void slim_h2_stream_attach(struct slim_h2 *h2, struct slim_h2_stream *stream, in
 void slim_h2_stream_fini(struct slim_h2_stream *stream)
 {
     struct slim_h2 *h2 = stream->h2;
+    assert(h2->stream_count > 0);
     slim_h2_queue_drop(&stream->queue, h2->memory, stream->queue.byte_count);
     slim_heap_return(h2->memory.heap, stream->trailers);
     stream->trailers = NULL;

@@ -3,9 +3,11 @@
 #define SLIM_IO_LIMITS_H
 
 enum {
-    SLIM_IO_ACCEPTS_PER_TURN = 64,    /* further connections wait for the next turn */
-    SLIM_IO_ACCEPT_PAUSE_MS = 100,    /* out of descriptors: accepting rests this long */
-    SLIM_IO_LISTEN_BACKLOG = 4096,    /* the kernel cuts it to net.core.somaxconn */
+    SLIM_IO_ACCEPTS_PER_TURN = 64, /* further connections wait for the next turn */
+    SLIM_IO_ACCEPT_PAUSE_MS = 100, /* out of descriptors: accepting rests this long */
+    SLIM_IO_LISTEN_BACKLOG = 4096, /* the kernel cuts it to net.core.somaxconn */
+    SLIM_IO_LISTENER_FD =
+        16384, /* listeners get a number just below this, or below the limit of the process */
     SLIM_IO_FLUSH_PIECES = 128,       /* pieces of one write */
     SLIM_IO_FLUSH_BYTES = 512 * 1024, /* bytes of one write */
     /* writes of one connection in one turn; the rest waits for the next turn */

@@ -1,9 +1,11 @@
 #include "io/listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -79,6 +81,28 @@ static void remove_stale_socket(const struct slim_address *address)
     close(fd);
 }
 
+/* Give the listener a higher number than the connections will have.
+ *
+ * When a process is killed, the kernel closes its descriptors from the highest number down. A client that sees its
+ * connection closed connects again at once. If the listener is still open at that moment, this succeeds, is reset a moment
+ * later, and the reference's clients then give up for good (wire.md 7.4); a refused connect they repeat. So the listener must
+ * be closed first. Where this does not work out, nothing else is lost. */
+static int move_up(int fd)
+{
+    enum { ROOM = 64 };
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur <= ROOM) {
+        return fd;
+    }
+    rlim_t top = files.rlim_cur < SLIM_IO_LISTENER_FD ? files.rlim_cur : SLIM_IO_LISTENER_FD;
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, (int)(top - ROOM));
+    if (high < 0) {
+        return fd;
+    }
+    close(fd);
+    return high;
+}
+
 static enum slim_status open_socket(struct slim_listener *listener, struct slim_error *error)
 {
     int family = listener->address.storage.ss_family;
@@ -105,7 +129,7 @@ static enum slim_status open_socket(struct slim_listener *listener, struct slim_
         (void)getsockname(fd, (struct sockaddr *)&listener->address.storage,
                           &listener->address.len);
     }
-    listener->watch.fd = fd;
+    listener->watch.fd = move_up(fd);
     return SLIM_OK;
 }
 

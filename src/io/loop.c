@@ -1,6 +1,7 @@
 #include "io/loop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@ enum {
  * jobs: a stack that other threads push on (release) and the loop takes whole (acquire). stop: any thread writes. */
 struct slim_loop {
     int epoll_fd;
+    int statm_fd; /* -1: not to be had */
     uint64_t now_ms;
     struct slim_heap *heap;
     struct slim_block_pool *pool;
@@ -60,6 +62,7 @@ enum slim_status slim_loop_new(struct slim_loop **loop)
     }
     enum slim_status status = SLIM_ERR_NO_MEMORY;
     made->epoll_fd = -1;
+    made->statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC); /* without it nobody is told */
     made->wake.fd = -1;
     slim_list_init(&made->tasks);
     made->now_ms = slim_clock_ms();
@@ -101,6 +104,9 @@ void slim_loop_free(struct slim_loop *loop)
     if (loop->wake.fd >= 0) {
         close(loop->wake.fd);
     }
+    if (loop->statm_fd >= 0) {
+        close(loop->statm_fd);
+    }
     if (loop->epoll_fd >= 0) {
         close(loop->epoll_fd);
     }
@@ -124,6 +130,23 @@ struct slim_heap *slim_loop_heap(struct slim_loop *loop)
 struct slim_block_pool *slim_loop_pool(struct slim_loop *loop)
 {
     return loop->pool;
+}
+
+size_t slim_loop_resident_bytes(const struct slim_loop *loop)
+{
+#ifdef SLIM_SANITIZED
+    (void)loop;
+    return 0;
+#else
+    char text[64];
+    ssize_t len = loop->statm_fd < 0 ? -1 : pread(loop->statm_fd, text, sizeof(text) - 1, 0);
+    if (len <= 0) {
+        return 0;
+    }
+    text[len] = 0;
+    const char *second = strchr(text, ' '); /* "size resident shared ...", in pages */
+    return second == NULL ? 0 : strtoul(second, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE);
+#endif
 }
 
 void slim_loop_trim_memory(struct slim_loop *loop)

@@ -403,3 +403,39 @@ def test_the_streams_end_well_when_the_node_is_stopped(ours):
     status = node.stop()
     assert status == 0
     assert all(peer.stream.wait_over() and peer.stream.grpc_status == 0 for peer in peers)
+
+
+@pytest.mark.ours_only("connections close before the listener does")
+def test_clients_give_up_when_the_node_is_killed(make_node):
+    """A client that connects again the moment it loses a killed node is refused, and so tries again.
+
+    If the dying node still accepted it, the connect would be reset, and the clients of the reference give up for good."""
+    node = make_node()
+    # The others take the time to close that makes the difference: the kernel closes what was opened last first.
+    others = [socket.create_connection(("127.0.0.1", node.port), 10) for _ in range(400)]
+    peers = [socket.create_connection(("127.0.0.1", node.port), 10) for _ in range(8)]
+    results = []
+
+    def connect_again(sock):
+        try:
+            sock.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+            while sock.recv(4096):
+                pass
+        except ConnectionError:
+            pass  # a reset tells the same
+        try:
+            socket.create_connection(("127.0.0.1", node.port), 10).close()
+            results.append("accepted")
+        except ConnectionError:
+            results.append("refused")
+
+    threads = [threading.Thread(target=connect_again, args=(peer,)) for peer in peers]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.2)
+    node.kill()
+    for thread in threads:
+        thread.join(10)
+    for sock in others + peers:
+        sock.close()
+    assert results == ["refused"] * len(peers)

@@ -1,5 +1,6 @@
 /* Receivers that do not keep up, and the senders that are held back for them (docs/architecture.md, "Slow receivers"). */
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "datapath/limits.h"
 #include "peer.h"
@@ -284,6 +285,29 @@ static void receiver_that_takes_nothing_is_disconnected(void **state)
     tear_down(&f);
 }
 
+/* A process that was stopped, or had no CPU, must not take its own silence for that of its receivers. */
+static void receiver_is_not_blamed_for_time_that_we_slept(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f, 0);
+    struct test_peer *sender = add_peer(&f, 1, WINDOW);
+    struct test_peer *receiver = add_peer(&f, 1, WINDOW);
+    subscribe(&f, receiver, 0, "one");
+    receiver->streams[0].is_holding = true;
+    publish(sender, "one", 20);
+    TEST_PEERS_UNTIL(f.loop, f.peers, f.count, receiver->streams[0].message_count >= 4);
+    for (int i = 0; i < 3; i++) {
+        slim_loop_turn(f.loop, SLIM_DATAPATH_WATCH_PERIOD_MS);
+    }
+    test_peer_release(receiver, 0);
+    test_peer_turn(receiver); /* its credit waits in our socket */
+    CHECK(usleep((SLIM_DATAPATH_STALL_CLOSE_MS + 200) * 1000) == 0);
+    TEST_PEERS_UNTIL(f.loop, f.peers, f.count, receiver->streams[0].message_count == 21);
+    CHECK(stats(&f)->slow_stalled_count == 0);
+    tear_down(&f);
+}
+
 static void peak_of_held_bytes_outlives_the_calm(void **state)
 {
     (void)state;
@@ -478,6 +502,7 @@ int main(void)
         cmocka_unit_test(largest_queue_goes_first_above_memory_max),
         cmocka_unit_test(largest_queue_may_be_that_of_the_sender),
         cmocka_unit_test(receiver_that_takes_nothing_is_disconnected),
+        cmocka_unit_test(receiver_is_not_blamed_for_time_that_we_slept),
         cmocka_unit_test(peak_of_held_bytes_outlives_the_calm),
         cmocka_unit_test(table_that_is_full_costs_nobody_his_connection),
         cmocka_unit_test(routes_kept_for_lost_links_count_as_memory),

@@ -294,6 +294,30 @@ static void leaving_is_end_stream_reset_and_goaway(void **state)
     raw_close(&raw);
 }
 
+static void goaway_waits_for_the_last_call(void **state)
+{
+    (void)state;
+    struct raw raw;
+    struct slim_grpc_call *second;
+    raw_open(&raw, false);
+    pair_start(&raw.pair);
+    slim_grpc_conn_go_away(raw.side->conn); /* the request has not left yet */
+    CHECK(slim_grpc_call_start(raw.side->conn, OPEN_CHANNEL, NULL, 0, NULL, &second) ==
+          SLIM_ERR_CLOSED);
+    raw_flush(&raw);
+    CHECK(strstr(reader_text(&raw.reader), "HEADERS 1 ") != NULL);
+    CHECK(strstr(reader_text(&raw.reader), "GOAWAY") == NULL);
+    put_headers(&raw.in, 0, 1, FIELDS(":status", "200"));
+    put_frame(&raw.in, F_DATA, 0, 1, slim_view_of("\0\0\0\0\1x", 6));
+    CHECK(raw_run(&raw) == SLIM_OK);
+    put_headers(&raw.in, END_STREAM, 1, FIELDS("grpc-status", "0"));
+    put_u32_frame(&raw.in, F_RST_STREAM, 1, 0);
+    CHECK(raw_run(&raw) == SLIM_ERR_CLOSED);
+    check_text("log", raw.side->log, "open\nmsg 1 x\nend 0 \n");
+    CHECK(strstr(reader_text(&raw.reader), "GOAWAY 0 last 0 error 0\n") != NULL);
+    raw_close(&raw);
+}
+
 static void a_call_that_never_left_leaves_nothing(void **state)
 {
     (void)state;
@@ -331,6 +355,7 @@ int main(void)
         cmocka_unit_test(open_calls_outlive_a_goaway),
         cmocka_unit_test(goaway_without_calls_is_an_orderly_end),
         cmocka_unit_test(leaving_is_end_stream_reset_and_goaway),
+        cmocka_unit_test(goaway_waits_for_the_last_call),
         cmocka_unit_test(a_call_that_never_left_leaves_nothing),
         cmocka_unit_test(push_promises_end_the_connection),
     };

@@ -68,7 +68,7 @@ static void on_close(void *ctx, struct slim_h2_stream *stream, uint32_t error)
     world->closed++;
 }
 
-static struct world *world_new(void)
+static struct world *world_new_limited(uint32_t max_streams)
 {
     struct world *world = test_calloc(1, sizeof(*world));
     static const struct slim_h2_handler handler = {on_request, on_headers, on_data, on_last,
@@ -78,13 +78,18 @@ static struct world *world_new(void)
                                       .conn_window_bytes = 1 << 20,
                                       .max_frame_bytes = 16384,
                                       .header_list_bytes = SLIM_H2_HEADER_LIST_BYTES,
-                                      .max_streams = SLIM_H2_STREAMS_MAX};
+                                      .max_streams = max_streams};
     CHECK_OK(slim_heap_new(1 << 20, &world->heap));
     CHECK_OK(slim_block_pool_new(1 << 20, &world->pool));
     CHECK_OK(slim_h2_new(&options, &handler, world, world->heap, world->pool, 0, &world->h2));
     reader_init(&world->reader);
     put_preface(&world->in);
     return world;
+}
+
+static struct world *world_new(void)
+{
+    return world_new_limited(SLIM_H2_STREAMS_MAX);
 }
 
 static void world_free(struct world *world)
@@ -183,6 +188,23 @@ static void floods_end_the_connection(void **state)
                   slim_h2_status(world->h2) == SLIM_ERR_LIMIT && !slim_h2_has_output(world->h2));
         world_free(world);
     }
+}
+
+static void a_stream_whose_reset_waits_is_not_counted(void **state)
+{
+    (void)state;
+    struct world *world = world_new_limited(1);
+    put_frame(&world->in, F_SETTINGS, ACK, 0, SLIM_VIEW(""));
+    put_headers(&world->in, 0, 1, FIELDS(REQUEST));
+    CHECK(run(world) == SLIM_OK && world->opened == 1);
+    struct slim_h2_header trailer = {SLIM_VIEW("done"), SLIM_VIEW("yes")};
+    slim_h2_stream_end(&world->streams[0], &trailer, 1, SLIM_H2_NO_ERROR, true);
+    struct iovec iov;
+    CHECK(slim_h2_output(world->h2, &iov, 1, 1) == 1); /* END_STREAM is framed, the reset is not */
+    put_frame(&world->in, F_DATA, END_STREAM, 1, SLIM_VIEW(""));
+    put_headers(&world->in, 0, 3, FIELDS(REQUEST)); /* for the peer the first one is over */
+    CHECK(run(world) == SLIM_OK && world->opened == 2 && world->closed == 1);
+    world_free(world);
 }
 
 static void a_calm_peer_may_go_on_for_ever(void **state)
@@ -443,6 +465,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(floods_end_the_connection),
+        cmocka_unit_test(a_stream_whose_reset_waits_is_not_counted),
         cmocka_unit_test(a_calm_peer_may_go_on_for_ever),
         cmocka_unit_test(answers_to_a_peer_that_does_not_read_are_bounded),
         cmocka_unit_test(mistakes_end_the_connection),
