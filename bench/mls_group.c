@@ -4,7 +4,7 @@
  *   create    a group of one
  *   add       commit and welcome that add the n-th member, with a path (SLIM's default) and without (the reference's)
  *   join      process the welcome
- *   process   a member processes that commit
+ *   process   a member processes that commit, without and with a path
  *   encrypt, decrypt   1 KiB of application data
  *   state     bytes of a saved group after that */
 #include <stdio.h>
@@ -163,53 +163,53 @@ static double measure_create(void)
     return median_us(times, RUNS);
 }
 
-/* Add the last member again and again: the commit is cancelled each time but the last. */
-static void measure_add(struct slim_mls_group *group, struct slim_mls_group **other, unsigned size,
-                        double results[4])
+/* A member processes the same commit again and again, each time from the same stored state. */
+static double measure_process(struct slim_mls_group **member, const struct slim_mls_buf *commit)
 {
-    uint64_t with_path[RUNS];
-    uint64_t without[RUNS];
-    struct slim_mls_commit_output output = {0};
-    struct slim_mls_view package = view(&packages[size - 1]);
-    struct slim_mls_commit_options options = {.key_packages = &package, .key_package_count = 1};
-    for (size_t i = 0; i < 2 * RUNS; i++) {
-        slim_mls_group_commit_cancel(group);
-        slim_mls_commit_output_free(&output);
-        options.path = i < RUNS ? SLIM_MLS_PATH_NEEDED : SLIM_MLS_PATH_ALWAYS;
+    uint64_t times[RUNS];
+    struct slim_mls_buf state;
+    MUST(slim_mls_group_save(*member, &state));
+    for (size_t i = 0; i < RUNS; i++) {
+        struct slim_mls_event event;
+        slim_mls_group_free(*member);
+        MUST(slim_mls_group_load(clients[1], view(&state), member));
         uint64_t start = slim_clock_thread_cpu_ns();
-        MUST(slim_mls_group_commit(group, &options, &output));
-        (i < RUNS ? without : with_path)[i % RUNS] = slim_clock_thread_cpu_ns() - start;
+        MUST(slim_mls_group_process(*member, view(commit), &event));
+        times[i] = slim_clock_thread_cpu_ns() - start;
+        slim_mls_event_free(&event);
     }
-    MUST(slim_mls_group_commit_apply(group));
-    results[0] = median_us(with_path, RUNS);
-    results[1] = median_us(without, RUNS);
+    slim_mls_group_free(*member);
+    MUST(slim_mls_group_load(clients[1], view(&state), member));
+    slim_mls_buf_free(&state);
+    return median_us(times, RUNS);
+}
 
-    struct slim_mls_group *joined;
-    uint64_t start = slim_clock_thread_cpu_ns();
-    MUST(slim_mls_group_join(clients[size - 1], view(&output.welcome), (struct slim_mls_view){0},
-                             &joined));
-    results[2] = (double)(slim_clock_thread_cpu_ns() - start) / 1000.0;
-    results[3] = 0;
-    if (*other == NULL) {
-        *other = joined;
-    } else {
-        struct slim_mls_buf state;
-        uint64_t times[RUNS];
-        MUST(slim_mls_group_save(*other, &state));
-        for (size_t i = 0; i < RUNS; i++) {
-            struct slim_mls_event event;
-            slim_mls_group_free(*other);
-            MUST(slim_mls_group_load(clients[1], view(&state), other));
-            start = slim_clock_thread_cpu_ns();
-            MUST(slim_mls_group_process(*other, view(&output.commit), &event));
-            times[i] = slim_clock_thread_cpu_ns() - start;
-            slim_mls_event_free(&event);
-        }
-        results[3] = median_us(times, RUNS);
-        slim_mls_buf_free(&state);
-        slim_mls_group_free(joined);
+struct add_times {
+    double add;
+    double process;
+};
+
+/* Add the last member again and again, with a path or without; the last commit is left pending and in *output. */
+static struct add_times measure_add(struct slim_mls_group *group, struct slim_mls_group **member,
+                                    unsigned size, enum slim_mls_path path,
+                                    struct slim_mls_commit_output *output)
+{
+    uint64_t times[RUNS];
+    struct slim_mls_view package = view(&packages[size - 1]);
+    struct slim_mls_commit_options options = {
+        .key_packages = &package, .key_package_count = 1, .path = path};
+    for (size_t i = 0; i < RUNS; i++) {
+        slim_mls_group_commit_cancel(group);
+        slim_mls_commit_output_free(output);
+        uint64_t start = slim_clock_thread_cpu_ns();
+        MUST(slim_mls_group_commit(group, &options, output));
+        times[i] = slim_clock_thread_cpu_ns() - start;
     }
-    slim_mls_commit_output_free(&output);
+    struct add_times result = {.add = median_us(times, RUNS)};
+    if (*member != NULL) {
+        result.process = measure_process(member, &output->commit);
+    }
+    return result;
 }
 
 static void measure_messages(struct slim_mls_group *from, struct slim_mls_group *to,
@@ -239,23 +239,33 @@ static void measure_size(unsigned size)
 {
     uint64_t unused[3] = {0};
     struct slim_mls_group *other;
-    double adds[4];
+    struct slim_mls_group *joined;
     double messages[2];
     struct slim_mls_buf state;
+    struct slim_mls_commit_output output = {0};
     renew_packages();
     struct slim_mls_group *group = grow(size - 1, &other, &unused[0], &unused[1], &unused[2]);
     double create = measure_create();
-    measure_add(group, &other, size, adds);
-    measure_messages(group, other, messages);
+    struct add_times plain = measure_add(group, &other, size, SLIM_MLS_PATH_NEEDED, &output);
+    struct add_times with_path = measure_add(group, &other, size, SLIM_MLS_PATH_ALWAYS, &output);
+    MUST(slim_mls_group_commit_apply(group));
+    uint64_t start = slim_clock_thread_cpu_ns();
+    MUST(slim_mls_group_join(clients[size - 1], view(&output.welcome), (struct slim_mls_view){0},
+                             &joined));
+    double join = (double)(slim_clock_thread_cpu_ns() - start) / 1000.0;
+    measure_messages(group, joined, messages);
     MUST(slim_mls_group_save(group, &state));
-    printf("%5u  create %6.1f  add+path %8.1f  add %8.1f  join %8.1f  process+path %7.1f  encrypt "
-           "%5.1f  decrypt %5.1f  "
-           "state %zu\n",
-           size, create, adds[0], adds[1], adds[2], adds[3], messages[0], messages[1], state.len);
+    printf("%5u  create %6.1f  add %8.1f  add+path %8.1f  join %8.1f  process %7.1f  process+path "
+           "%7.1f  "
+           "encrypt %5.1f  decrypt %5.1f  state %zu\n",
+           size, create, plain.add, with_path.add, join, plain.process, with_path.process,
+           messages[0], messages[1], state.len);
     fflush(stdout);
     slim_mls_buf_free(&state);
+    slim_mls_commit_output_free(&output);
     slim_mls_group_free(group);
     slim_mls_group_free(other);
+    slim_mls_group_free(joined);
 }
 
 static void measure_growth(void)
