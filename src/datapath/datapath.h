@@ -44,8 +44,10 @@ struct slim_datapath_stats {
     uint64_t memory_max_count;           /* owners of the largest queue disconnected: memory_max */
     uint64_t hold_count;                 /* times the credit of a sender was held back */
     uint64_t reconnect_count;
-    uint64_t refused_path_count; /* calls to a path that is not ours */
-    uint64_t sockets_broken;     /* sockets closed because of HTTP/2 errors, resets, timeouts */
+    uint64_t refused_path_count;     /* calls to a path that is not ours */
+    uint64_t refused_encoding_count; /* calls that compress */
+    uint64_t streams_broken;         /* streams ended: framing or length of a message */
+    uint64_t sockets_broken;         /* sockets closed because of HTTP/2 errors, resets, timeouts */
     uint64_t connections_accepted;
     uint64_t connections_closed;
     uint64_t bytes_held; /* now: all queues and half-received messages */

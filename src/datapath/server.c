@@ -45,6 +45,9 @@ static void on_call(void *ctx, struct slim_grpc_call *call, const struct slim_gr
     slim_grpc_call_set_ctx(call, NULL);
     if (!slim_view_is_equal(request->path, OPEN_CHANNEL_PATH)) {
         datapath->stats.refused_path_count++;
+        slim_log_limited(&datapath->log_refused, WARN, "call refused",
+                         SLIM_LOG_STR("why", "unknown path"),
+                         SLIM_LOG_STR("remote_addr", socket->text));
         /* trailers only, without a message, as every gRPC server answers */
         slim_grpc_call_finish(call, SLIM_GRPC_UNIMPLEMENTED, (struct slim_view){0}, true);
         return;
@@ -84,7 +87,12 @@ static void on_end(void *ctx, struct slim_grpc_call *call, const struct slim_grp
     struct slim_datapath *datapath = socket->datapath;
     slim_log_limited(&datapath->log_closed, INFO, "connection closed by peer",
                      SLIM_LOG_U64("conn_index", conn->peer.id));
-    if (end->status != SLIM_GRPC_OK && end->message.len > 0) {
+    if (end->is_broken) {
+        datapath->stats.streams_broken++;
+        slim_log_limited(&datapath->log_malformed, WARN, "stream ended: broken message",
+                         SLIM_LOG_U64("conn_index", conn->peer.id),
+                         SLIM_LOG_VIEW("why", end->message));
+    } else if (end->status != SLIM_GRPC_OK && end->message.len > 0) {
         slim_log(DEBUG, "stream ended", SLIM_LOG_U64("conn_index", conn->peer.id),
                  SLIM_LOG_VIEW("why", end->message));
     }
@@ -93,11 +101,31 @@ static void on_end(void *ctx, struct slim_grpc_call *call, const struct slim_grp
     datapath->stats.connections_closed++;
 }
 
+static void on_refused(void *ctx, struct slim_view encoding)
+{
+    struct slim_datapath_socket *socket = ctx;
+    struct slim_datapath *datapath = socket->datapath;
+    datapath->stats.refused_encoding_count++;
+    slim_log_limited(&datapath->log_refused, WARN, "call refused",
+                     SLIM_LOG_STR("why", "unknown grpc-encoding"),
+                     SLIM_LOG_VIEW("encoding", encoding));
+}
+
+/* The peer broke HTTP/2, or flooded us; everything else is the network's life. */
+static bool is_peers_mistake(enum slim_status status)
+{
+    return status == SLIM_ERR_MALFORMED || status == SLIM_ERR_LIMIT;
+}
+
 static void on_closed(void *ctx, enum slim_status status, const char *text)
 {
     struct slim_datapath_socket *socket = ctx;
     struct slim_datapath *datapath = socket->datapath;
-    if (status != SLIM_OK && status != SLIM_ERR_CLOSED) {
+    if (is_peers_mistake(status)) {
+        datapath->stats.sockets_broken++;
+        slim_log_limited(&datapath->log_refused, WARN, "socket closed: the peer broke HTTP/2",
+                         SLIM_LOG_STR("remote_addr", socket->text), SLIM_LOG_STR("why", text));
+    } else if (status != SLIM_OK && status != SLIM_ERR_CLOSED) {
         datapath->stats.sockets_broken++;
         slim_log_limited(&datapath->log_refused, DEBUG, "socket closed",
                          SLIM_LOG_STR("remote_addr", socket->text), SLIM_LOG_STR("why", text));
@@ -117,8 +145,10 @@ void slim_datapath_socket_free(struct slim_datapath_socket *socket)
 
 static void on_accept(void *ctx, int fd, const struct slim_address *peer)
 {
-    static const struct slim_grpc_handler grpc_handler = {
-        .on_call = on_call, .on_message = slim_datapath_on_message, .on_end = on_end};
+    static const struct slim_grpc_handler grpc_handler = {.on_call = on_call,
+                                                          .on_message = slim_datapath_on_message,
+                                                          .on_end = on_end,
+                                                          .on_refused = on_refused};
     static const struct slim_transport_handler handler = {.on_closed = on_closed,
                                                           .on_flushed = slim_datapath_on_flushed};
     struct slim_datapath_server *server = ctx;

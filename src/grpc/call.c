@@ -52,7 +52,7 @@ void slim_grpc_call_break(struct slim_grpc_call *call, enum slim_grpc_status sta
                           struct slim_view message)
 {
     struct slim_grpc_end end = {
-        .status = status, .message = message, .http_status = call->http_status};
+        .status = status, .message = message, .is_broken = true, .http_status = call->http_status};
     call->conn->stats.streams_broken++;
     slim_grpc_call_send_end(call, status, message, false);
     slim_grpc_call_report(call, &end);
@@ -269,6 +269,9 @@ void slim_grpc_on_request(void *ctx, int32_t id, const struct slim_h2_header *he
     struct slim_view encoding = slim_grpc_find_header(headers, count, SLIM_VIEW("grpc-encoding"));
     if (encoding.len > 0 && !slim_view_is_equal(encoding, SLIM_VIEW("identity"))) {
         refuse_encoding(call, encoding);
+        if (conn->handler.on_refused != NULL) {
+            conn->handler.on_refused(conn->ctx, encoding);
+        }
         return;
     }
     /* The two header structs are one shape, so that the array is handed on as it is. */

@@ -66,12 +66,14 @@ struct slim_view slim_grpc_request_header(const struct slim_grpc_request *reques
  * message        grpc-message, percent-decoded, may be empty; borrowed
  * has_status     the peer really sent a grpc-status
  * is_refused     client: trailers-only answer; no response headers ever came, nothing was processed as a stream
+ * is_broken      the peer broke the rules inside the call (framing, length), and we ended it with status and message
  * http_status    0 when no response headers came (client), else the :status */
 struct slim_grpc_end {
     enum slim_grpc_status status;
     struct slim_view message;
     bool has_status;
     bool is_refused;
+    bool is_broken;
     int http_status;
 };
 
@@ -96,6 +98,9 @@ struct slim_grpc_handler {
      * queued (up to SLIM_GRPC_FLUSH_BYTES_MAX) and answers with trailers grpc-status 0 by itself. Comes from inside slim_grpc_conn_take and
      * slim_grpc_conn_close, and from slim_grpc_conn_output when memory ran out or a request could not be sent. */
     void (*on_end)(void *ctx, struct slim_grpc_call *call, const struct slim_grpc_end *end);
+
+    /* Server, may be NULL: a call was refused before on_call, because of its grpc-encoding. For counters and logs. */
+    void (*on_refused)(void *ctx, struct slim_view encoding);
 };
 
 /* is_server             which role

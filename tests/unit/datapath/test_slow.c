@@ -285,6 +285,39 @@ static void receiver_that_takes_nothing_is_disconnected(void **state)
     tear_down(&f);
 }
 
+enum { GULP_MS = 1900 };
+
+/* Let time pass, then give the credit that the receiver held, once. */
+static void gulp(struct fixture *f, struct test_peer *receiver)
+{
+    uint64_t end_ms = slim_loop_now_ms(f->loop) + GULP_MS;
+    TEST_PEERS_UNTIL(f->loop, f->peers, f->count, slim_loop_now_ms(f->loop) >= end_ms);
+    test_peer_release(receiver, 0);
+    receiver->streams[0].is_holding = true;
+}
+
+/* It takes something every now and then, so it never counts as stopped by its silence. */
+static void receiver_that_trickles_holds_nobody_back(void **state)
+{
+    (void)state;
+    enum { SMALL_WINDOW = 65535, GULPS_TO_LEARN = 4 };
+    struct fixture f;
+    set_up(&f, 0);
+    struct test_peer *sender = add_peer(&f, 1, WINDOW);
+    struct test_peer *receiver = add_peer(&f, 1, SMALL_WINDOW);
+    subscribe(&f, receiver, 0, "one");
+    receiver->streams[0].is_holding = true;
+    publish(sender, "one", 256);
+    for (int i = 0; i < GULPS_TO_LEARN; i++) {
+        gulp(&f, receiver);
+    }
+    publish(sender, "one", 512);
+    gulp(&f, receiver); /* within one gap: no silence is long enough to release anything */
+    CHECK(test_peer_unsent(sender, 0) == 0);
+    CHECK_ROW("it is still there", !receiver->streams[0].has_ended);
+    tear_down(&f);
+}
+
 /* A process that was stopped, or had no CPU, must not take its own silence for that of its receivers. */
 static void receiver_is_not_blamed_for_time_that_we_slept(void **state)
 {
@@ -502,6 +535,7 @@ int main(void)
         cmocka_unit_test(largest_queue_goes_first_above_memory_max),
         cmocka_unit_test(largest_queue_may_be_that_of_the_sender),
         cmocka_unit_test(receiver_that_takes_nothing_is_disconnected),
+        cmocka_unit_test(receiver_that_trickles_holds_nobody_back),
         cmocka_unit_test(receiver_is_not_blamed_for_time_that_we_slept),
         cmocka_unit_test(peak_of_held_bytes_outlives_the_calm),
         cmocka_unit_test(table_that_is_full_costs_nobody_his_connection),

@@ -121,8 +121,10 @@ static inline void side_on_end(void *ctx, struct slim_grpc_call *call,
     }
 }
 
-static const struct slim_grpc_handler side_handler = {side_on_call, side_on_open, side_on_message,
-                                                      side_on_end};
+static const struct slim_grpc_handler side_handler = {.on_call = side_on_call,
+                                                      .on_open = side_on_open,
+                                                      .on_message = side_on_message,
+                                                      .on_end = side_on_end};
 
 static inline uint32_t pair_random(struct pair *pair)
 {
