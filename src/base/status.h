@@ -28,6 +28,10 @@ enum slim_status {
     SLIM_ERR_INVALID = 202,     /* decodes, but breaks a rule */
     SLIM_ERR_UNSUPPORTED = 203, /* legal, but not something we do */
     SLIM_ERR_NO_ROUTE = 204,    /* nobody is subscribed to the destination */
+    SLIM_ERR_REPLAYED = 205,    /* seen before */
+    SLIM_ERR_STALE = 206,       /* of a time that is over: what it needs is deleted */
+    SLIM_ERR_FUTURE = 207,      /* of a time that has not come: something before it is missing */
+    SLIM_ERR_TREE = 208,        /* the ratchet tree of an MLS group is not what was announced */
 
     /* limit: a named bound was reached */
     SLIM_ERR_LIMIT = 300,
@@ -39,6 +43,9 @@ enum slim_status {
     SLIM_ERR_SIGNATURE = 401,
     SLIM_ERR_EXPIRED = 402,
     SLIM_ERR_DENIED = 403,
+    SLIM_ERR_DECRYPT = 404,  /* ciphertext and key do not belong together */
+    SLIM_ERR_MAC = 405,      /* a tag keyed with a shared secret does not match */
+    SLIM_ERR_REMOVED = 406,  /* we are not a member any more */
 
     /* network */
     SLIM_ERR_CLOSED = 500,
