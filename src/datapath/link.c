@@ -177,6 +177,7 @@ void slim_datapath_link_lost(struct slim_datapath_link *link, enum slim_status s
         attempt_failed(link, status, text);
         return;
     }
+    assert(link->conn != NULL); /* made when the stream opened */
     uint64_t now_ms = slim_loop_now_ms(datapath->loop);
     slim_log(INFO, "connection lost with remote endpoint, attempting to reconnect",
              SLIM_LOG_STR("endpoint", link->endpoint_text),

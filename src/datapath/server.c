@@ -194,6 +194,9 @@ enum slim_status slim_datapath_listen(struct slim_datapath *datapath,
     server->grpc = slim_grpc_options_default(true);
     server->grpc.max_frame_bytes = config->max_frame_bytes;
     server->grpc.header_list_bytes = config->header_list_bytes;
+    if (config->max_concurrent_streams != 0) {
+        server->grpc.max_streams = config->max_concurrent_streams;
+    }
     server->grpc.ping_interval_ms = config->keepalive_time_ms;
     server->grpc.ping_timeout_ms = config->keepalive_timeout_ms;
     server->endpoint = strdup(config->endpoint);

@@ -54,7 +54,11 @@ void slim_grpc_call_break(struct slim_grpc_call *call, enum slim_grpc_status sta
     struct slim_grpc_end end = {
         .status = status, .message = message, .is_broken = true, .http_status = call->http_status};
     call->conn->stats.streams_broken++;
-    slim_grpc_call_send_end(call, status, message, false);
+    if (call->stream.is_half) {
+        slim_h2_stream_reset(&call->stream, SLIM_H2_CANCEL); /* END_STREAM was ordered already */
+    } else {
+        slim_grpc_call_send_end(call, status, message, false);
+    }
     slim_grpc_call_report(call, &end);
 }
 
@@ -227,6 +231,14 @@ void slim_grpc_call_send_end(struct slim_grpc_call *call, enum slim_grpc_status 
     }
 }
 
+void slim_grpc_call_half_close(struct slim_grpc_call *call)
+{
+    assert(!call->conn->is_server);
+    if (!call->is_ended) {
+        slim_h2_stream_end_half(&call->stream);
+    }
+}
+
 void slim_grpc_call_finish(struct slim_grpc_call *call, enum slim_grpc_status status,
                            struct slim_view message, bool is_flush)
 {
@@ -234,6 +246,10 @@ void slim_grpc_call_finish(struct slim_grpc_call *call, enum slim_grpc_status st
         return;
     }
     slim_grpc_call_mark_ended(call);
+    if (call->stream.is_half) {
+        slim_h2_stream_reset(&call->stream, SLIM_H2_CANCEL); /* END_STREAM was ordered already */
+        return;
+    }
     slim_grpc_call_send_end(call, status, message, is_flush);
 }
 

@@ -263,6 +263,10 @@ size_t slim_grpc_call_memory_bytes(const struct slim_grpc_call *call);
 void slim_grpc_call_hold(struct slim_grpc_call *call, size_t count);
 void slim_grpc_call_release(struct slim_grpc_call *call, size_t count);
 
+/* Client: no more messages follow the queued ones (END_STREAM), but the peer's are still wanted: what a call with one request needs.
+ * slim_grpc_call_finish then resets the call. */
+void slim_grpc_call_half_close(struct slim_grpc_call *call);
+
 /* End the call from our side; the user gets no callback for it any more and must forget it (it is freed once its last
  * frames left). Server: what is queued is sent first when `is_flush`, else dropped; then trailers with status and
  * (percent-encoded) message, then RST_STREAM(NO_ERROR) if the client's direction is still open. Before accept: a trailers-only

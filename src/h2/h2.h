@@ -79,6 +79,7 @@ struct slim_h2_stream {
     bool is_ending;    /* the end of our direction was ordered; nothing can be put any more */
     bool has_ended;    /* the frame with END_STREAM was framed, or a reset was ordered */
     bool is_peer_done; /* END_STREAM came */
+    bool is_half;      /* ended with slim_h2_stream_end_half: no reset follows our END_STREAM */
     uint32_t
         end_error; /* code of the RST_STREAM that follows our END_STREAM when the peer is not done */
     uint64_t framed_bytes;
@@ -194,6 +195,10 @@ size_t slim_h2_stream_memory_bytes(const struct slim_h2_stream *stream);
  * allow even an empty DATA frame, END_STREAM is left out. Once ordered it cannot be changed except by a reset. */
 void slim_h2_stream_end(struct slim_h2_stream *stream, const struct slim_h2_header *trailers,
                         size_t count, uint32_t error, bool is_flush);
+
+/* Client: end our direction behind what is queued, and go on receiving. slim_h2_stream_reset gives the rest up; slim_h2_stream_end does
+ * nothing any more. */
+void slim_h2_stream_end_half(struct slim_h2_stream *stream);
 
 /* Drop what is queued and send RST_STREAM(error). */
 void slim_h2_stream_reset(struct slim_h2_stream *stream, uint32_t error);

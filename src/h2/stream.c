@@ -258,6 +258,16 @@ void slim_h2_stream_end(struct slim_h2_stream *stream, const struct slim_h2_head
     }
 }
 
+void slim_h2_stream_end_half(struct slim_h2_stream *stream)
+{
+    if (stream->is_ending || stream->h2->is_killed) {
+        return;
+    }
+    stream->is_half = true;
+    stream->is_ending = true;
+    wake(stream);
+}
+
 void slim_h2_stream_credit(struct slim_h2_stream *stream, size_t count)
 {
     struct slim_h2 *h2 = stream->h2;

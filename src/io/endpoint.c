@@ -46,10 +46,12 @@ static bool split_host_port(struct slim_view text, struct slim_view *host, struc
 
 static bool copy_text(struct slim_view text, char *out, size_t size)
 {
-    if (text.len >= size || memchr(text.data, 0, text.len) != NULL) {
+    if (text.len >= size || (text.len > 0 && memchr(text.data, 0, text.len) != NULL)) {
         return false;
     }
-    memcpy(out, text.data, text.len);
+    if (text.len > 0) {
+        memcpy(out, text.data, text.len);
+    }
     out[text.len] = 0;
     return true;
 }

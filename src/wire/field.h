@@ -1,4 +1,5 @@
-/* Protobuf fields: taking them from the front of a view, putting them behind a buffer. Private to src/wire. */
+/* Protobuf fields: taking them from the front of a view, putting them behind a buffer. Included by wire/wire.h, for
+ * other messages than SLIM's (the SPIFFE Workload API). */
 #ifndef SLIM_WIRE_FIELD_H
 #define SLIM_WIRE_FIELD_H
 

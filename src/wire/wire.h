@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/name.h"
+#include "wire/field.h"
 
 enum {
     SLIM_WIRE_MESSAGE_BYTES_MAX =

@@ -10,6 +10,7 @@ import time
 
 import pytest
 from harness import proto
+from harness.h2raw import Conn
 from harness.node import free_port, is_listening, slim_bin, wait_until
 from peers import Peer
 
@@ -443,6 +444,18 @@ def test_unknown_keys_are_warned_of(start):
 
 
 # ---- log
+
+
+def test_limits_of_a_server_are_announced(start):
+    """max_frame_size counts MiB; the numbers on the left are those of SETTINGS."""
+    port = free_port()
+    limits = "max_concurrent_streams: 7, max_frame_size: 2, max_header_list_size: 20000"
+    node = start(f"services: {{slim/0: {{dataplane: {{servers: [{{endpoint: '127.0.0.1:{port}', "
+                 f"tls: {{insecure: true}}, {limits}}}]}}}}}}")
+    node.wait_for("service started")
+    with Conn.connect(port) as conn:
+        assert conn.wait(lambda: conn.peer_settings)
+        assert {key: conn.peer_settings.get(key) for key in (3, 5, 6)} == {3: 7, 5: 2 * 2**20, 6: 20000}
 
 
 @pytest.mark.parametrize(

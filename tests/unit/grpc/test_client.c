@@ -330,6 +330,47 @@ static void a_call_that_never_left_leaves_nothing(void **state)
     raw_close(&raw);
 }
 
+static void a_half_closed_call_goes_on_receiving(void **state)
+{
+    (void)state;
+    struct raw raw;
+    raw_open(&raw, false);
+    struct slim_grpc_call *call = pair_start(&raw.pair);
+    CHECK_OK(slim_grpc_call_put_message(call, SLIM_VIEW("ask")));
+    slim_grpc_call_half_close(call);
+    slim_grpc_call_half_close(call);
+    CHECK(slim_grpc_call_put_message(call, SLIM_VIEW("more")) == SLIM_ERR_CLOSED);
+    put_frame(&raw.in, F_SETTINGS, ACK, 0, SLIM_VIEW(""));
+    put_headers(&raw.in, 0, 1, FIELDS(":status", "200"));
+    put_frame(&raw.in, F_DATA, 0, 1, slim_view_of("\0\0\0\0\1x", 6));
+    CHECK(raw_run(&raw) == SLIM_OK);
+    CHECK(strstr(reader_text(&raw.reader), "DATA 1 8 bytes end\n") != NULL);
+    CHECK(strstr(reader_text(&raw.reader), "RST_STREAM") == NULL);
+    put_headers(&raw.in, END_STREAM, 1, FIELDS("grpc-status", "0"));
+    CHECK(raw_run(&raw) == SLIM_OK);
+    check_text("log", raw.side->log, "open\nmsg 1 x\nend 0 \n");
+    CHECK(strstr(reader_text(&raw.reader), "RST_STREAM") == NULL);
+    CHECK(slim_grpc_conn_call_count(raw.side->conn) == 0);
+    raw_close(&raw);
+}
+
+static void a_half_closed_call_is_given_up_with_a_reset(void **state)
+{
+    (void)state;
+    struct raw raw;
+    raw_open(&raw, false);
+    struct slim_grpc_call *call = pair_start(&raw.pair);
+    slim_grpc_call_half_close(call);
+    put_frame(&raw.in, F_SETTINGS, ACK, 0, SLIM_VIEW(""));
+    put_headers(&raw.in, 0, 1, FIELDS(":status", "200"));
+    CHECK(raw_run(&raw) == SLIM_OK);
+    slim_grpc_call_finish(call, SLIM_GRPC_OK, SLIM_VIEW(""), true);
+    raw_flush(&raw);
+    CHECK(strstr(reader_text(&raw.reader), "RST_STREAM 1 8\n") != NULL);
+    check_text("log", raw.side->log, "open\n");
+    raw_close(&raw);
+}
+
 static void push_promises_end_the_connection(void **state)
 {
     (void)state;
@@ -357,6 +398,8 @@ int main(void)
         cmocka_unit_test(leaving_is_end_stream_reset_and_goaway),
         cmocka_unit_test(goaway_waits_for_the_last_call),
         cmocka_unit_test(a_call_that_never_left_leaves_nothing),
+        cmocka_unit_test(a_half_closed_call_goes_on_receiving),
+        cmocka_unit_test(a_half_closed_call_is_given_up_with_a_reset),
         cmocka_unit_test(push_promises_end_the_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,73 @@
+#include "base/siphash.h"
+
+#include <endian.h>
+
+/* Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012), with the 128-bit output of their reference code. */
+struct state {
+    uint64_t v0, v1, v2, v3;
+};
+
+static inline uint64_t rotate_left(uint64_t x, int bits)
+{
+    return (x << bits) | (x >> (64 - bits));
+}
+
+static inline void rounds(struct state *s, int count)
+{
+    for (int i = 0; i < count; i++) {
+        s->v0 += s->v1;
+        s->v1 = rotate_left(s->v1, 13) ^ s->v0;
+        s->v0 = rotate_left(s->v0, 32);
+        s->v2 += s->v3;
+        s->v3 = rotate_left(s->v3, 16) ^ s->v2;
+        s->v0 += s->v3;
+        s->v3 = rotate_left(s->v3, 21) ^ s->v0;
+        s->v2 += s->v1;
+        s->v1 = rotate_left(s->v1, 17) ^ s->v2;
+        s->v2 = rotate_left(s->v2, 32);
+    }
+}
+
+static inline uint64_t load64(const uint8_t *bytes)
+{
+    uint64_t word;
+    memcpy(&word, bytes, sizeof(word));
+    return le64toh(word);
+}
+
+static inline void store64(uint8_t *out, uint64_t word)
+{
+    word = htole64(word);
+    memcpy(out, &word, sizeof(word));
+}
+
+static inline void take_word(struct state *s, uint64_t word)
+{
+    s->v3 ^= word;
+    rounds(s, 2);
+    s->v0 ^= word;
+}
+
+void slim_siphash128(const uint8_t key[static SLIM_SIPHASH_KEY_BYTES], struct slim_view bytes,
+                     uint8_t out[static SLIM_SIPHASH_BYTES])
+{
+    uint64_t k0 = load64(key);
+    uint64_t k1 = load64(key + 8);
+    struct state s = {k0 ^ 0x736f6d6570736575U, k1 ^ 0x646f72616e646f6dU ^ 0xee,
+                      k0 ^ 0x6c7967656e657261U, k1 ^ 0x7465646279746573U};
+    size_t i = 0;
+    for (; bytes.len - i >= 8; i += 8) {
+        take_word(&s, load64(bytes.data + i));
+    }
+    uint64_t last = (uint64_t)bytes.len << 56;
+    for (size_t shift = 0; i < bytes.len; i++, shift += 8) {
+        last |= (uint64_t)bytes.data[i] << shift;
+    }
+    take_word(&s, last);
+    s.v2 ^= 0xee;
+    rounds(&s, 4);
+    store64(out, s.v0 ^ s.v1 ^ s.v2 ^ s.v3);
+    s.v1 ^= 0xdd;
+    rounds(&s, 4);
+    store64(out + 8, s.v0 ^ s.v1 ^ s.v2 ^ s.v3);
+}
