@@ -89,6 +89,49 @@ static void a_resumption_psk_links_epochs(void **state)
     pair_free(&pair);
 }
 
+/* Section 11.3: the first commit of a new group mixes in the resumption secret of the old one. */
+static void a_branch_is_linked_to_its_old_group(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct slim_mls_group *branch;
+    struct slim_mls_group *joined;
+    struct slim_mls_buf package;
+    struct slim_mls_commit_output output;
+    pair_new(&pair);
+    CHECK_MLS(
+        slim_mls_group_resumption_psk(pair.groups[0], 1, pair.world.psk, &pair.world.psk_len));
+    uint8_t other[SLIM_MLS_SECRET_BYTES_MAX];
+    size_t len;
+    CHECK_MLS(slim_mls_group_resumption_psk(pair.groups[1], 1, other, &len));
+    CHECK(len == pair.world.psk_len && memcmp(other, pair.world.psk, len) == 0);
+    CHECK(slim_mls_group_resumption_psk(pair.groups[0], 9, other, &len) == SLIM_MLS_ERR_STALE);
+
+    struct slim_mls_psk_choice psk = {.type = SLIM_MLS_PSK_RESUMPTION,
+                                      .group_id = slim_mls_group_id(pair.groups[0]),
+                                      .epoch = 1,
+                                      .usage = 3};
+    CHECK_MLS(slim_mls_group_create(pair.clients[0], NULL, &branch));
+    CHECK_MLS(slim_mls_key_package_new(pair.clients[1], &package));
+    struct slim_mls_view view = world_view(&package);
+    struct slim_mls_commit_options options = {
+        .key_packages = &view, .key_package_count = 1, .psks = &psk, .psk_count = 1};
+    CHECK_MLS(slim_mls_group_commit(branch, &options, &output));
+    CHECK_MLS(slim_mls_group_commit_apply(branch));
+    pair.world.psk[0] ^= 1; /* somebody who was not in the old group */
+    CHECK(slim_mls_group_join(pair.clients[1], world_view(&output.welcome),
+                              (struct slim_mls_view){0}, &joined) == SLIM_MLS_ERR_DECRYPT);
+    pair.world.psk[0] ^= 1;
+    CHECK_MLS(slim_mls_group_join(pair.clients[1], world_view(&output.welcome),
+                                  (struct slim_mls_view){0}, &joined));
+    CHECK(world_agrees(branch, joined));
+    slim_mls_commit_output_free(&output);
+    slim_mls_buf_free(&package);
+    slim_mls_group_free(branch);
+    slim_mls_group_free(joined);
+    pair_free(&pair);
+}
+
 static void proposals_wait_for_a_commit(void **state)
 {
     (void)state;
@@ -371,6 +414,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_psk_must_be_known_to_both),
         cmocka_unit_test(a_resumption_psk_links_epochs),
+        cmocka_unit_test(a_branch_is_linked_to_its_old_group),
         cmocka_unit_test(proposals_wait_for_a_commit),
         cmocka_unit_test(a_commit_of_an_unseen_proposal_is_refused),
         cmocka_unit_test(a_reinit_closes_the_group),
