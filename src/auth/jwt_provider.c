@@ -8,6 +8,20 @@
 #include "base/secret.h"
 #include "base/utf8.h"
 
+/* Without the white space around it. */
+static struct slim_view trim(struct slim_view text)
+{
+    while (text.len > 0 &&
+           (text.data[0] == ' ' || (text.data[0] >= '\t' && text.data[0] <= '\r'))) {
+        text = slim_view_skip(text, 1);
+    }
+    while (text.len > 0 && (text.data[text.len - 1] == ' ' ||
+                            (text.data[text.len - 1] >= '\t' && text.data[text.len - 1] <= '\r'))) {
+        text.len--;
+    }
+    return text;
+}
+
 /* ---- signing
  *
  * Payload: iss, sub, aud, exp, iat, nbf, then custom claims (auth.md 4.1). Only the times change from token to token. */
@@ -144,10 +158,11 @@ static enum slim_status put_custom(struct jwt_provider *jwt, struct slim_view te
     }
     status = check_custom(claims, error);
     if (status == SLIM_OK && slim_json_count(claims) > 0) {
-        status = slim_json_put(claims, &jwt->custom);
+        /* the text as it is: numbers written anew could have more digits than verifiers accept */
+        struct slim_view object = trim(text);
+        status = slim_buf_put(&jwt->custom, slim_view_of(object.data, object.len - 1));
         if (status == SLIM_OK) {
-            jwt->custom.data[0] = ','; /* was '{' */
-            jwt->custom.len--;         /* was '}' */
+            jwt->custom.data[0] = ','; /* was '{'; the '}' is left out */
         }
     }
     slim_json_free(claims);
@@ -253,19 +268,6 @@ struct static_provider {
     struct slim_buf token;
     uint64_t exp_s;
 };
-
-static struct slim_view trim(struct slim_view text)
-{
-    while (text.len > 0 &&
-           (text.data[0] == ' ' || (text.data[0] >= '\t' && text.data[0] <= '\r'))) {
-        text = slim_view_skip(text, 1);
-    }
-    while (text.len > 0 && (text.data[text.len - 1] == ' ' ||
-                            (text.data[text.len - 1] >= '\t' && text.data[text.len - 1] <= '\r'))) {
-        text.len--;
-    }
-    return text;
-}
 
 /* Take over a token: its sub and exp are read without a check of its signature, which is the business of those who get it. */
 static enum slim_status take_token(struct static_provider *fixed, struct slim_view token,

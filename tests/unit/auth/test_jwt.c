@@ -480,6 +480,37 @@ static void duration_and_custom_claims_are_in_the_token(void **state)
     slim_auth_provider_free(provider);
 }
 
+static void numbers_of_custom_claims_are_sent_as_they_were_written(void **state)
+{
+    (void)state;
+    static const char *const numbers[] = {"0.1", "0.00001", "1234567890.123456789", "1.50", "7"};
+    for (size_t i = 0; i < SLIM_COUNT(numbers); i++) {
+        char custom[64];
+        (void)snprintf(custom, sizeof(custom), " {\"x\": %s}\n", numbers[i]); /* short */
+        struct slim_auth_jwt_options options = {
+            .alg = SLIM_AUTH_ALG_HS256,
+            .key = slim_view_str(hmac_text),
+            .subject = SLIM_VIEW("s"),
+            .custom_claims = slim_view_str(custom),
+        };
+        struct slim_auth_provider *provider;
+        CHECK_OK(slim_auth_provider_new_jwt(&options, &provider, NULL));
+        struct slim_auth_rules rules = {.alg = SLIM_AUTH_ALG_HS256,
+                                        .key = slim_view_str(hmac_text)};
+        struct slim_auth_verifier *verifier = new_verifier(&rules);
+        struct slim_view token;
+        struct slim_auth_claims claims;
+        double got = 0;
+        CHECK_OK(slim_auth_provider_token(provider, NOW_S, &token));
+        CHECK_ROW(numbers[i],
+                  slim_auth_read_claims(verifier, token, NOW_S, NULL, &claims) == SLIM_OK);
+        CHECK_ROW(numbers[i], slim_json_read_number(slim_json_find(claims.all, "x"), &got) &&
+                                  got == strtod(numbers[i], NULL));
+        slim_auth_verifier_free(verifier);
+        slim_auth_provider_free(provider);
+    }
+}
+
 static void a_token_file_is_trimmed_reloaded_and_outlived(void **state)
 {
     (void)state;
@@ -590,6 +621,7 @@ int main(void)
         cmocka_unit_test(a_good_token_is_verified_once),
         cmocka_unit_test(bad_signer_options_are_refused),
         cmocka_unit_test(duration_and_custom_claims_are_in_the_token),
+        cmocka_unit_test(numbers_of_custom_claims_are_sent_as_they_were_written),
         cmocka_unit_test(a_token_file_is_trimmed_reloaded_and_outlived),
         cmocka_unit_test(out_of_memory_leaks_nothing),
     };
