@@ -20,6 +20,16 @@ enum {
 
 /* ---- what a key must be like */
 
+/* With the exponent 1 everybody can sign; even ones make no key; huge ones make verifying a burden. */
+static bool has_good_exponent(const EVP_PKEY *pkey)
+{
+    BIGNUM *e = NULL;
+    bool is_good = EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &e) == 1 && BN_is_odd(e) &&
+                   !BN_is_one(e) && BN_num_bits(e) <= 8 * RSA_EXPONENT_BYTES_MAX;
+    BN_free(e);
+    return is_good;
+}
+
 static enum slim_status family_of(EVP_PKEY *pkey, enum slim_auth_family *family,
                                   struct slim_error *error)
 {
@@ -29,6 +39,10 @@ static enum slim_status family_of(EVP_PKEY *pkey, enum slim_auth_family *family,
             return slim_error_set(error, SLIM_ERR_CONFIG,
                                   "an RSA key of %d bits; %d to %d are accepted", bits,
                                   (int)SLIM_AUTH_RSA_BITS_MIN, (int)SLIM_AUTH_RSA_BITS_MAX);
+        }
+        if (!has_good_exponent(pkey)) {
+            return slim_error_set(error, SLIM_ERR_CONFIG,
+                                  "an RSA key whose exponent is not odd, from 3 to 2^32 - 1");
         }
         *family = SLIM_AUTH_FAMILY_RSA;
         return SLIM_OK;
@@ -172,8 +186,7 @@ static EVP_PKEY *rsa_from_jwk(const struct slim_json *jwk)
     uint8_t e_bytes[RSA_EXPONENT_BYTES_MAX];
     size_t n_len = read_bytes(jwk, "n", n_bytes, sizeof(n_bytes));
     size_t e_len = read_bytes(jwk, "e", e_bytes, sizeof(e_bytes));
-    if (n_len == 0 || e_len == 0 || n_bytes[0] == 0 || e_bytes[0] == 0 ||
-        (e_bytes[e_len - 1] & 1) == 0 || (e_len == 1 && e_bytes[0] < 3)) {
+    if (n_len == 0 || e_len == 0 || n_bytes[0] == 0 || e_bytes[0] == 0) {
         return NULL;
     }
     BIGNUM *n = BN_bin2bn(n_bytes, (int)n_len, NULL);
