@@ -282,6 +282,19 @@ static enum slim_status material_from_jwk(const struct slim_json *jwk, struct sl
     return family_of(key->pkey, &key->family, error);
 }
 
+/* Are the labels that bind a key texts, as far as they are there? One that is not would else count as left out, which binds less. */
+static bool has_text_labels(const struct slim_json *jwk)
+{
+    static const char *const labels[] = {"kid", "alg", "use"};
+    for (size_t i = 0; i < SLIM_COUNT(labels); i++) {
+        const struct slim_json *label = slim_json_find(jwk, labels[i]);
+        if (label != NULL && slim_json_kind(label) != SLIM_JSON_STRING) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* A key meant for encryption, or for signing only, verifies nothing. */
 static bool is_for_verifying(const struct slim_json *jwk)
 {
@@ -334,6 +347,9 @@ enum slim_status slim_auth_key_from_jwk(const struct slim_json *jwk, struct slim
 {
     if (jwk == NULL || slim_json_kind(jwk) != SLIM_JSON_OBJECT) {
         return slim_error_set(error, SLIM_ERR_CONFIG, "a JWK must be a JSON object");
+    }
+    if (!has_text_labels(jwk)) {
+        return slim_error_set(error, SLIM_ERR_CONFIG, "a JWK whose kid, alg or use is no text");
     }
     if (!is_for_verifying(jwk)) {
         return slim_error_set(error, SLIM_ERR_UNSUPPORTED, "a JWK that is not for verifying");

@@ -61,10 +61,45 @@ static void an_rsa_key_needs_an_exponent_that_signs(void **state)
     }
 }
 
+/* Labels of a type they must not have are not the same as labels left out: those set a key free. */
+static void a_jwk_with_labels_of_the_wrong_type_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *label;
+        enum slim_status want;
+    } rows[] = {
+        {"\"kid\":\"a\",\"alg\":\"EdDSA\",\"use\":\"sig\",\"key_ops\":[\"verify\"]", SLIM_OK},
+        {"\"x\":1", SLIM_ERR_CONFIG},
+        {"\"kid\":7", SLIM_ERR_CONFIG},
+        {"\"kid\":null", SLIM_ERR_CONFIG},
+        {"\"alg\":7", SLIM_ERR_CONFIG},
+        {"\"alg\":[\"EdDSA\"]", SLIM_ERR_CONFIG},
+        {"\"alg\":\"RS256\"", SLIM_ERR_CONFIG},
+        {"\"use\":[\"enc\"]", SLIM_ERR_CONFIG},
+        {"\"use\":\"enc\"", SLIM_ERR_CONFIG},
+        {"\"key_ops\":\"verify\"", SLIM_ERR_CONFIG},
+        {"\"key_ops\":[\"sign\"]", SLIM_ERR_CONFIG},
+    };
+    for (size_t i = 0; i < SLIM_COUNT(rows); i++) {
+        char text[512];
+        struct slim_error error;
+        (void)snprintf(text, sizeof(text), "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",%s%s}",
+                       rows[i].label,
+                       strstr(rows[i].label, "\"x\"") != NULL
+                           ? ""
+                           : ",\"x\":\"rdGNgQG70OewjPGPU1Re8P0L8bBCCQFVIJ8YNQaqqhw\""); /* fits */
+        CHECK_ROW(rows[i].label,
+                  try_key(SLIM_AUTH_ALG_NONE, SLIM_AUTH_KEY_JWK, text, &error) == rows[i].want);
+        CHECK_ROW(rows[i].label, (error.text[0] != '\0') == (rows[i].want != SLIM_OK));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_rsa_key_needs_an_exponent_that_signs),
+        cmocka_unit_test(a_jwk_with_labels_of_the_wrong_type_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
