@@ -77,7 +77,7 @@ def count_unit_test(result):
     if outcome not in ("OK", "EXPECTEDFAIL", "SKIP") and not is_only_skipped:
         count.failed += 1
         return count, f"ended with {outcome} (status {result.get('returncode')})"
-    if any(suite.endswith(":program") or suite == "program" for suite in result.get("suite", [])):
+    if re.match(r"[^/]*:program\b", result.get("name", "")):  # "slim:program / mls_vectors"
         count.passed += 1  # a program whose status is its only claim: the examples, the vector runner
         return count, None
     if planned is None and outcome != "SKIP":
@@ -96,7 +96,7 @@ def meson_tests(build_dir):
     found = []
     for test in listed:
         folder = pathlib.PurePath(test["cmd"][0]).parent
-        where = folder.relative_to(ROOT / build_dir / "tests") if folder.is_absolute() else folder
+        where = os.path.relpath(folder, ROOT / build_dir / "tests") if folder.is_absolute() else folder
         found.append((test["name"], f"{where}/{test['name']}"))
     return found
 

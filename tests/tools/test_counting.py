@@ -32,6 +32,13 @@ def test_claims_of_a_program(why, text, outcome, want):
     assert bool(wrong) == bool(want[1])
 
 
+@pytest.mark.parametrize("outcome,want", [("OK", (1, 0, 0)), ("FAIL", (0, 1, 0)), ("TIMEOUT", (0, 1, 0))])
+def test_programs_without_claims_count_by_their_status(outcome, want):
+    result = {"name": "slim:program / mls_vectors", "stdout": "a file 3/3", "result": outcome, "returncode": outcome != "OK"}
+    count, _ = run_tests.count_unit_test(result)
+    assert (count.passed, count.failed, count.skipped) == want
+
+
 def test_report_of_pytest(tmp_path):
     report = tmp_path / "report.xml"
     report.write_text('<testsuites><testsuite tests="9" failures="1" errors="2" skipped="3"/></testsuites>')
