@@ -45,17 +45,18 @@ static enum slim_status find_key(struct jwt_verifier *jwt, const struct slim_aut
     return *key == NULL ? slim_auth_check_status(*check) : SLIM_OK;
 }
 
-/* A SPIFFE id speaks for its trust domain: only a key of that domain's part of the bundle may have signed it. */
-static bool is_of_domain(const struct slim_auth_key *key, struct slim_view subject)
+/* A SPIFFE id speaks for its trust domain: only a key of that domain's part of the bundle may have signed it. What begins like one and
+ * is none belongs to no domain. */
+static bool is_of_domain(const struct jwt_verifier *jwt, const struct slim_auth_key *key,
+                         struct slim_view subject)
 {
-    struct slim_view scheme = SLIM_VIEW("spiffe://");
-    if (key->domain.len == 0 || !slim_view_has_prefix(subject, scheme)) {
+    if (jwt->resolver != NULL || jwt->format != SLIM_AUTH_KEY_BUNDLE ||
+        !slim_view_has_prefix(subject, SLIM_VIEW("spiffe://"))) {
         return true;
     }
-    struct slim_view rest = slim_view_skip(subject, scheme.len);
-    struct slim_view domain = slim_buf_view(&key->domain);
-    return slim_view_has_prefix(rest, domain) &&
-           (rest.len == domain.len || rest.data[domain.len] == '/');
+    struct slim_spiffe_id id;
+    return slim_spiffe_id_parse(subject, &id) == SLIM_OK &&
+           slim_view_is_equal(id.domain, slim_buf_view(&key->domain));
 }
 
 static enum slim_status check_opened(struct jwt_verifier *jwt, const struct slim_auth_jwt *token,
@@ -73,8 +74,9 @@ static enum slim_status check_opened(struct jwt_verifier *jwt, const struct slim
                                                 : status;
         }
         SLIM_TRY(slim_auth_policy_check(&jwt->policy, token->payload, now_s, check, verdict));
-        return is_of_domain(key, verdict->subject) ? SLIM_OK
-                                                   : slim_auth_fail(check, SLIM_AUTH_CHECK_KEY);
+        return is_of_domain(jwt, key, verdict->subject)
+                   ? SLIM_OK
+                   : slim_auth_fail(check, SLIM_AUTH_CHECK_KEY);
     }
     return slim_auth_policy_check(&jwt->policy, token->payload, now_s, check, verdict);
 }

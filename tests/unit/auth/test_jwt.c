@@ -388,6 +388,82 @@ static void a_good_token_is_verified_once(void **state)
     slim_buf_fini(&token);
 }
 
+/* A trust bundle with the Ed25519 key of a PEM text under one domain. */
+static void put_bundle(const char *domain, struct slim_view pem, struct slim_buf *out)
+{
+    enum { DER_BYTES = 44, KEY_BYTES = 32 };
+    struct slim_view body = slim_view_skip(pem, strlen("-----BEGIN PUBLIC KEY-----\n"));
+    uint8_t der[DER_BYTES];
+    size_t len;
+    struct slim_buf jwks = {0};
+    body.len = 60; /* the base64 of one such key */
+    CHECK_OK(slim_base64_decode(SLIM_BASE64_STANDARD, body, der, sizeof(der), &len));
+    CHECK(len == DER_BYTES);
+    CHECK_OK(slim_buf_put_text(
+        &jwks, "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"k\",\"x\":\""));
+    CHECK_OK(slim_base64_put(SLIM_BASE64_URL, slim_view_of(der + DER_BYTES - KEY_BYTES, KEY_BYTES),
+                             &jwks));
+    CHECK_OK(slim_buf_put(&jwks, SLIM_VIEW("\"}]}")));
+    slim_buf_clear(out);
+    CHECK_OK(slim_buf_put_text(out, "{\"%s\":\"", domain));
+    CHECK_OK(slim_base64_put(SLIM_BASE64_STANDARD, slim_buf_view(&jwks), out));
+    CHECK_OK(slim_buf_put(out, SLIM_VIEW("\"}")));
+    slim_buf_fini(&jwks);
+}
+
+static void a_domain_of_a_bundle_speaks_for_its_spiffe_ids_only(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *domain;
+        const char *subject;
+        enum slim_auth_check want;
+    } rows[] = {
+        {"a.test", "spiffe://a.test/x", SLIM_AUTH_CHECK_NONE},
+        {"a.test", "spiffe://a.test", SLIM_AUTH_CHECK_NONE},
+        {"a.test", "no SPIFFE id", SLIM_AUTH_CHECK_NONE},
+        {"a.test", "spiffe://b.test/x", SLIM_AUTH_CHECK_KEY},
+        {"a.test", "spiffe://a.test/x/../y", SLIM_AUTH_CHECK_KEY},
+        {"a.test", "spiffe://a.test//x", SLIM_AUTH_CHECK_KEY},
+        {"", "spiffe://b.test/x", SLIM_AUTH_CHECK_KEY},
+        {"", "spiffe://b.test//x", SLIM_AUTH_CHECK_KEY},
+    };
+    struct slim_json *json = load_vectors("jwt-identity-tokens.json");
+    const struct slim_json *cases = slim_json_find(json, "cases");
+    const struct slim_json *vector = NULL;
+    for (size_t i = 0; i < slim_json_count(cases); i++) {
+        if (alg_of(text_of(slim_json_at(cases, i), "alg")) == SLIM_AUTH_ALG_EDDSA) {
+            vector = slim_json_at(cases, i);
+        }
+    }
+    CHECK(vector != NULL);
+    struct slim_buf bundle = {0};
+    for (size_t i = 0; i < SLIM_COUNT(rows); i++) {
+        struct slim_auth_jwt_options options = {
+            .alg = SLIM_AUTH_ALG_EDDSA,
+            .key = text_of(vector, "signing_key"),
+            .subject = slim_view_str(rows[i].subject),
+        };
+        struct slim_auth_provider *provider;
+        struct slim_view token;
+        struct slim_auth_identity identity;
+        enum slim_auth_check check = SLIM_AUTH_CHECK_NONE;
+        CHECK_OK(slim_auth_provider_new_jwt(&options, &provider, NULL));
+        CHECK_OK(slim_auth_provider_token(provider, NOW_S, &token));
+        put_bundle(rows[i].domain, text_of(vector, "verify_key"), &bundle);
+        struct slim_auth_rules rules = {.format = SLIM_AUTH_KEY_BUNDLE,
+                                        .key = slim_buf_view(&bundle)};
+        struct slim_auth_verifier *verifier = new_verifier(&rules);
+        enum slim_status status = slim_auth_verify(verifier, token, NOW_S, &check, &identity);
+        CHECK_ROW(rows[i].subject, status == slim_auth_check_status(rows[i].want));
+        CHECK_ROW(rows[i].subject, check == rows[i].want);
+        slim_auth_verifier_free(verifier);
+        slim_auth_provider_free(provider);
+    }
+    slim_buf_fini(&bundle);
+    slim_json_free(json);
+}
+
 static void bad_signer_options_are_refused(void **state)
 {
     (void)state;
@@ -619,6 +695,7 @@ int main(void)
         cmocka_unit_test(every_changed_or_missing_byte_is_noticed),
         cmocka_unit_test(a_public_key_is_no_hmac_secret),
         cmocka_unit_test(a_good_token_is_verified_once),
+        cmocka_unit_test(a_domain_of_a_bundle_speaks_for_its_spiffe_ids_only),
         cmocka_unit_test(bad_signer_options_are_refused),
         cmocka_unit_test(duration_and_custom_claims_are_in_the_token),
         cmocka_unit_test(numbers_of_custom_claims_are_sent_as_they_were_written),
