@@ -43,9 +43,9 @@ enum slim_status {
     SLIM_ERR_SIGNATURE = 401,
     SLIM_ERR_EXPIRED = 402,
     SLIM_ERR_DENIED = 403,
-    SLIM_ERR_DECRYPT = 404,  /* ciphertext and key do not belong together */
-    SLIM_ERR_MAC = 405,      /* a tag keyed with a shared secret does not match */
-    SLIM_ERR_REMOVED = 406,  /* we are not a member any more */
+    SLIM_ERR_DECRYPT = 404, /* ciphertext and key do not belong together */
+    SLIM_ERR_MAC = 405,     /* a tag keyed with a shared secret does not match */
+    SLIM_ERR_REMOVED = 406, /* we are not a member any more */
 
     /* network */
     SLIM_ERR_CLOSED = 500,
