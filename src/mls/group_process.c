@@ -250,24 +250,34 @@ static const struct slim_mls_node *replaced_leaf(const struct slim_mls_change *c
                                      : NULL;
 }
 
-static enum slim_status apply_path(struct slim_mls_change *change,
-                                   const struct slim_mls_update_path *path)
+/* What of a path everybody can check and do: the committer's new leaf, and the keys of the nodes above it. */
+static enum slim_status apply_public_path(struct slim_mls_change *change,
+                                          const struct slim_mls_update_path *path,
+                                          struct slim_mls_path_steps *steps)
 {
     struct slim_mls_epoch *next = change->next;
-    struct slim_mls_path_steps steps;
     uint8_t identity[MLS_IDENTITY_LEN];
     if (change->is_external) {
         SLIM_TRY(place_new_leaf(change, &path->leaf));
     }
     SLIM_TRY(slim_mls_change_check_leaf(change, change->committer, &path->leaf,
                                         replaced_leaf(change), identity));
-    SLIM_TRY(slim_mls_path_apply(&next->tree, change->committer, path, &steps));
+    SLIM_TRY(slim_mls_path_apply(&next->tree, change->committer, path, steps));
     memcpy(slim_mls_tree_leaf_find(&next->tree, change->committer)->u.leaf.identity, identity,
            sizeof(identity));
     SLIM_TRY(slim_mls_indices_put(&change->touched, 2 * change->committer));
-    for (size_t i = 0; i < steps.count; i++) {
-        SLIM_TRY(slim_mls_indices_put(&change->touched, steps.items[i].node));
+    for (size_t i = 0; i < steps->count; i++) {
+        SLIM_TRY(slim_mls_indices_put(&change->touched, steps->items[i].node));
     }
+    return SLIM_OK;
+}
+
+static enum slim_status apply_path(struct slim_mls_change *change,
+                                   const struct slim_mls_update_path *path)
+{
+    struct slim_mls_epoch *next = change->next;
+    struct slim_mls_path_steps steps;
+    SLIM_TRY(apply_public_path(change, path, &steps));
     slim_mls_private_prune(&next->own, &next->tree);
     SLIM_TRY(slim_mls_epoch_set_context(next, slim_buf_view(&change->group->id)));
 
@@ -279,6 +289,19 @@ static enum slim_status apply_path(struct slim_mls_change *change,
                                                    path_secret, change->commit_secret);
     slim_secret_wipe(path_secret, sizeof(path_secret));
     return status;
+}
+
+/* We are removed, so no key of the new epoch can be had, nor the confirmation tag be checked. A member's commit is proven by its
+ * membership tag; an external one only by its new leaf, which must be one that may take our place. */
+static enum slim_status accept_removal(struct slim_mls_change *change,
+                                       const struct slim_mls_commit *commit)
+{
+    struct slim_mls_path_steps steps;
+    if (!change->is_external) {
+        return SLIM_OK;
+    }
+    SLIM_TRY(apply_public_path(change, &commit->path, &steps));
+    return slim_mls_change_check_tree(change);
 }
 
 static enum slim_status run_commit(struct slim_mls_change *change,
@@ -294,7 +317,7 @@ static enum slim_status run_commit(struct slim_mls_change *change,
     }
     SLIM_TRY(slim_mls_change_apply(change));
     if (change->removes_us) {
-        return SLIM_OK; /* no key of the new epoch can be had */
+        return accept_removal(change, &commit);
     }
     if (commit.has_path) {
         SLIM_TRY(apply_path(change, &commit.path));

@@ -359,6 +359,63 @@ static void an_external_commit_joins_and_replaces(void **state)
     pair_free(&pair);
 }
 
+/* Says of mallory what nobody else says. */
+static enum slim_mls_status lie(void *context, const struct slim_mls_check *asked,
+                                struct slim_mls_view *name)
+{
+    (void)context;
+    struct slim_mls_view mallory = world_text("mallory");
+    struct slim_mls_view data = asked->credential.data;
+    bool is_mallory = data.len == mallory.len && memcmp(data.data, mallory.data, data.len) == 0;
+    *name = is_mallory ? world_text("bob") : data;
+    return SLIM_MLS_OK;
+}
+
+/* Whoever knows the GroupInfo can sign an external commit, and the removed member cannot check its confirmation tag. */
+static void a_stranger_cannot_remove_us_by_an_external_commit(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *why;
+        const char *credential;
+        const char *refused;
+    } rows[] = {
+        {"genuine, but of another name", "mallory", NULL},
+        {"our name on a credential that is not genuine", "bob#forged", "bob#forged"},
+    };
+    for (size_t i = 0; i < SLIM_COUNT(rows); i++) {
+        struct pair pair;
+        struct slim_mls_client_config config;
+        struct slim_mls_buf key;
+        struct slim_mls_client *mallory;
+        struct slim_mls_group *stolen;
+        struct slim_mls_buf info;
+        struct slim_mls_buf commit;
+        pair_new(&pair);
+        CHECK_MLS(world_config(&pair.world, 1, rows[i].credential, &config, &key));
+        if (rows[i].refused == NULL) {
+            config.callbacks.check_credential = lie;
+        }
+        CHECK_MLS(slim_mls_client_new(&config, &mallory));
+        CHECK_MLS(slim_mls_group_info(pair.groups[0], true, &info));
+        CHECK_MLS(slim_mls_group_join_external(mallory, world_view(&info),
+                                               (struct slim_mls_view){0}, 1, &stolen, &commit));
+        pair.world.refused = rows[i].refused;
+        for (size_t j = 0; j < 2; j++) {
+            struct slim_mls_event event;
+            CHECK_ROW(rows[i].why, slim_mls_group_process(pair.groups[j], world_view(&commit),
+                                                          &event) == SLIM_MLS_ERR_AUTH);
+        }
+        CHECK_MLS(world_talk(pair.groups[1], pair.groups[0], "still here"));
+        slim_mls_buf_free(&info);
+        slim_mls_buf_free(&commit);
+        slim_mls_buf_free(&key);
+        slim_mls_group_free(stolen);
+        slim_mls_client_free(mallory);
+        pair_free(&pair);
+    }
+}
+
 /* required_capabilities that ask for an extension nobody claims. */
 static void required_capabilities_bind_everybody(void **state)
 {
@@ -421,6 +478,7 @@ int main(void)
         cmocka_unit_test(an_external_sender_proposes_and_members_commit),
         cmocka_unit_test(somebody_asks_to_join_and_is_added),
         cmocka_unit_test(an_external_commit_joins_and_replaces),
+        cmocka_unit_test(a_stranger_cannot_remove_us_by_an_external_commit),
         cmocka_unit_test(required_capabilities_bind_everybody),
         cmocka_unit_test(proposals_that_cannot_hold_are_refused_at_once),
     };
