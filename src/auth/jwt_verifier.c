@@ -145,10 +145,10 @@ static void fini(struct slim_auth_verifier *verifier)
     slim_buf_fini(&jwt->policy.subject);
 }
 
-static uint64_t generation(const struct slim_auth_verifier *verifier)
+static uint64_t generation(struct slim_auth_verifier *verifier, uint64_t now_s)
 {
     const struct jwt_verifier *jwt = (const struct jwt_verifier *)verifier;
-    return jwt->resolver == NULL ? 0 : slim_auth_resolver_generation(jwt->resolver);
+    return jwt->resolver == NULL ? 0 : slim_auth_resolver_expire(jwt->resolver, now_s);
 }
 
 static const struct slim_auth_verifier_ops ops = {

@@ -161,6 +161,19 @@ static bool has_good_keys(const struct issuer *issuer, uint64_t now_s)
            now_s - issuer->fetched_s < SLIM_AUTH_JWKS_LIFE_S;
 }
 
+uint64_t slim_auth_resolver_expire(struct slim_auth_resolver *resolver, uint64_t now_s)
+{
+    for (size_t i = 0; i < resolver->count; i++) {
+        struct issuer *issuer = &resolver->issuers[i];
+        if (issuer->has_keys && now_s >= issuer->fetched_s + SLIM_AUTH_JWKS_LIFE_S) {
+            slim_auth_keyset_fini(&issuer->keys);
+            issuer->has_keys = false;
+            resolver->generation++;
+        }
+    }
+    return resolver->generation;
+}
+
 uint64_t slim_auth_resolver_tick(struct slim_auth_resolver *resolver, uint64_t now_s)
 {
     uint64_t next_s = now_s + SLIM_AUTH_JWKS_LIFE_S;

@@ -4,7 +4,7 @@
  *   wanted -> discovery document -> jwks_uri (same origin as the issuer, or configured) -> JWKS -> good for an hour
  *
  * Keys are fetched again before their hour is over, and for an unknown kid at most every SLIM_AUTH_REFETCH_S seconds. A failed fetch is
- * repeated after 1, 2, 4 ... 60 s; the old keys serve until their hour is over. */
+ * repeated after 1, 2, 4 ... 60 s; the old keys serve until their hour is over, and so do the tokens verified with them. */
 #ifndef SLIM_AUTH_RESOLVER_H
 #define SLIM_AUTH_RESOLVER_H
 
@@ -46,6 +46,9 @@ SLIM_MUST_CHECK enum slim_status slim_auth_resolver_take(struct slim_auth_resolv
 
 /* Grows with every change of keys. */
 uint64_t slim_auth_resolver_generation(const struct slim_auth_resolver *resolver);
+
+/* Private to src/auth: drop keys whose hour is over; the generation after that. */
+uint64_t slim_auth_resolver_expire(struct slim_auth_resolver *resolver, uint64_t now_s);
 
 /* Private to src/auth: the key for a token of this issuer. SLIM_AGAIN: being fetched; the status of *check. */
 struct slim_auth_key;

@@ -51,12 +51,12 @@ static enum slim_status refuse(struct slim_auth_verifier *verifier, enum slim_st
 }
 
 /* Forget verified tokens when keys changed since the last call. */
-static void note_keys(struct slim_auth_verifier *verifier)
+static void note_keys(struct slim_auth_verifier *verifier, uint64_t now_s)
 {
     if (verifier->ops->generation == NULL) {
         return;
     }
-    uint64_t generation = verifier->ops->generation(verifier);
+    uint64_t generation = verifier->ops->generation(verifier, now_s);
     if (generation != verifier->generation) {
         slim_auth_cache_clear(verifier->cache);
         verifier->generation = generation;
@@ -94,7 +94,7 @@ enum slim_status slim_auth_verify(struct slim_auth_verifier *verifier, struct sl
     if (token.len == 0 || token.len > SLIM_AUTH_TOKEN_BYTES_MAX) {
         return refuse(verifier, SLIM_ERR_LIMIT, SLIM_AUTH_CHECK_SIZE, check);
     }
-    note_keys(verifier);
+    note_keys(verifier, now_s);
     struct slim_auth_tag tag = slim_auth_cache_tag(verifier->cache, token);
     const struct slim_auth_cached *known = slim_auth_cache_find(verifier->cache, &tag, now_s);
     if (SLIM_LIKELY(known != NULL)) {
@@ -134,7 +134,7 @@ enum slim_status slim_auth_read_claims(struct slim_auth_verifier *verifier, stru
     }
     slim_json_free(verifier->claims);
     verifier->claims = NULL;
-    note_keys(verifier);
+    note_keys(verifier, now_s);
     struct slim_auth_tag tag = slim_auth_cache_tag(verifier->cache, token);
     struct slim_auth_found found;
     if (slim_auth_cache_find(verifier->cache, &tag, now_s) != NULL) {

@@ -16,14 +16,15 @@ struct slim_auth_found {
 /* check    check a token in full, or (is_known: it was good before and is within its time) only decode it. wants_claims: the claims are to be
  *          decoded too. SLIM_OK, SLIM_AGAIN, SLIM_ERR_NO_MEMORY, or the status of *check.
  * reload   may be NULL
- * generation   may be NULL: a number that changes whenever keys behind the verifier's back do; verified tokens are forgotten then */
+ * generation   may be NULL: a number that changes whenever keys behind the verifier's back do, or their time is over at now_s; verified
+ *              tokens are forgotten then */
 struct slim_auth_verifier_ops {
     enum slim_status (*check)(struct slim_auth_verifier *verifier, struct slim_view token,
                               uint64_t now_s, bool is_known, bool wants_claims,
                               enum slim_auth_check *check, struct slim_auth_found *found);
     enum slim_status (*reload)(struct slim_auth_verifier *verifier, struct slim_view text,
                                struct slim_error *error);
-    uint64_t (*generation)(const struct slim_auth_verifier *verifier);
+    uint64_t (*generation)(struct slim_auth_verifier *verifier, uint64_t now_s);
     void (*fini)(struct slim_auth_verifier *verifier);
 };
 
