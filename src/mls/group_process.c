@@ -437,8 +437,23 @@ static enum slim_status copy_bytes(struct slim_view from, struct slim_mls_buf *t
 
 enum { MODERATOR_LEAF = 0 };
 
-/* What can be said of a proposal before a commit names it. A bad one that were kept would spoil our own next commit. */
-static enum slim_status check_proposal(const struct slim_mls_group *group,
+/* The leaf that an Add or Update would bring in, its credential included (section 5.3.1). leaf_index is UINT32_MAX for an Add. */
+static enum slim_status check_proposed_leaf(struct slim_mls_group *group, uint32_t leaf_index,
+                                            const struct slim_mls_leaf *leaf)
+{
+    struct slim_mls_change change;
+    uint8_t identity[MLS_IDENTITY_LEN];
+    slim_mls_change_init(&change, group);
+    enum slim_status status = slim_mls_change_check_leaf(
+        &change, leaf_index, leaf, slim_mls_tree_leaf_find(&group->epoch->tree, leaf_index),
+        identity);
+    slim_mls_change_fini(&change);
+    return status;
+}
+
+/* What can be said of a proposal before a commit names it. A bad one that were kept would spoil our own next commit, and until
+ * then keep us from encrypting. */
+static enum slim_status check_proposal(struct slim_mls_group *group,
                                        const struct slim_mls_content *content)
 {
     struct slim_view in = content->body;
@@ -446,15 +461,14 @@ static enum slim_status check_proposal(const struct slim_mls_group *group,
     SLIM_TRY(slim_mls_take_proposal(&in, &proposal));
     switch (proposal.type) {
     case MLS_PROPOSAL_ADD:
-        return slim_mls_key_package_check(group->suite, &proposal.u.add);
+        SLIM_TRY(slim_mls_key_package_check(group->suite, &proposal.u.add));
+        return check_proposed_leaf(group, UINT32_MAX, &proposal.u.add.leaf);
     case MLS_PROPOSAL_UPDATE:
         if (content->sender_type != MLS_SENDER_MEMBER ||
             proposal.u.update.source != MLS_LEAF_UPDATE) {
             return SLIM_ERR_INVALID;
         }
-        SLIM_TRY(slim_mls_leaf_check(group->suite, &proposal.u.update));
-        return slim_mls_leaf_verify(group->suite, &proposal.u.update, slim_buf_view(&group->id),
-                                    content->sender_index);
+        return check_proposed_leaf(group, content->sender_index, &proposal.u.update);
     case MLS_PROPOSAL_REMOVE:
         return slim_mls_tree_leaf_find(&group->epoch->tree, proposal.u.removed) != NULL
                    ? SLIM_OK

@@ -466,6 +466,34 @@ static void proposals_that_cannot_hold_are_refused_at_once(void **state)
     pair_free(&pair);
 }
 
+/* A proposal that waits forbids to encrypt: strangers must not be able to bring that about (12.4 says "valid"). */
+static void proposals_of_refused_credentials_are_not_kept(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct slim_mls_client *carol;
+    struct slim_mls_buf message;
+    struct slim_mls_event event;
+    pair_new(&pair);
+    CHECK_MLS(world_client(&pair.world, 1, "carol", &carol));
+    CHECK_MLS(slim_mls_propose_join(carol, slim_mls_group_id(pair.groups[0]), 1, &message));
+    pair.world.refused = "carol";
+    CHECK(slim_mls_group_process(pair.groups[0], world_view(&message), &event) ==
+          SLIM_MLS_ERR_AUTH);
+    slim_mls_buf_free(&message);
+
+    const struct slim_mls_credential_data other = {SLIM_MLS_CREDENTIAL_BASIC, world_text("dave")};
+    CHECK_MLS(slim_mls_client_set_credential(pair.clients[1], &other));
+    CHECK_MLS(slim_mls_group_propose_update(pair.groups[1], &message));
+    CHECK(slim_mls_group_process(pair.groups[0], world_view(&message), &event) ==
+          SLIM_MLS_ERR_AUTH); /* bob's leaf cannot become dave's */
+    slim_mls_buf_free(&message);
+    CHECK(slim_mls_group_proposal_count(pair.groups[0]) == 0);
+    CHECK_MLS(world_talk(pair.groups[0], pair.groups[1], "undisturbed"));
+    slim_mls_client_free(carol);
+    pair_free(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -481,6 +509,7 @@ int main(void)
         cmocka_unit_test(a_stranger_cannot_remove_us_by_an_external_commit),
         cmocka_unit_test(required_capabilities_bind_everybody),
         cmocka_unit_test(proposals_that_cannot_hold_are_refused_at_once),
+        cmocka_unit_test(proposals_of_refused_credentials_are_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
