@@ -108,10 +108,27 @@ static EVP_PKEY *read_pem(struct slim_view text, bool is_private)
     return pkey;
 }
 
+static bool has_text(struct slim_view text, const char *wanted)
+{
+    return text.len > 0 && memmem(text.data, text.len, wanted, strlen(wanted)) != NULL;
+}
+
+/* A public key or a certificate in PEM form: as a secret it would let everybody sign who may verify. */
+static bool is_public(struct slim_view text)
+{
+    return has_text(text, "-----BEGIN CERTIFICATE-----") ||
+           (has_text(text, "-----BEGIN ") && has_text(text, "PUBLIC KEY-----"));
+}
+
 static enum slim_status secret_from_text(struct slim_view text, struct slim_auth_key *key,
                                          struct slim_error *error)
 {
     SLIM_TRY(check_hmac_secret(text.len, error));
+    if (is_public(text)) {
+        return slim_error_set(error, SLIM_ERR_CONFIG,
+                              "a public key or certificate cannot be the secret of HS256, HS384 or "
+                              "HS512");
+    }
     if (slim_buf_put(&key->secret, text) != SLIM_OK) {
         return slim_error_set(error, SLIM_ERR_NO_MEMORY, "no memory");
     }

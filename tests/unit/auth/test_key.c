@@ -61,6 +61,29 @@ static void an_rsa_key_needs_an_exponent_that_signs(void **state)
     }
 }
 
+static void what_everybody_may_read_is_no_secret(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *why;
+        const char *text;
+        enum slim_status want;
+    } rows[] = {
+        {"a secret", "forty bytes of text that nobody can guess", SLIM_OK},
+        {"a private key is at least secret", "-----BEGIN PRIVATE KEY-----\nAAAAAAAAAAAAAAAAAA",
+         SLIM_OK},
+        {"a public key", "-----BEGIN PUBLIC KEY-----\nAAAAAAAAAAAAAAAAAA", SLIM_ERR_CONFIG},
+        {"behind white space", "\n -----BEGIN RSA PUBLIC KEY-----\nAAAAAAAAAA", SLIM_ERR_CONFIG},
+        {"a certificate", "-----BEGIN CERTIFICATE-----\nAAAAAAAAAAAAAAAAAA", SLIM_ERR_CONFIG},
+    };
+    for (size_t i = 0; i < SLIM_COUNT(rows); i++) {
+        struct slim_error error;
+        CHECK_ROW(rows[i].why, try_key(SLIM_AUTH_ALG_HS256, SLIM_AUTH_KEY_PEM, rows[i].text,
+                                       &error) == rows[i].want);
+        CHECK_ROW(rows[i].why, (error.text[0] != '\0') == (rows[i].want != SLIM_OK));
+    }
+}
+
 /* Labels of a type they must not have are not the same as labels left out: those set a key free. */
 static void a_jwk_with_labels_of_the_wrong_type_is_refused(void **state)
 {
@@ -99,6 +122,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_rsa_key_needs_an_exponent_that_signs),
+        cmocka_unit_test(what_everybody_may_read_is_no_secret),
         cmocka_unit_test(a_jwk_with_labels_of_the_wrong_type_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
