@@ -184,6 +184,8 @@ SLIM_MUST_CHECK enum slim_status slim_mls_psk_find(const struct slim_mls_client 
 /* Keep a proposal (AuthenticatedContent) for commits by reference. SLIM_ERR_EXISTS: it is there. */
 SLIM_MUST_CHECK enum slim_status
 slim_mls_group_cache_proposal(struct slim_mls_group *group, const struct slim_mls_content *content);
+/* Take the newest back, when what had to follow has failed. */
+void slim_mls_group_uncache_proposal(struct slim_mls_group *group);
 const struct slim_mls_cached_proposal *
 slim_mls_group_cached_find(const struct slim_mls_group *group, struct slim_view ref);
 

@@ -57,6 +57,11 @@ enum slim_status slim_mls_group_cache_proposal(struct slim_mls_group *group,
     return SLIM_OK;
 }
 
+void slim_mls_group_uncache_proposal(struct slim_mls_group *group)
+{
+    slim_buf_fini(&group->proposals[--group->proposal_count].bytes);
+}
+
 /* ---- sending */
 
 static enum slim_status encrypt(struct slim_mls_group *group, struct slim_view authenticated_data,
@@ -556,7 +561,12 @@ static enum slim_status take_private_content(struct slim_mls_group *group,
         return take_handshake(group, content, event); /* the epoch, and its keys with it, is over */
     }
     SLIM_TRY(take_handshake(group, content, event));
-    return slim_mls_secret_tree_use(&epoch->messages, content->sender_index, kind, generation);
+    enum slim_status status =
+        slim_mls_secret_tree_use(&epoch->messages, content->sender_index, kind, generation);
+    if (status != SLIM_OK) {
+        slim_mls_group_uncache_proposal(group);
+    }
+    return status;
 }
 
 static enum slim_status process_private(struct slim_mls_group *group, struct slim_view in,

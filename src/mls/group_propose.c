@@ -2,12 +2,36 @@
 #include "base/secret.h"
 #include "mls/group.h"
 
-/* Sign a proposal, keep it for our own commit, and give the message. */
+/* Keep a signed proposal for our own commit, and give the message: both or nothing. */
+static enum slim_status keep_and_put(struct slim_mls_group *group,
+                                     const struct slim_mls_content *content,
+                                     struct slim_buf *message)
+{
+    struct slim_mls_out out = {0};
+    SLIM_TRY(slim_mls_group_cache_proposal(group, content));
+    enum slim_status status = slim_mls_group_put_message(group, content, &out);
+    if (status == SLIM_OK) {
+        status = slim_mls_out_give(&out, message);
+    }
+    if (status != SLIM_OK) {
+        slim_mls_group_uncache_proposal(group);
+    }
+    slim_mls_out_fini(&out);
+    return status;
+}
+
+/* The lists in a proposal are the caller's: nobody gets what nobody can read. */
+static enum slim_status check_form(struct slim_view body)
+{
+    struct slim_mls_proposal proposal;
+    SLIM_TRY(slim_mls_take_proposal(&body, &proposal));
+    return body.len == 0 ? SLIM_OK : SLIM_ERR_MALFORMED;
+}
+
 static enum slim_status propose(struct slim_mls_group *group,
                                 const struct slim_mls_proposal *proposal, struct slim_buf *message)
 {
     struct slim_mls_out body = {0};
-    struct slim_mls_out out = {0};
     uint8_t signature[SLIM_CRYPTO_SIGNATURE_MAX];
     size_t len;
     slim_mls_put_proposal(&body, proposal);
@@ -22,22 +46,18 @@ static enum slim_status propose(struct slim_mls_group *group,
     };
     enum slim_status status = body.status;
     if (status == SLIM_OK) {
+        status = check_form(content.body);
+    }
+    if (status == SLIM_OK) {
         status =
             slim_mls_content_sign(group->suite, group->client->signature_key,
                                   slim_buf_view(&group->epoch->context), &content, signature, &len);
     }
     if (status == SLIM_OK) {
         content.signature = slim_view_of(signature, len);
-        status = slim_mls_group_put_message(group, &content, &out);
-    }
-    if (status == SLIM_OK) {
-        status = slim_mls_group_cache_proposal(group, &content);
-    }
-    if (status == SLIM_OK) {
-        status = slim_mls_out_give(&out, message);
+        status = keep_and_put(group, &content, message);
     }
     slim_mls_out_fini(&body);
-    slim_mls_out_fini(&out);
     return status;
 }
 
@@ -131,6 +151,11 @@ static enum slim_status keep_update(struct slim_mls_group *group,
     return SLIM_OK;
 }
 
+static void drop_update(struct slim_mls_group *group)
+{
+    slim_secret_wipe(&group->updates[--group->update_count], sizeof(*group->updates));
+}
+
 static enum slim_status make_update_leaf(const struct slim_mls_group *group,
                                          struct slim_mls_own_update *update,
                                          struct slim_mls_out *out)
@@ -168,8 +193,13 @@ enum slim_mls_status slim_mls_group_propose_update(struct slim_mls_group *group,
         status = keep_update(group, &update);
     }
     slim_secret_wipe(&update, sizeof(update));
-    enum slim_mls_status result =
-        status == SLIM_OK ? run(group, &proposal, message) : slim_mls_status_out(status);
+    enum slim_mls_status result = slim_mls_status_out(status);
+    if (status == SLIM_OK) {
+        result = run(group, &proposal, message);
+        if (result != SLIM_MLS_OK) {
+            drop_update(group);
+        }
+    }
     slim_mls_out_fini(&out);
     return result;
 }

@@ -461,6 +461,10 @@ static void proposals_that_cannot_hold_are_refused_at_once(void **state)
           SLIM_MLS_ERR_INVALID);
     CHECK(slim_mls_group_proposal_count(pair.groups[1]) == 0);
     slim_mls_buf_free(&message);
+    CHECK(slim_mls_group_propose_extensions(pair.groups[1],
+                                            (struct slim_mls_view){twice, sizeof(twice) - 1},
+                                            &message) == SLIM_MLS_ERR_MALFORMED);
+    CHECK(slim_mls_group_proposal_count(pair.groups[1]) == 0);
     slim_mls_buf_free(&package);
     slim_mls_client_free(carol);
     pair_free(&pair);

@@ -15,6 +15,7 @@ static struct {
     uint8_t encryption_key[32];
     struct slim_mls_commit_output output;
     struct slim_mls_buf message;
+    struct slim_mls_buf proposal; /* encrypted, the second of its sender */
 } scene;
 
 static int scene_new(void **state)
@@ -39,6 +40,12 @@ static int scene_new(void **state)
     CHECK_MLS(
         slim_mls_group_encrypt(groups[0], world_text("aad"), world_text("text"), &scene.message));
     CHECK_MLS(slim_mls_group_commit(groups[0], &options, &scene.output));
+    struct slim_mls_buf first;
+    scene.clients[0]->policy.encrypt_handshake = true;
+    CHECK_MLS(slim_mls_group_propose_update(groups[0], &first));
+    CHECK_MLS(slim_mls_group_propose_update(groups[0], &scene.proposal));
+    scene.clients[0]->policy.encrypt_handshake = false;
+    slim_mls_buf_free(&first);
     slim_mls_group_free(groups[0]);
     slim_mls_group_free(groups[1]);
     return 0;
@@ -54,6 +61,7 @@ static int scene_free(void **state)
     slim_mls_buf_free(&scene.saved[1]);
     slim_mls_buf_free(&scene.package);
     slim_mls_buf_free(&scene.message);
+    slim_mls_buf_free(&scene.proposal);
     slim_mls_commit_output_free(&scene.output);
     return 0;
 }
@@ -95,6 +103,31 @@ static void decrypt(void)
         take(group, &scene.message, SLIM_MLS_EVENT_APPLICATION);
         slim_mls_group_free(group);
     }
+}
+
+static void process_proposal(void)
+{
+    struct slim_mls_group *group = load(1);
+    if (group != NULL) {
+        take(group, &scene.proposal, SLIM_MLS_EVENT_PROPOSAL);
+        slim_mls_group_free(group);
+    }
+}
+
+static void propose(void)
+{
+    struct slim_mls_group *group = load(0);
+    if (group == NULL) {
+        return;
+    }
+    struct slim_mls_buf message;
+    if (slim_mls_group_propose_update(group, &message) == SLIM_MLS_OK) {
+        slim_mls_buf_free(&message);
+        CHECK(group->update_count == 1 && slim_mls_group_proposal_count(group) == 1);
+    } else {
+        CHECK(group->update_count == 0 && slim_mls_group_proposal_count(group) == 0);
+    }
+    slim_mls_group_free(group);
 }
 
 static void commit(void)
@@ -177,6 +210,8 @@ static void failing_allocations_leave_no_trace(void **state)
     (void)state;
     slim_sweep_alloc(process_commit);
     slim_sweep_alloc(decrypt);
+    slim_sweep_alloc(process_proposal);
+    slim_sweep_alloc(propose);
     slim_sweep_alloc(commit);
     slim_sweep_alloc(join);
     slim_sweep_alloc(external_join);
