@@ -217,12 +217,41 @@ static enum slim_status check_options(const struct slim_auth_jwt_options *option
                               "subject and issuer may have at most %d bytes, audience %d names",
                               (int)SLIM_AUTH_ID_BYTES_MAX, (int)SLIM_AUTH_NAMES_MAX);
     }
+    for (size_t i = 0; i < options->audience_count; i++) {
+        if (options->audiences[i].len == 0 || options->audiences[i].len > SLIM_AUTH_ID_BYTES_MAX) {
+            return slim_error_set(error, SLIM_ERR_CONFIG,
+                                  "audience: a name must have 1 to %d bytes",
+                                  (int)SLIM_AUTH_ID_BYTES_MAX);
+        }
+    }
     if (options->duration_s != 0 && (options->duration_s < SLIM_AUTH_DURATION_S_MIN ||
                                      options->duration_s > SLIM_AUTH_DURATION_S_MAX)) {
         return slim_error_set(error, SLIM_ERR_CONFIG, "duration must be %d to %d seconds",
                               (int)SLIM_AUTH_DURATION_S_MIN, (int)SLIM_AUTH_DURATION_S_MAX);
     }
     return SLIM_OK;
+}
+
+/* Make the longest token once: can the key sign, and will verifiers look at what comes out? */
+static enum slim_status try_out(struct jwt_provider *jwt, struct slim_error *error)
+{
+    static const uint8_t pubkey[SLIM_AUTH_PUBKEY_BYTES];
+    const uint64_t last_s = (1ULL << 53) - 1 - SLIM_AUTH_DURATION_S_MAX;
+    struct slim_buf token = {0};
+    uint64_t reuse_until_s;
+    enum slim_status status = make(&jwt->common, last_s, pubkey, &token, &reuse_until_s);
+    if (status == SLIM_ERR_NO_MEMORY) {
+        (void)slim_error_set(error, status, "no memory"); /* returned below */
+    } else if (status != SLIM_OK) {
+        status = slim_error_set(error, SLIM_ERR_CONFIG, "the key cannot sign");
+    } else if (token.len > SLIM_AUTH_TOKEN_BYTES_MAX) {
+        status = slim_error_set(error, SLIM_ERR_CONFIG,
+                                "audience and custom claims make a token of %zu bytes; more than "
+                                "%d are refused",
+                                token.len, (int)SLIM_AUTH_TOKEN_BYTES_MAX);
+    }
+    slim_buf_wipe(&token);
+    return status;
 }
 
 static enum slim_status fill(struct jwt_provider *jwt, const struct slim_auth_jwt_options *options,
@@ -239,7 +268,7 @@ static enum slim_status fill(struct jwt_provider *jwt, const struct slim_auth_jw
     if (status == SLIM_OK) {
         status = slim_auth_provider_set_id(&jwt->common, options->subject);
     }
-    return status == SLIM_OK ? SLIM_OK : slim_error_set(error, status, "no memory");
+    return status == SLIM_OK ? try_out(jwt, error) : slim_error_set(error, status, "no memory");
 }
 
 enum slim_status slim_auth_provider_new_jwt(const struct slim_auth_jwt_options *options,

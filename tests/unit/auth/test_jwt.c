@@ -388,153 +388,6 @@ static void a_good_token_is_verified_once(void **state)
     slim_buf_fini(&token);
 }
 
-/* A JWKS with the Ed25519 key of a PEM text. */
-static void put_jwks(struct slim_view pem, struct slim_buf *out)
-{
-    enum { DER_BYTES = 44, KEY_BYTES = 32 };
-    struct slim_view body = slim_view_skip(pem, strlen("-----BEGIN PUBLIC KEY-----\n"));
-    uint8_t der[DER_BYTES];
-    size_t len;
-    body.len = 60; /* the base64 of one such key */
-    CHECK_OK(slim_base64_decode(SLIM_BASE64_STANDARD, body, der, sizeof(der), &len));
-    CHECK(len == DER_BYTES);
-    CHECK_OK(slim_buf_put_text(
-        out, "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"k\",\"x\":\""));
-    CHECK_OK(slim_base64_put(SLIM_BASE64_URL, slim_view_of(der + DER_BYTES - KEY_BYTES, KEY_BYTES),
-                             out));
-    CHECK_OK(slim_buf_put(out, SLIM_VIEW("\"}]}")));
-}
-
-/* A trust bundle with that key under one domain. */
-static void put_bundle(const char *domain, struct slim_view pem, struct slim_buf *out)
-{
-    struct slim_buf jwks = {0};
-    put_jwks(pem, &jwks);
-    slim_buf_clear(out);
-    CHECK_OK(slim_buf_put_text(out, "{\"%s\":\"", domain));
-    CHECK_OK(slim_base64_put(SLIM_BASE64_STANDARD, slim_buf_view(&jwks), out));
-    CHECK_OK(slim_buf_put(out, SLIM_VIEW("\"}")));
-    slim_buf_fini(&jwks);
-}
-
-static const struct slim_json *eddsa_case(const struct slim_json *json)
-{
-    const struct slim_json *cases = slim_json_find(json, "cases");
-    for (size_t i = 0; i < slim_json_count(cases); i++) {
-        const struct slim_json *vector = slim_json_at(cases, i);
-        if (alg_of(text_of(vector, "alg")) == SLIM_AUTH_ALG_EDDSA) {
-            return vector;
-        }
-    }
-    return NULL;
-}
-
-static void a_domain_of_a_bundle_speaks_for_its_spiffe_ids_only(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *domain;
-        const char *subject;
-        enum slim_auth_check want;
-    } rows[] = {
-        {"a.test", "spiffe://a.test/x", SLIM_AUTH_CHECK_NONE},
-        {"a.test", "spiffe://a.test", SLIM_AUTH_CHECK_NONE},
-        {"a.test", "no SPIFFE id", SLIM_AUTH_CHECK_NONE},
-        {"a.test", "spiffe://b.test/x", SLIM_AUTH_CHECK_KEY},
-        {"a.test", "spiffe://a.test/x/../y", SLIM_AUTH_CHECK_KEY},
-        {"a.test", "spiffe://a.test//x", SLIM_AUTH_CHECK_KEY},
-        {"", "spiffe://b.test/x", SLIM_AUTH_CHECK_KEY},
-        {"", "spiffe://b.test//x", SLIM_AUTH_CHECK_KEY},
-    };
-    struct slim_json *json = load_vectors("jwt-identity-tokens.json");
-    const struct slim_json *vector = eddsa_case(json);
-    CHECK(vector != NULL);
-    struct slim_buf bundle = {0};
-    for (size_t i = 0; i < SLIM_COUNT(rows); i++) {
-        struct slim_auth_jwt_options options = {
-            .alg = SLIM_AUTH_ALG_EDDSA,
-            .key = text_of(vector, "signing_key"),
-            .subject = slim_view_str(rows[i].subject),
-        };
-        struct slim_auth_provider *provider;
-        struct slim_view token;
-        struct slim_auth_identity identity;
-        enum slim_auth_check check = SLIM_AUTH_CHECK_NONE;
-        CHECK_OK(slim_auth_provider_new_jwt(&options, &provider, NULL));
-        CHECK_OK(slim_auth_provider_token(provider, NOW_S, &token));
-        put_bundle(rows[i].domain, text_of(vector, "verify_key"), &bundle);
-        struct slim_auth_rules rules = {.format = SLIM_AUTH_KEY_BUNDLE,
-                                        .key = slim_buf_view(&bundle)};
-        struct slim_auth_verifier *verifier = new_verifier(&rules);
-        enum slim_status status = slim_auth_verify(verifier, token, NOW_S, &check, &identity);
-        CHECK_ROW(rows[i].subject, status == slim_auth_check_status(rows[i].want));
-        CHECK_ROW(rows[i].subject, check == rows[i].want);
-        slim_auth_verifier_free(verifier);
-        slim_auth_provider_free(provider);
-    }
-    slim_buf_fini(&bundle);
-    slim_json_free(json);
-}
-
-static uint64_t last_fetch_id;
-
-static void note_fetch(void *ctx, const struct slim_auth_fetch *fetch)
-{
-    (void)ctx;
-    last_fetch_id = fetch->id;
-}
-
-static void ignore_cancel(void *ctx, uint64_t id)
-{
-    (void)ctx;
-    (void)id;
-}
-
-static void a_verified_token_outlives_no_fetched_keys(void **state)
-{
-    (void)state;
-    static const struct slim_view name = {(const uint8_t *)"https://i.test", 14};
-    static const struct slim_auth_issuer from = {{(const uint8_t *)"https://i.test", 14},
-                                                 {(const uint8_t *)"https://i.test/k", 16}};
-    static const struct slim_auth_fetcher fetcher = {note_fetch, ignore_cancel, NULL};
-    struct slim_json *json = load_vectors("jwt-identity-tokens.json");
-    const struct slim_json *vector = eddsa_case(json);
-    struct slim_auth_jwt_options options = {
-        .alg = SLIM_AUTH_ALG_EDDSA,
-        .key = text_of(vector, "signing_key"),
-        .issuer = name,
-        .subject = SLIM_VIEW("s"),
-        .duration_s = 2 * SLIM_AUTH_JWKS_LIFE_S,
-    };
-    struct slim_auth_provider *provider;
-    struct slim_auth_resolver *resolver;
-    struct slim_auth_identity identity;
-    struct slim_buf jwks = {0};
-    struct slim_view token;
-    CHECK_OK(slim_auth_provider_new_jwt(&options, &provider, NULL));
-    CHECK_OK(slim_auth_provider_token(provider, NOW_S, &token));
-    CHECK_OK(slim_auth_resolver_new(&from, 1, &fetcher, &resolver, NULL));
-    struct slim_auth_rules rules = {.issuers = &name, .issuer_count = 1, .resolver = resolver};
-    struct slim_auth_verifier *verifier = new_verifier(&rules);
-    CHECK(slim_auth_verify(verifier, token, NOW_S, NULL, &identity) == SLIM_AGAIN);
-    put_jwks(text_of(vector, "verify_key"), &jwks);
-    struct slim_auth_answer answer = {last_fetch_id, 200, slim_buf_view(&jwks)};
-    CHECK_OK(slim_auth_resolver_take(resolver, &answer, NOW_S, NULL));
-    CHECK_OK(slim_auth_verify(verifier, token, NOW_S, NULL, &identity));
-    CHECK_OK(slim_auth_verify(verifier, token, NOW_S + SLIM_AUTH_JWKS_LIFE_S - 1, NULL, &identity));
-    CHECK(slim_auth_verifier_stats(verifier)->cached_count == 1);
-    CHECK(slim_auth_verify(verifier, token, NOW_S + SLIM_AUTH_JWKS_LIFE_S, NULL, &identity) ==
-          SLIM_AGAIN); /* the issuer may have withdrawn them: asked again */
-    answer.id = last_fetch_id;
-    CHECK_OK(slim_auth_resolver_take(resolver, &answer, NOW_S + SLIM_AUTH_JWKS_LIFE_S, NULL));
-    CHECK_OK(slim_auth_verify(verifier, token, NOW_S + SLIM_AUTH_JWKS_LIFE_S, NULL, &identity));
-    slim_auth_verifier_free(verifier);
-    slim_auth_resolver_free(resolver);
-    slim_auth_provider_free(provider);
-    slim_buf_fini(&jwks);
-    slim_json_free(json);
-}
-
 static void bad_signer_options_are_refused(void **state)
 {
     (void)state;
@@ -591,6 +444,52 @@ static void bad_signer_options_are_refused(void **state)
         CHECK_ROW(rows[i].why,
                   slim_auth_provider_new_jwt(&options, &provider, &error) == rows[i].want);
         CHECK_ROW(rows[i].why, (error.text[0] != '\0') == (rows[i].want != SLIM_OK));
+        slim_auth_provider_free(provider);
+    }
+}
+
+static void a_signer_makes_no_token_that_nobody_takes(void **state)
+{
+    (void)state;
+    static char long_text[SLIM_AUTH_ID_BYTES_MAX + 1];
+    static struct slim_view names[SLIM_AUTH_NAMES_MAX];
+    memset(long_text, 'a', sizeof(long_text));
+    static const struct {
+        const char *why;
+        size_t count;
+        size_t len;
+        enum slim_status want;
+    } rows[] = {
+        {"one long audience", 1, SLIM_AUTH_ID_BYTES_MAX, SLIM_OK},
+        {"a longer one", 1, SLIM_AUTH_ID_BYTES_MAX + 1, SLIM_ERR_CONFIG},
+        {"an empty one", 1, 0, SLIM_ERR_CONFIG},
+        {"eleven long ones", 11, SLIM_AUTH_ID_BYTES_MAX, SLIM_OK},
+        {"twelve: too long a token", 12, SLIM_AUTH_ID_BYTES_MAX, SLIM_ERR_CONFIG},
+        {"the most", SLIM_AUTH_NAMES_MAX, 1, SLIM_OK},
+    };
+    for (size_t i = 0; i < SLIM_COUNT(rows); i++) {
+        for (size_t j = 0; j < SLIM_COUNT(names); j++) {
+            names[j] = slim_view_of(long_text, rows[i].len);
+        }
+        struct slim_auth_jwt_options options = {
+            .alg = SLIM_AUTH_ALG_HS256,
+            .key = slim_view_str(hmac_text),
+            .subject = SLIM_VIEW("s"),
+            .audiences = names,
+            .audience_count = rows[i].count,
+        };
+        struct slim_auth_provider *provider = NULL;
+        struct slim_error error = {0};
+        enum slim_status status = slim_auth_provider_new_jwt(&options, &provider, &error);
+        CHECK_ROW(rows[i].why, status == rows[i].want);
+        CHECK_ROW(rows[i].why, (error.text[0] != '\0') == (rows[i].want != SLIM_OK));
+        if (status == SLIM_OK) {
+            static const uint8_t pubkey[SLIM_AUTH_PUBKEY_BYTES];
+            struct slim_buf token = {0};
+            CHECK_OK(slim_auth_provider_make(provider, NOW_S, pubkey, &token));
+            CHECK_ROW(rows[i].why, token.len <= SLIM_AUTH_TOKEN_BYTES_MAX);
+            slim_buf_fini(&token);
+        }
         slim_auth_provider_free(provider);
     }
 }
@@ -766,9 +665,8 @@ int main(void)
         cmocka_unit_test(every_changed_or_missing_byte_is_noticed),
         cmocka_unit_test(a_public_key_is_no_hmac_secret),
         cmocka_unit_test(a_good_token_is_verified_once),
-        cmocka_unit_test(a_domain_of_a_bundle_speaks_for_its_spiffe_ids_only),
-        cmocka_unit_test(a_verified_token_outlives_no_fetched_keys),
         cmocka_unit_test(bad_signer_options_are_refused),
+        cmocka_unit_test(a_signer_makes_no_token_that_nobody_takes),
         cmocka_unit_test(duration_and_custom_claims_are_in_the_token),
         cmocka_unit_test(numbers_of_custom_claims_are_sent_as_they_were_written),
         cmocka_unit_test(a_token_file_is_trimmed_reloaded_and_outlived),
