@@ -293,6 +293,11 @@ SLIM_MUST_CHECK enum slim_status slim_mls_read_key_package(struct slim_view mess
 SLIM_MUST_CHECK enum slim_status slim_mls_tree_check_members(const struct slim_mls_tree *tree,
                                                              struct slim_view group_extensions);
 
+/* Ask the caller about each of the external_senders (section 12.1.8.1): when they come with a commit, and when we join. */
+SLIM_MUST_CHECK enum slim_status
+slim_mls_group_check_external_senders(const struct slim_mls_group *group,
+                                      struct slim_view group_extensions);
+
 /* ConfirmedTranscriptHashInput of a signed commit. */
 void slim_mls_put_confirmed_input(struct slim_mls_out *out, const struct slim_mls_content *content);
 

@@ -450,14 +450,12 @@ enum slim_status slim_mls_tree_check_members(const struct slim_mls_tree *tree,
     return SLIM_OK;
 }
 
-/* External senders are checked by the caller when a commit brings them in. */
-static enum slim_status check_external_senders(struct slim_mls_change *change)
+enum slim_status slim_mls_group_check_external_senders(const struct slim_mls_group *group,
+                                                       struct slim_view group_extensions)
 {
     struct slim_view data;
     struct slim_view list;
-    if (!change->has_new_extensions ||
-        !slim_mls_extension_find(slim_buf_view(&change->next->extensions),
-                                 MLS_EXTENSION_EXTERNAL_SENDERS, &data)) {
+    if (!slim_mls_extension_find(group_extensions, MLS_EXTENSION_EXTERNAL_SENDERS, &data)) {
         return SLIM_OK;
     }
     SLIM_TRY(slim_mls_take_opaque(&data, &list));
@@ -466,8 +464,8 @@ static enum slim_status check_external_senders(struct slim_mls_change *change)
         uint8_t identity[MLS_IDENTITY_LEN];
         SLIM_TRY(slim_mls_take_opaque(&list, &sender.signature_key));
         SLIM_TRY(slim_mls_take_credential(&list, &sender.credential));
-        SLIM_TRY(slim_mls_client_check(change->group->client, SLIM_MLS_CHECK_EXTERNAL_SENDER,
-                                       slim_buf_view(&change->group->id), UINT32_MAX, &sender, NULL,
+        SLIM_TRY(slim_mls_client_check(group->client, SLIM_MLS_CHECK_EXTERNAL_SENDER,
+                                       slim_buf_view(&group->id), UINT32_MAX, &sender, NULL,
                                        identity));
     }
     return SLIM_OK;
@@ -475,7 +473,10 @@ static enum slim_status check_external_senders(struct slim_mls_change *change)
 
 enum slim_status slim_mls_change_check_tree(struct slim_mls_change *change)
 {
-    SLIM_TRY(check_external_senders(change));
+    if (change->has_new_extensions) {
+        SLIM_TRY(slim_mls_group_check_external_senders(change->group,
+                                                       slim_buf_view(&change->next->extensions)));
+    }
     SLIM_TRY(
         slim_mls_tree_check_members(&change->next->tree, slim_buf_view(&change->next->extensions)));
     return slim_mls_tree_check_unique(&change->next->tree, &change->touched);

@@ -54,6 +54,7 @@ static enum slim_status check_tree(const struct slim_mls_group *group,
             SLIM_TRY(check_leaf(group, i, SLIM_MLS_CHECK_MEMBER));
         }
     }
+    SLIM_TRY(slim_mls_group_check_external_senders(group, info->context.extensions));
     SLIM_TRY(slim_mls_tree_check_members(tree, info->context.extensions));
     return slim_mls_tree_check_unique(tree, NULL);
 }

@@ -287,6 +287,46 @@ static void an_external_sender_proposes_and_members_commit(void **state)
     pair_free(&pair);
 }
 
+/* Who may propose from outside concerns a joiner as much as the members. */
+static void a_joiner_is_asked_about_external_senders(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct slim_mls_client *carol;
+    struct slim_mls_group *joined;
+    struct slim_mls_buf package;
+    struct slim_mls_buf info;
+    struct slim_mls_buf commit;
+    struct slim_mls_commit_output output;
+    struct slim_mls_out extensions = {0};
+    pair_new(&pair);
+    CHECK_MLS(world_client(&pair.world, 1, "carol", &carol));
+    CHECK_MLS(slim_mls_key_package_new(carol, &package));
+    put_external_sender(&extensions, slim_mls_client_signature_key(pair.clients[1]));
+    struct slim_mls_view view = {extensions.buf.data, extensions.buf.len};
+    struct slim_mls_view package_view = world_view(&package);
+    struct slim_mls_commit_options options = {
+        .extensions = &view, .key_packages = &package_view, .key_package_count = 1};
+    CHECK_MLS(slim_mls_group_commit(pair.groups[0], &options, &output));
+    CHECK_MLS(slim_mls_group_commit_apply(pair.groups[0]));
+    CHECK_MLS(slim_mls_group_info(pair.groups[0], true, &info));
+    pair.world.refused = "server";
+    CHECK(slim_mls_group_join(carol, world_view(&output.welcome), (struct slim_mls_view){0},
+                              &joined) == SLIM_MLS_ERR_AUTH);
+    CHECK(slim_mls_group_join_external(carol, world_view(&info), (struct slim_mls_view){0},
+                                       UINT32_MAX, &joined, &commit) == SLIM_MLS_ERR_AUTH);
+    pair.world.refused = NULL;
+    CHECK_MLS(slim_mls_group_join(carol, world_view(&output.welcome), (struct slim_mls_view){0},
+                                  &joined));
+    slim_mls_group_free(joined);
+    slim_mls_commit_output_free(&output);
+    slim_mls_buf_free(&info);
+    slim_mls_buf_free(&package);
+    slim_mls_out_fini(&extensions);
+    slim_mls_client_free(carol);
+    pair_free(&pair);
+}
+
 static void somebody_asks_to_join_and_is_added(void **state)
 {
     (void)state;
@@ -508,6 +548,7 @@ int main(void)
         cmocka_unit_test(a_commit_of_an_unseen_proposal_is_refused),
         cmocka_unit_test(a_reinit_closes_the_group),
         cmocka_unit_test(an_external_sender_proposes_and_members_commit),
+        cmocka_unit_test(a_joiner_is_asked_about_external_senders),
         cmocka_unit_test(somebody_asks_to_join_and_is_added),
         cmocka_unit_test(an_external_commit_joins_and_replaces),
         cmocka_unit_test(a_stranger_cannot_remove_us_by_an_external_commit),
