@@ -30,7 +30,8 @@ void slim_auth_key_fini(struct slim_auth_key *key);
 bool slim_auth_key_allows(const struct slim_auth_key *key, enum slim_auth_alg alg);
 
 /* Read a key for `alg` from a PEM text; HS*: the text itself. is_private: for signing. *key is filled in on success only.
- * SLIM_ERR_CONFIG with a sentence: not PEM, encrypted, another kind of key than `alg` needs, too small, for HS* a public key. SLIM_ERR_NO_MEMORY. */
+ * SLIM_ERR_CONFIG with a sentence: not PEM, encrypted, another kind of key than `alg` needs, too small, for HS* a public key.
+ * SLIM_ERR_NO_MEMORY. */
 SLIM_MUST_CHECK enum slim_status slim_auth_key_from_pem(struct slim_view text,
                                                         enum slim_auth_alg alg, bool is_private,
                                                         struct slim_auth_key *key,

@@ -135,6 +135,12 @@ static enum slim_status build_request(struct slim_auth_workload *workload,
     return status;
 }
 
+/* Those end with their answer; the others are streams, which may be silent for as long as nothing changes. */
+static bool is_for_token(enum slim_auth_workload_call call)
+{
+    return call == SLIM_AUTH_WORKLOAD_JWT || call == SLIM_AUTH_WORKLOAD_CREDENTIAL;
+}
+
 /* Life left of the token that this call fetches; 0 for the others. */
 static uint64_t life_left_ms(const struct slim_auth_workload *workload,
                              enum slim_auth_workload_call call, uint64_t now_s)
@@ -193,7 +199,7 @@ static void start(struct slim_auth_workload *workload, enum slim_auth_workload_c
     }
     state->is_running = true;
     state->is_answered = false;
-    state->due_ms = never;
+    state->due_ms = is_for_token(call) ? now_ms + SLIM_AUTH_WORKLOAD_ANSWER_MS : never;
 }
 
 uint64_t slim_auth_workload_tick(struct slim_auth_workload *workload, uint64_t now_ms,
@@ -203,10 +209,13 @@ uint64_t slim_auth_workload_tick(struct slim_auth_workload *workload, uint64_t n
     for (unsigned i = 0; workload->is_attached && i < SLIM_AUTH_WORKLOAD_CALL_COUNT; i++) {
         enum slim_auth_workload_call call = (enum slim_auth_workload_call)i;
         struct slim_auth_call_state *state = &workload->calls[i];
-        if (!is_wanted(workload, call) || state->is_running) {
+        if (!is_wanted(workload, call)) {
             continue;
         }
-        if (now_ms >= state->due_ms) {
+        if (now_ms >= state->due_ms && state->is_running) {
+            workload->owner.cancel(workload->owner.ctx, call);
+            slim_auth_workload_take_end(workload, call, SLIM_GRPC_DEADLINE_EXCEEDED, now_ms, now_s);
+        } else if (now_ms >= state->due_ms) {
             start(workload, call, now_ms, now_s);
         }
         if (state->due_ms < next_ms) {
@@ -301,8 +310,7 @@ void slim_auth_workload_take_end(struct slim_auth_workload *workload,
         return;
     }
     state->is_running = false;
-    bool is_token = call == SLIM_AUTH_WORKLOAD_JWT || call == SLIM_AUTH_WORKLOAD_CREDENTIAL;
-    if (is_token && state->is_answered) {
+    if (is_for_token(call) && state->is_answered) {
         plan_renewal(workload, call, now_ms, now_s);
         return;
     }

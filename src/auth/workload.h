@@ -31,6 +31,7 @@ enum {
     SLIM_AUTH_WORKLOAD_UNKNOWN_MS =
         30000, /* a token is renewed after so long when its life is over already */
     SLIM_AUTH_WORKLOAD_RENEW_MS_MIN = 100,
+    SLIM_AUTH_WORKLOAD_ANSWER_MS = 30000, /* a token that has not come by then is given up */
     SLIM_AUTH_SVID_BYTES_MAX =
         256 * 1024,             /* longest certificate chain, key or bundle; more is refused */
     SLIM_AUTH_DOMAINS_MAX = 64, /* trust domains with roots */
@@ -79,7 +80,8 @@ struct slim_view slim_auth_workload_path(enum slim_auth_workload_call call);
 void slim_auth_workload_attach(struct slim_auth_workload *workload, uint64_t now_ms);
 void slim_auth_workload_detach(struct slim_auth_workload *workload);
 
-/* Start what is due. Returns when to call again (UINT64_MAX: not before something happens). now_ms: monotonic; now_s: wall clock. */
+/* Start what is due, give up what has not been answered. Returns when to call again (UINT64_MAX: not before something happens).
+ * now_ms: monotonic; now_s: wall clock. */
 uint64_t slim_auth_workload_tick(struct slim_auth_workload *workload, uint64_t now_ms,
                                  uint64_t now_s);
 

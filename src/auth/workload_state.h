@@ -5,7 +5,7 @@
 #include "auth/jwt.h"
 #include "auth/workload.h"
 
-/* due_ms       when to start it next; UINT64_MAX: not by itself
+/* due_ms       when to start it next, while it runs: when to give it up; UINT64_MAX: not by itself
  * is_answered  a good message came since it was started
  * fail_count   ends without one in a row */
 struct slim_auth_call_state {

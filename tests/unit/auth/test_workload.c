@@ -51,14 +51,19 @@ static void on_problem(void *ctx, enum slim_auth_workload_call call, const char 
 
 static const struct slim_auth_workload_owner owner = {start, cancel, on_change, on_problem, NULL};
 
-static struct slim_auth_workload *new_client(void)
+static struct slim_auth_workload *new_client_for(bool wants_x509, bool wants_jwt)
 {
-    struct slim_auth_workload_options options = {.wants_x509 = true, .wants_jwt = true};
+    struct slim_auth_workload_options options = {.wants_x509 = wants_x509, .wants_jwt = wants_jwt};
     struct slim_auth_workload *workload;
     said[0] = '\0';
     start_status = SLIM_OK;
     CHECK_OK(slim_auth_workload_new(&options, &owner, &workload, NULL));
     return workload;
+}
+
+static struct slim_auth_workload *new_client(void)
+{
+    return new_client_for(true, true);
 }
 
 static bool has_said(const char *text)
@@ -157,16 +162,36 @@ static void requests_are_the_recorded_ones(void **state)
     CHECK(has_said("-X-J-B-C"));
 }
 
+static void an_agent_that_never_answers_is_asked_again(void **state)
+{
+    (void)state;
+    enum { ANSWER_MS = SLIM_AUTH_WORKLOAD_ANSWER_MS };
+    struct slim_auth_workload *workload = new_client_for(false, true);
+    slim_auth_workload_attach(workload, 5);
+    CHECK(slim_auth_workload_tick(workload, 5, NOW_S) == 5 + ANSWER_MS);
+    CHECK(has_said("+J+B"));
+    CHECK(slim_auth_workload_tick(workload, 4 + ANSWER_MS, NOW_S) == 5 + ANSWER_MS);
+    CHECK(has_said(""));
+    CHECK(slim_auth_workload_tick(workload, 5 + ANSWER_MS, NOW_S) == 1005 + ANSWER_MS);
+    CHECK(has_said("-J?J")); /* the stream of bundles may be silent for as long as it likes */
+    CHECK(slim_auth_workload_tick(workload, 1005 + ANSWER_MS, NOW_S) == 1005 + 2 * ANSWER_MS);
+    CHECK(has_said("+J"));
+    slim_auth_workload_take_end(workload, SLIM_AUTH_WORKLOAD_JWT, SLIM_GRPC_UNAVAILABLE,
+                                1006 + ANSWER_MS, NOW_S);
+    CHECK(slim_auth_workload_tick(workload, 1006 + ANSWER_MS, NOW_S) == 3006 + ANSWER_MS);
+    slim_auth_workload_free(workload);
+}
+
 static void failures_are_repeated_ever_more_slowly(void **state)
 {
     (void)state;
-    struct slim_auth_workload *workload = new_client();
+    struct slim_auth_workload *workload = new_client_for(true, false);
     uint64_t now_ms = 1000;
     static const uint64_t pauses[] = {1000, 2000, 4000, 8000, 16000, 30000, 30000};
     CHECK(slim_auth_workload_tick(workload, now_ms, NOW_S) == UINT64_MAX); /* no connection */
     slim_auth_workload_attach(workload, now_ms);
     CHECK(slim_auth_workload_tick(workload, now_ms, NOW_S) == UINT64_MAX);
-    CHECK(has_said("+X+J+B"));
+    CHECK(has_said("+X"));
     for (size_t i = 0; i < SLIM_COUNT(pauses); i++) {
         slim_auth_workload_take_end(workload, SLIM_AUTH_WORKLOAD_X509, SLIM_GRPC_PERMISSION_DENIED,
                                     now_ms, NOW_S);
@@ -188,7 +213,7 @@ static void failures_are_repeated_ever_more_slowly(void **state)
     CHECK(slim_auth_workload_tick(workload, now_ms + 99999, NOW_S) == UINT64_MAX);
     slim_auth_workload_attach(workload, now_ms);
     CHECK(slim_auth_workload_tick(workload, now_ms, NOW_S) == UINT64_MAX);
-    CHECK(has_said("+X+J+B")); /* a new connection: everything at once */
+    CHECK(has_said("+X")); /* a new connection: at once */
     slim_auth_workload_free(workload);
 }
 
@@ -414,6 +439,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(recorded_tokens_verify_with_the_recorded_bundle),
         cmocka_unit_test(requests_are_the_recorded_ones),
+        cmocka_unit_test(an_agent_that_never_answers_is_asked_again),
         cmocka_unit_test(failures_are_repeated_ever_more_slowly),
         cmocka_unit_test(tokens_are_renewed_at_two_thirds_and_kept_through_failures),
         cmocka_unit_test(a_message_cut_anywhere_changes_nothing),
