@@ -100,6 +100,7 @@ static size_t deliver_many(struct slim_datapath *datapath, struct slim_datapath_
     /* a receiver may be disconnected below, and the piece must stay: our own reference holds it */
     struct slim_block *fanout = is_long ? NULL : slim_block_ref(datapath->fanout);
     size_t taken = 0;
+    struct slim_datapath_tally tally = {0};
     for (size_t i = 0; i < hits->count; i++) {
         struct slim_datapath_conn *to =
             SLIM_CONTAINER_OF(hits->peers[i], struct slim_datapath_conn, peer);
@@ -113,7 +114,9 @@ static size_t deliver_many(struct slim_datapath *datapath, struct slim_datapath_
                                                                   SLIM_GRPC_PREFIX_BYTES + msg.len);
         taken += status == SLIM_OK;
         note(to, NULL, msg.len, status);
+        slim_datapath_slow_tally(&tally, to);
     }
+    slim_datapath_slow_fanned(&tally, from, msg.len);
     slim_block_unref(fanout);
     slim_block_unref(own);
     return taken;

@@ -105,6 +105,19 @@ slim_datapath_deliver_one(struct slim_datapath *datapath, struct slim_datapath_c
 void slim_datapath_slow_queued(struct slim_datapath_conn *to, struct slim_datapath_conn *from,
                                size_t bytes);
 
+/* What the members of one fan-out look like: how many take bytes, how many of those have a long queue, and the shortest of these. */
+struct slim_datapath_tally {
+    size_t taking_count;
+    size_t behind_count;
+    struct slim_datapath_conn *least_behind;
+    size_t least_bytes;
+};
+void slim_datapath_slow_tally(struct slim_datapath_tally *tally, struct slim_datapath_conn *to);
+
+/* `bytes` went to all of them: hold `from` back when most of those that take bytes are behind. */
+void slim_datapath_slow_fanned(const struct slim_datapath_tally *tally,
+                               struct slim_datapath_conn *from, size_t bytes);
+
 /* A flush of the connection's socket ended. */
 void slim_datapath_slow_flushed(struct slim_datapath_conn *conn);
 

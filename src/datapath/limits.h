@@ -9,6 +9,9 @@ enum {
     /* unsent to one receiver: its senders' credit is held back above this */
     SLIM_DATAPATH_HOLD_ABOVE_BYTES = 1024 * 1024,
     SLIM_DATAPATH_RELEASE_BELOW_BYTES = 512 * 1024, /* and given back below this */
+    /* the same for a fan-out, when more than half of the members that take bytes are beyond it */
+    SLIM_DATAPATH_FANOUT_HOLD_ABOVE_BYTES = 16 * 1024 * 1024,
+    SLIM_DATAPATH_FANOUT_RELEASE_BELOW_BYTES = 8 * 1024 * 1024,
     /* a silence of a receiver that says nothing yet; credit is held for this long in a pause */
     SLIM_DATAPATH_STALL_MS = 100,
     /* how long a pause lasts before the receiver counts as stopped and holds nobody back */

@@ -4,6 +4,10 @@
  *   0 ----- 512 KiB ------------ 1 MiB -------------------------------------- 64 MiB
  *   |        <- credit back       |  credit of a sole sender is held back       | disconnected
  *
+ * Members of a fan-out hold their sender back only together: when more than half of those that take bytes have more than 16 MiB
+ * unsent, until the shortest of these queues is below 8 MiB. One slow member costs the others nothing; a sender that is faster than
+ * all of them does not cost them their connections.
+ *
  * "While it takes bytes" needs care: a reader of 2 MB/s takes its bytes in gulps, because HTTP/2 and TCP announce room only when a
  * large part of their windows is free. From its silence follows its pace:
  *
@@ -27,6 +31,7 @@ struct hold {
     struct slim_datapath_conn *sender;
     struct slim_datapath_conn *receiver;
     size_t bytes;
+    size_t release_below;
     uint64_t since_ms;
 };
 
@@ -61,8 +66,9 @@ void slim_datapath_slow_forget(struct slim_datapath_conn *conn)
     conn->taken_seen = 0;
 }
 
-/* Hold back the credit for a message of `bytes` that `from` sent to `to` alone. */
-static void hold_back(struct slim_datapath_conn *from, struct slim_datapath_conn *to, size_t bytes)
+/* Hold back the credit for a message of `bytes` of `from`, until less than `release_below` is unsent to `to`. */
+static void hold_back(struct slim_datapath_conn *from, struct slim_datapath_conn *to, size_t bytes,
+                      size_t release_below)
 {
     struct hold *hold = NULL;
     SLIM_LIST_EACH(node, &from->holds)
@@ -80,6 +86,7 @@ static void hold_back(struct slim_datapath_conn *from, struct slim_datapath_conn
         }
         hold->sender = from;
         hold->receiver = to;
+        hold->release_below = release_below;
         hold->since_ms = slim_loop_now_ms(from->datapath->loop);
         slim_list_init(&hold->by_sender);
         slim_list_init(&hold->by_receiver);
@@ -89,6 +96,9 @@ static void hold_back(struct slim_datapath_conn *from, struct slim_datapath_conn
     }
     slim_grpc_call_hold(from->call, bytes);
     hold->bytes += bytes;
+    if (release_below < hold->release_below) {
+        hold->release_below = release_below;
+    }
 }
 
 /* Mark `conn` for burial. */
@@ -196,11 +206,54 @@ void slim_datapath_slow_queued(struct slim_datapath_conn *to, struct slim_datapa
             }
             condemn(to, "64 MiB unsent");
         } else if (from != NULL && from->call != NULL && to->pace != SLIM_DATAPATH_STOPPED) {
-            hold_back(from, to, bytes);
+            hold_back(from, to, bytes, SLIM_DATAPATH_RELEASE_BELOW_BYTES);
         }
     }
     if (SLIM_UNLIKELY(slim_datapath_slow_is_over_memory(datapath))) {
         datapath->is_over_memory = true; /* dealt with when the delivery is over */
+    }
+}
+
+void slim_datapath_slow_tally(struct slim_datapath_tally *tally, struct slim_datapath_conn *to)
+{
+    if (to->call == NULL) {
+        return;
+    }
+    uint64_t silent_ms = slim_loop_now_ms(to->datapath->loop) - to->accepted_at_ms;
+    if (slim_list_is_linked(&to->waiting) &&
+        (to->pace != SLIM_DATAPATH_TAKING || silent_ms > 2 * SLIM_DATAPATH_STALL_MS)) {
+        return;
+    }
+    size_t unsent = slim_grpc_call_unsent_bytes(to->call);
+    tally->taking_count++;
+    if (SLIM_LIKELY(unsent <= SLIM_DATAPATH_FANOUT_HOLD_ABOVE_BYTES)) {
+        return;
+    }
+    tally->behind_count++;
+    if (tally->least_behind == NULL || unsent < tally->least_bytes) {
+        tally->least_behind = to;
+        tally->least_bytes = unsent;
+    }
+}
+
+void slim_datapath_slow_fanned(const struct slim_datapath_tally *tally,
+                               struct slim_datapath_conn *from, size_t bytes)
+{
+    if (SLIM_UNLIKELY(tally->behind_count * 2 > tally->taking_count) && from != NULL &&
+        from->call != NULL) {
+        hold_back(from, tally->least_behind, bytes, SLIM_DATAPATH_FANOUT_RELEASE_BELOW_BYTES);
+    }
+}
+
+/* Give back what was held until less than this was unsent. */
+static void release_below(struct slim_datapath_conn *conn, size_t unsent)
+{
+    SLIM_LIST_EACH(node, &conn->held_by_me)
+    {
+        struct hold *hold = SLIM_LIST_ENTRY(node, struct hold, by_receiver);
+        if (unsent < hold->release_below) {
+            hold_free(hold, true);
+        }
     }
 }
 
@@ -210,9 +263,7 @@ void slim_datapath_slow_flushed(struct slim_datapath_conn *conn)
         return;
     }
     size_t unsent = slim_grpc_call_unsent_bytes(conn->call);
-    if (unsent < SLIM_DATAPATH_RELEASE_BELOW_BYTES && !slim_list_is_empty(&conn->held_by_me)) {
-        slim_datapath_slow_release(conn);
-    }
+    release_below(conn, unsent);
     if (unsent == 0) {
         slim_list_remove(&conn->waiting);
     } else {

@@ -85,6 +85,16 @@ def test_a_full_speed_sender_to_a_reader_of_2_mb_per_second(node, rcvbuf):
         assert held <= 8 * MIB, f"{held / MIB:.1f} MiB held"
 
 
+@pytest.mark.parametrize("stalled", [0, 1])
+def test_a_sender_faster_than_all_members_is_paced(node, stalled):
+    """Four members that read 40 MB/s each, and perhaps one that stopped: the four lose nothing and stay connected."""
+    status, report, errors = run_load(node, "--receivers", 4 + stalled, "--stalled", stalled, "--fanout", "all", "--payload", 16384,
+                                      "--count", 10000, "--read-rate", 40000000, "--drain", 10)
+    assert status == 0, (report, errors)
+    assert report["received_least"] == report["received_most"] == 10000
+    assert report["closed"] == 0 and report["missing"] == 0
+
+
 @pytest.mark.ours_only("every sender waits for the slowest receiver, and memory has no bound")
 def test_500_connections_that_never_read(make_node):
     """While a flood runs: memory stays under memory_max, others are served, and afterwards the memory goes back."""
