@@ -243,7 +243,10 @@ SLIM_MLS_CALL enum slim_mls_status slim_mls_group_join(struct slim_mls_client *c
 
 /* Join by an external commit (12.4.3.2): `group_info` is an MLSMessage with external_pub, `tree` as above. *commit is for the
  * members; the group is usable when they have accepted it. With `replace_leaf` not UINT32_MAX the commit removes that leaf, which
- * must carry our name. */
+ * must carry our name.
+ *   SLIM_MLS_ERR_AUTH     it carries another name
+ *   SLIM_MLS_ERR_DENIED   the policy is `moderated`
+ *   else as slim_mls_group_join */
 SLIM_MLS_CALL enum slim_mls_status
 slim_mls_group_join_external(struct slim_mls_client *client, struct slim_mls_view group_info,
                              struct slim_mls_view tree, uint32_t replace_leaf,

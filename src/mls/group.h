@@ -256,6 +256,10 @@ SLIM_MUST_CHECK enum slim_status slim_mls_change_check_leaf(struct slim_mls_chan
                                                             const struct slim_mls_node *previous,
                                                             uint8_t identity[MLS_IDENTITY_LEN]);
 
+/* May a leaf of that name take the place of `previous`? Yes too when there is none, or the caller gave it no name. */
+bool slim_mls_is_same_member(const struct slim_mls_node *previous,
+                             const uint8_t identity[MLS_IDENTITY_LEN]);
+
 /* The key schedule from the old epoch to change->next: `input` is ConfirmedTranscriptHashInput. */
 SLIM_MUST_CHECK enum slim_status slim_mls_change_finish(struct slim_mls_change *change,
                                                         const uint8_t *init_secret,

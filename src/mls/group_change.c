@@ -198,12 +198,19 @@ enum slim_status slim_mls_change_collect(struct slim_mls_change *change, struct 
 
 /* ---- leaves that enter */
 
+bool slim_mls_is_same_member(const struct slim_mls_node *previous,
+                             const uint8_t identity[MLS_IDENTITY_LEN])
+{
+    static const uint8_t nobody[MLS_IDENTITY_LEN];
+    return previous == NULL || memcmp(previous->u.leaf.identity, nobody, sizeof(nobody)) == 0 ||
+           memcmp(previous->u.leaf.identity, identity, sizeof(nobody)) == 0;
+}
+
 enum slim_status slim_mls_change_check_leaf(struct slim_mls_change *change, uint32_t leaf_index,
                                             const struct slim_mls_leaf *leaf,
                                             const struct slim_mls_node *previous,
                                             uint8_t identity[MLS_IDENTITY_LEN])
 {
-    static const uint8_t nobody[MLS_IDENTITY_LEN];
     const struct slim_mls_group *group = change->group;
     struct slim_view group_id = slim_buf_view(&group->id);
     SLIM_TRY(slim_mls_leaf_check(group->suite, leaf));
@@ -217,11 +224,8 @@ enum slim_status slim_mls_change_check_leaf(struct slim_mls_change *change, uint
     SLIM_TRY(slim_mls_client_check(group->client,
                                    old == NULL ? SLIM_MLS_CHECK_ADD : SLIM_MLS_CHECK_REPLACE,
                                    group_id, leaf_index, leaf, old, identity));
-    if (previous != NULL && memcmp(previous->u.leaf.identity, nobody, sizeof(nobody)) != 0 &&
-        memcmp(previous->u.leaf.identity, identity, sizeof(nobody)) != 0) {
-        return SLIM_ERR_AUTH; /* a leaf changed hands */
-    }
-    return SLIM_OK;
+    /* else a leaf changed hands */
+    return slim_mls_is_same_member(previous, identity) ? SLIM_OK : SLIM_ERR_AUTH;
 }
 
 static enum slim_status apply_update(struct slim_mls_change *change,

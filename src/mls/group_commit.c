@@ -246,6 +246,9 @@ static enum slim_status set_own_leaf(struct slim_mls_change *change,
             client, previous == NULL ? SLIM_MLS_CHECK_ADD : SLIM_MLS_CHECK_REPLACE,
             slim_buf_view(&change->group->id), own, &leaf,
             previous == NULL ? NULL : &previous->u.leaf.leaf, identity));
+        if (!slim_mls_is_same_member(previous, identity)) {
+            return SLIM_ERR_AUTH;
+        }
     }
     struct slim_mls_out out = {0};
     enum slim_status status = slim_mls_leaf_sign(change->group->suite, client->signature_key, &leaf,

@@ -455,6 +455,9 @@ enum slim_mls_status slim_mls_group_join_external(struct slim_mls_client *client
     if (group_info.len > MLS_MESSAGE_BYTES_MAX || tree.len > MLS_TREE_BYTES_MAX) {
         return SLIM_MLS_ERR_LIMIT;
     }
+    if (client->policy.moderated) {
+        return SLIM_MLS_ERR_DENIED; /* not by leaf 0 */
+    }
     struct slim_mls_group_info info;
     struct slim_mls_group *group = NULL;
     struct slim_buf bytes = {0};

@@ -456,6 +456,58 @@ static void a_stranger_cannot_remove_us_by_an_external_commit(void **state)
     }
 }
 
+/* What the others would refuse is not made. */
+static void our_own_leaf_keeps_its_name(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct slim_mls_client *carol;
+    struct slim_mls_group *joined;
+    struct slim_mls_buf info;
+    struct slim_mls_buf commit;
+    struct slim_mls_commit_options refresh = {0};
+    const struct slim_mls_credential_data other = {SLIM_MLS_CREDENTIAL_BASIC, world_text("dave")};
+    const struct slim_mls_credential_data newer = {SLIM_MLS_CREDENTIAL_BASIC,
+                                                   world_text("alice#2")};
+    pair_new(&pair);
+    CHECK_MLS(slim_mls_client_set_credential(pair.clients[0], &other));
+    CHECK(exchange(pair.groups[0], pair.groups[1], &refresh) == SLIM_MLS_ERR_AUTH);
+    CHECK_MLS(slim_mls_client_set_credential(pair.clients[0], &newer));
+    CHECK_MLS(exchange(pair.groups[0], pair.groups[1], &refresh));
+
+    CHECK_MLS(world_client(&pair.world, 1, "carol", &carol));
+    CHECK_MLS(slim_mls_group_info(pair.groups[0], true, &info));
+    CHECK(slim_mls_group_join_external(carol, world_view(&info), (struct slim_mls_view){0}, 1,
+                                       &joined, &commit) == SLIM_MLS_ERR_AUTH);
+    slim_mls_buf_free(&info);
+    slim_mls_client_free(carol);
+    pair_free(&pair);
+}
+
+/* With the policy `moderated` only leaf 0 commits, so nobody comes in by a commit of its own. */
+static void nobody_joins_a_moderated_group_by_itself(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct slim_mls_client_config config;
+    struct slim_mls_client *carol;
+    struct slim_mls_group *joined;
+    struct slim_mls_buf key;
+    struct slim_mls_buf info;
+    struct slim_mls_buf commit;
+    pair_new(&pair);
+    CHECK_MLS(world_config(&pair.world, 1, "carol", &config, &key));
+    config.policy.moderated = true;
+    CHECK_MLS(slim_mls_client_new(&config, &carol));
+    CHECK_MLS(slim_mls_group_info(pair.groups[0], true, &info));
+    CHECK(slim_mls_group_join_external(carol, world_view(&info), (struct slim_mls_view){0},
+                                       UINT32_MAX, &joined, &commit) == SLIM_MLS_ERR_DENIED);
+    slim_mls_buf_free(&info);
+    slim_mls_buf_free(&key);
+    slim_mls_client_free(carol);
+    pair_free(&pair);
+}
+
 /* required_capabilities that ask for an extension nobody claims. */
 static void required_capabilities_bind_everybody(void **state)
 {
@@ -552,6 +604,8 @@ int main(void)
         cmocka_unit_test(somebody_asks_to_join_and_is_added),
         cmocka_unit_test(an_external_commit_joins_and_replaces),
         cmocka_unit_test(a_stranger_cannot_remove_us_by_an_external_commit),
+        cmocka_unit_test(our_own_leaf_keeps_its_name),
+        cmocka_unit_test(nobody_joins_a_moderated_group_by_itself),
         cmocka_unit_test(required_capabilities_bind_everybody),
         cmocka_unit_test(proposals_that_cannot_hold_are_refused_at_once),
         cmocka_unit_test(proposals_of_refused_credentials_are_not_kept),
