@@ -110,7 +110,7 @@ static EVP_PKEY *read_pem(struct slim_view text, bool is_private)
 
 static bool has_text(struct slim_view text, const char *wanted)
 {
-    return text.len > 0 && memmem(text.data, text.len, wanted, strlen(wanted)) != NULL;
+    return text.data != NULL && memmem(text.data, text.len, wanted, strlen(wanted)) != NULL;
 }
 
 /* A public key or a certificate in PEM form: as a secret it would let everybody sign who may verify. */
