@@ -142,10 +142,10 @@ enum slim_mls_status world_talk(struct slim_mls_group *from, struct slim_mls_gro
     }
     status = slim_mls_group_process(to, world_view(&message), &event);
     if (status == SLIM_MLS_OK) {
-        bool is_equal = event.kind == SLIM_MLS_EVENT_APPLICATION &&
-                        event.data.len == strlen(text) &&
-                        memcmp(event.data.data, text, event.data.len) == 0 &&
-                        event.sender_leaf == slim_mls_group_own_leaf(from);
+        bool is_equal =
+            event.kind == SLIM_MLS_EVENT_APPLICATION && event.data.len == strlen(text) &&
+            (event.data.len == 0 || memcmp(event.data.data, text, event.data.len) == 0) &&
+            event.sender_leaf == slim_mls_group_own_leaf(from);
         status = is_equal ? SLIM_MLS_OK : SLIM_MLS_ERR_ARGUMENT;
         slim_mls_event_free(&event);
     }
