@@ -2,7 +2,8 @@
  *
  * A client is one identity with its signature key and its unused key packages. A group is what one member knows about a group.
  * The library does no input or output, reads no clock and draws no randomness: bytes go in and come out of these functions, and
- * the client is given callbacks for the rest. Nothing is global. A client and its groups belong to one thread at a time.
+ * the client is given callbacks for the rest; only ECDSA signatures (suites 2, 5 and 7) take OpenSSL's random numbers. Nothing
+ * is global. A client and its groups belong to one thread at a time.
  *
  *   member A                                       member B
  *                                    <------------ slim_mls_key_package_new
@@ -87,11 +88,11 @@ struct slim_mls_credential_data {
 };
 
 enum slim_mls_check_reason {
-    SLIM_MLS_CHECK_ADD,     /* somebody is about to become a member */
+    SLIM_MLS_CHECK_ADD, /* somebody is about to become a member: when proposed and when committed */
     SLIM_MLS_CHECK_REPLACE, /* a member replaces its leaf: `previous` is its credential until now */
     SLIM_MLS_CHECK_SIGNER, /* we join: the member that vouches for the group; comes before the others */
-    SLIM_MLS_CHECK_MEMBER, /* we join: a member that is there already */
-    SLIM_MLS_CHECK_EXTERNAL_SENDER
+    SLIM_MLS_CHECK_MEMBER,         /* we join: a member that is there already */
+    SLIM_MLS_CHECK_EXTERNAL_SENDER /* may propose: when a commit brings it in, and when we join */
 };
 
 /* What is asked about a credential. leaf_index is UINT32_MAX when the place in the tree is not known yet. */
@@ -255,7 +256,9 @@ slim_mls_group_join_external(struct slim_mls_client *client, struct slim_mls_vie
 /* NULL is allowed. */
 SLIM_MLS_API void slim_mls_group_free(struct slim_mls_group *group);
 
-/* All of a group but a pending commit, secrets included: keep it as you keep a private key. */
+/* All of a group but a pending commit, secrets included: keep it as you keep a private key. Load the newest state only: one
+ * from before a message was sent or opened brings back the keys of that message, and encrypting with them again leaves only the
+ * 32 random bits of the reuse guard (6.3.1) between two messages and the same nonce. */
 SLIM_MLS_CALL enum slim_mls_status slim_mls_group_save(const struct slim_mls_group *group,
                                                        struct slim_mls_buf *state);
 SLIM_MLS_CALL enum slim_mls_status slim_mls_group_load(struct slim_mls_client *client,

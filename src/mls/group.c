@@ -191,7 +191,12 @@ void slim_mls_group_note_resumption(struct slim_mls_group *group)
     memmove(&group->resumptions[1], &group->resumptions[0], keep * sizeof(*group->resumptions));
     group->resumptions[0].epoch = group->epoch->number;
     memcpy(group->resumptions[0].secret, group->epoch->secrets.resumption, MLS_SECRET_MAX);
-    group->resumption_count = keep + 1;
+    size_t count = keep + 1;
+    if (group->resumption_count > count) { /* after a load under another policy */
+        slim_secret_wipe(&group->resumptions[count],
+                         (group->resumption_count - count) * sizeof(*group->resumptions));
+    }
+    group->resumption_count = count;
 }
 
 void slim_mls_group_swap(struct slim_mls_group *group, struct slim_mls_epoch *next)

@@ -380,15 +380,10 @@ static enum slim_status place_leaf(struct slim_mls_change *change)
     return status;
 }
 
-static enum slim_status
-external_commit(struct slim_mls_change *change, const struct slim_mls_group_info *info,
-                uint32_t replace_leaf, struct slim_mls_path_secrets *secrets,
-                struct slim_mls_out *list, struct slim_mls_out *path, struct slim_mls_out *out)
+static enum slim_status put_external_list(const struct slim_mls_group *group,
+                                          const uint8_t *kem_output, uint32_t replace_leaf,
+                                          struct slim_mls_out *list)
 {
-    struct slim_mls_group *group = change->group;
-    uint8_t kem_output[MLS_KEM_PUBLIC_MAX];
-    uint8_t init_secret[MLS_SECRET_MAX];
-    SLIM_TRY(external_init(group, info, kem_output, init_secret));
     struct slim_mls_proposal init = {
         .type = MLS_PROPOSAL_EXTERNAL_INIT,
         .u.kem_output = slim_view_of(kem_output, slim_crypto_dh_public_len(group->suite->curve)),
@@ -398,15 +393,39 @@ external_commit(struct slim_mls_change *change, const struct slim_mls_group_info
         struct slim_mls_proposal removal = slim_mls_remove_of(replace_leaf);
         slim_mls_put_inline(list, &removal);
     }
-    SLIM_TRY(list->status);
-    SLIM_TRY(slim_mls_change_collect(change, slim_mls_out_view(list)));
+    return list->status;
+}
+
+/* Everything but the signature and the key schedule. */
+static enum slim_status prepare_external(struct slim_mls_change *change, struct slim_view list,
+                                         struct slim_mls_path_secrets *secrets,
+                                         struct slim_mls_out *path)
+{
+    SLIM_TRY(slim_mls_change_collect(change, list));
     SLIM_TRY(slim_mls_change_apply(change));
     SLIM_TRY(place_leaf(change));
     SLIM_TRY(slim_mls_change_make_path(change, secrets, path));
-    SLIM_TRY(slim_mls_change_check_tree(change));
-    enum slim_status status =
-        slim_mls_change_put_commit(change, slim_mls_out_view(list), slim_mls_out_view(path),
-                                   (struct slim_view){0}, init_secret, out);
+    return slim_mls_change_check_tree(change);
+}
+
+static enum slim_status
+external_commit(struct slim_mls_change *change, const struct slim_mls_group_info *info,
+                uint32_t replace_leaf, struct slim_mls_path_secrets *secrets,
+                struct slim_mls_out *list, struct slim_mls_out *path, struct slim_mls_out *out)
+{
+    struct slim_mls_group *group = change->group;
+    uint8_t kem_output[MLS_KEM_PUBLIC_MAX];
+    uint8_t init_secret[MLS_SECRET_MAX];
+    SLIM_TRY(external_init(group, info, kem_output, init_secret));
+    enum slim_status status = put_external_list(group, kem_output, replace_leaf, list);
+    if (status == SLIM_OK) {
+        status = prepare_external(change, slim_mls_out_view(list), secrets, path);
+    }
+    if (status == SLIM_OK) {
+        status =
+            slim_mls_change_put_commit(change, slim_mls_out_view(list), slim_mls_out_view(path),
+                                       (struct slim_view){0}, init_secret, out);
+    }
     slim_secret_wipe(init_secret, sizeof(init_secret));
     return status;
 }

@@ -330,13 +330,17 @@ static enum slim_status run_commit(struct slim_mls_change *change,
     SLIM_TRY(slim_mls_change_check_tree(change));
 
     uint8_t init_secret[MLS_SECRET_MAX];
-    memcpy(init_secret, group->epoch->secrets.init, sizeof(init_secret));
+    enum slim_status status = SLIM_OK;
     if (change->is_external) {
-        SLIM_TRY(external_init_secret(group, change->kem_output, init_secret));
+        status = external_init_secret(group, change->kem_output, init_secret);
+    } else {
+        memcpy(init_secret, group->epoch->secrets.init, sizeof(init_secret));
     }
     struct slim_mls_out input = {0};
     slim_mls_put_confirmed_input(&input, content);
-    enum slim_status status = input.status;
+    if (status == SLIM_OK) {
+        status = input.status;
+    }
     if (status == SLIM_OK) {
         status = slim_mls_change_finish(change, init_secret, slim_mls_out_view(&input));
     }

@@ -381,7 +381,6 @@ static enum slim_status take_ratchet(struct slim_view *in, const struct slim_mls
 static enum slim_status take_all(struct slim_view *in, struct slim_mls_secret_tree *tree)
 {
     uint32_t count;
-    uint8_t secret[MLS_SECRET_MAX];
     SLIM_TRY(slim_mls_take_u32(in, &tree->leaf_count));
     if (tree->leaf_count == 0 || tree->leaf_count > MLS_LEAF_COUNT_MAX ||
         (tree->leaf_count & (tree->leaf_count - 1)) != 0) {
@@ -395,14 +394,14 @@ static enum slim_status take_all(struct slim_view *in, struct slim_mls_secret_tr
     for (uint32_t i = 0; i < count; i++) {
         uint32_t node;
         SLIM_TRY(slim_mls_take_u32(in, &node));
-        SLIM_TRY(take_bytes(in, secret, tree->suite->hash_len));
-        if (node >= slim_mls_node_count(tree->leaf_count) ||
+        struct slim_view secret = slim_view_of(in->data, tree->suite->hash_len);
+        if (in->len < secret.len || node >= slim_mls_node_count(tree->leaf_count) ||
             (i > 0 && node <= tree->entries[tree->entry_count - 1].node)) {
             return SLIM_ERR_MALFORMED;
         }
-        insert_entry(tree, node, secret);
+        insert_entry(tree, node, secret.data);
+        *in = slim_view_skip(*in, secret.len);
     }
-    slim_secret_wipe(secret, sizeof(secret));
     SLIM_TRY(slim_mls_take_u32(in, &count));
     for (uint32_t i = 0; i < count; i++) {
         uint32_t leaf;

@@ -283,6 +283,40 @@ static void one_bad_signature_among_many_leaves_is_found(void **state)
     }
 }
 
+static void secrets_beyond_a_smaller_policy_are_overwritten(void **state)
+{
+    (void)state;
+    static const struct slim_mls_resumption nothing;
+    struct world world = {.seed = 5, .now_s = WORLD_START_S};
+    struct slim_mls_client *client;
+    struct slim_mls_group *group;
+    struct slim_mls_buf saved;
+    struct slim_mls_commit_output output;
+    struct slim_mls_commit_options refresh = {0};
+    CHECK_MLS(world_client(&world, 1, "alice", &client));
+    CHECK_MLS(slim_mls_group_create(client, NULL, &group));
+    for (int i = 0; i < 4; i++) {
+        CHECK_MLS(slim_mls_group_commit(group, &refresh, &output));
+        CHECK_MLS(slim_mls_group_commit_apply(group));
+        slim_mls_commit_output_free(&output);
+    }
+    CHECK_MLS(slim_mls_group_save(group, &saved));
+    slim_mls_group_free(group);
+    client->policy.past_epoch_count = 1;
+    CHECK_MLS(slim_mls_group_load(client, world_view(&saved), &group));
+    CHECK(group->resumption_count == 5);
+    CHECK_MLS(slim_mls_group_commit(group, &refresh, &output));
+    CHECK_MLS(slim_mls_group_commit_apply(group));
+    CHECK(group->resumption_count == 2);
+    for (size_t i = group->resumption_count; i < SLIM_COUNT(group->resumptions); i++) {
+        CHECK(memcmp(&group->resumptions[i], &nothing, sizeof(nothing)) == 0);
+    }
+    slim_mls_commit_output_free(&output);
+    slim_mls_buf_free(&saved);
+    slim_mls_group_free(group);
+    slim_mls_client_free(client);
+}
+
 static void another_tree_than_announced_is_refused(void **state)
 {
     (void)state;
@@ -359,6 +393,7 @@ int main(void)
         cmocka_unit_test(nobody_is_in_a_group_twice),
         cmocka_unit_test(expired_and_refused_ones_do_not_enter),
         cmocka_unit_test(one_bad_signature_among_many_leaves_is_found),
+        cmocka_unit_test(secrets_beyond_a_smaller_policy_are_overwritten),
         cmocka_unit_test(another_tree_than_announced_is_refused),
         cmocka_unit_test(bad_arguments_are_refused),
     };
