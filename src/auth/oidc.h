@@ -42,7 +42,7 @@ void slim_auth_oidc_free(struct slim_auth_oidc *oidc);
 uint64_t slim_auth_oidc_tick(struct slim_auth_oidc *oidc, uint64_t now_s);
 
 /* Hand in an answer. SLIM_OK: there is a new token; SLIM_AGAIN: the next step was started, or the answer is of a fetch given up; else what
- * was wrong, with a sentence. */
+ * was wrong, with a sentence. Call tick afterwards: when something is due has changed. */
 SLIM_MUST_CHECK enum slim_status slim_auth_oidc_take(struct slim_auth_oidc *oidc,
                                                      const struct slim_auth_answer *answer,
                                                      uint64_t now_s, struct slim_error *error);

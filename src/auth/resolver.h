@@ -38,7 +38,8 @@ void slim_auth_resolver_free(struct slim_auth_resolver *resolver);
 /* Start what is due: the first fetch, a renewal, a retry. Returns when to call again. */
 uint64_t slim_auth_resolver_tick(struct slim_auth_resolver *resolver, uint64_t now_s);
 
-/* Hand in an answer. One for a fetch that is not under way is ignored. A bad one counts as a failure.
+/* Hand in an answer. One for a fetch that is not under way is ignored. A bad one counts as a failure. Call tick afterwards: when
+ * something is due has changed.
  * SLIM_OK: keys were taken over; SLIM_AGAIN: the next step was started; else what was wrong, with a sentence for the log. */
 SLIM_MUST_CHECK enum slim_status slim_auth_resolver_take(struct slim_auth_resolver *resolver,
                                                          const struct slim_auth_answer *answer,
