@@ -27,6 +27,15 @@ slim_mls_group_cached_find(const struct slim_mls_group *group, struct slim_view 
     return NULL;
 }
 
+static size_t cached_bytes(const struct slim_mls_group *group)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < group->proposal_count; i++) {
+        sum += group->proposals[i].bytes.len;
+    }
+    return sum;
+}
+
 enum slim_status slim_mls_group_cache_proposal(struct slim_mls_group *group,
                                                const struct slim_mls_content *content)
 {
@@ -40,7 +49,10 @@ enum slim_status slim_mls_group_cache_proposal(struct slim_mls_group *group,
     slim_mls_ref_hash(group->suite, "MLS 1.0 Proposal Reference", slim_buf_view(&item.bytes),
                       item.ref);
     enum slim_status status = SLIM_OK;
-    if (slim_mls_group_cached_find(group, slim_view_of(item.ref, group->suite->hash_len)) != NULL) {
+    if (item.bytes.len > MLS_CACHED_PROPOSAL_BYTES_MAX - cached_bytes(group)) {
+        status = SLIM_ERR_LIMIT;
+    } else if (slim_mls_group_cached_find(group, slim_view_of(item.ref, group->suite->hash_len)) !=
+               NULL) {
         status = SLIM_ERR_EXISTS;
     }
     struct slim_mls_cached_proposal *list = NULL;

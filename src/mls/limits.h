@@ -10,9 +10,10 @@ enum {
     MLS_LEAF_COUNT_MAX = 1 << 16,    /* leaves of the tree, blank ones included */
     MLS_DEPTH_MAX =
         17, /* nodes on the way from a leaf (exclusive) to the root of the largest tree, +1 */
-    MLS_PROPOSAL_COUNT_MAX = 1 << 14,     /* proposals in one commit */
-    MLS_CACHED_PROPOSAL_COUNT_MAX = 1024, /* proposals that wait for a commit in one epoch */
-    MLS_PSK_COUNT_MAX = 256,              /* pre-shared keys in one commit or Welcome */
+    MLS_PROPOSAL_COUNT_MAX = 1 << 14,        /* proposals in one commit */
+    MLS_CACHED_PROPOSAL_COUNT_MAX = 1024,    /* proposals that wait for a commit in one epoch */
+    MLS_CACHED_PROPOSAL_BYTES_MAX = 8 << 20, /* and what they take together */
+    MLS_PSK_COUNT_MAX = 256,                 /* pre-shared keys in one commit or Welcome */
     MLS_PSK_BYTES_MAX = 256,
     MLS_GENERATION_JUMP_MAX = 1024,  /* generations of one sender that a message may be ahead */
     MLS_PAST_EPOCH_COUNT_MAX = 64,   /* upper bound of the policy */

@@ -590,6 +590,41 @@ static void proposals_of_refused_credentials_are_not_kept(void **state)
     pair_free(&pair);
 }
 
+/* One member alone must not fill the memory of the others. */
+static void waiting_proposals_are_bounded_in_bytes(void **state)
+{
+    (void)state;
+    enum { SIZE = 3 << 20 };
+    struct pair pair;
+    struct slim_mls_buf message;
+    struct slim_mls_event event;
+    struct slim_mls_out extensions = {0};
+    pair_new(&pair);
+    uint8_t *data = test_calloc(1, SIZE);
+    slim_mls_put_u16(&extensions, 0xff00);
+    slim_mls_put_opaque(&extensions, slim_view_of(data, SIZE));
+    CHECK_OK(extensions.status);
+    enum slim_mls_status status = SLIM_MLS_OK;
+    size_t count = 0;
+    for (; status == SLIM_MLS_OK && count < 8; count++) {
+        extensions.buf.data[extensions.buf.len - 1] = (uint8_t)count;
+        CHECK_MLS(slim_mls_group_propose_extensions(
+            pair.groups[0], (struct slim_mls_view){extensions.buf.data, extensions.buf.len},
+            &message));
+        slim_mls_group_proposals_clear(pair.groups[0]);
+        status = slim_mls_group_process(pair.groups[1], world_view(&message), &event);
+        if (status == SLIM_MLS_OK) {
+            slim_mls_event_free(&event);
+        }
+        slim_mls_buf_free(&message);
+    }
+    CHECK(status == SLIM_MLS_ERR_LIMIT && count == 3);
+    CHECK(slim_mls_group_proposal_count(pair.groups[1]) == 2);
+    test_free(data);
+    slim_mls_out_fini(&extensions);
+    pair_free(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -609,6 +644,7 @@ int main(void)
         cmocka_unit_test(required_capabilities_bind_everybody),
         cmocka_unit_test(proposals_that_cannot_hold_are_refused_at_once),
         cmocka_unit_test(proposals_of_refused_credentials_are_not_kept),
+        cmocka_unit_test(waiting_proposals_are_bounded_in_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
