@@ -1,3 +1,4 @@
+#include "mls/group.h"
 #include "support/check.h"
 #include "world.h"
 
@@ -105,6 +106,81 @@ static void a_removed_member_reads_nothing_more(void **state)
     CHECK(slim_mls_group_encrypt(trio.groups[1], world_text(""), world_text("still here"),
                                  &message) == SLIM_MLS_ERR_REMOVED);
     CHECK(slim_mls_group_commit(trio.groups[1], &options, &output) == SLIM_MLS_ERR_REMOVED);
+    trio_free(&trio);
+}
+
+/* How many of the encrypted path secrets of a PublicMessage commit do the private keys in `own` open? */
+static size_t count_opened(const struct slim_mls_private *own, const struct slim_mls_buf *message,
+                           struct slim_view context)
+{
+    const struct slim_mls_suite *suite = slim_mls_suite_find(1);
+    struct slim_view in = slim_view_of(message->data, message->len);
+    enum slim_mls_wire_format format;
+    struct slim_mls_content content;
+    struct slim_view tag;
+    struct slim_mls_commit commit;
+    CHECK_OK(slim_mls_take_message_head(&in, &format));
+    CHECK_OK(slim_mls_take_public(&in, &content, &tag));
+    CHECK_OK(slim_mls_take_commit(&content.body, &commit));
+    CHECK(commit.has_path);
+    size_t count = 0;
+    for (struct slim_view nodes = commit.path.nodes; nodes.len > 0;) {
+        struct slim_mls_path_node node;
+        CHECK_OK(slim_mls_take_path_node(&nodes, &node));
+        while (node.ciphertexts.len > 0) {
+            struct slim_mls_ciphertext item;
+            CHECK_OK(slim_mls_take_ciphertext(&node.ciphertexts, &item));
+            for (size_t level = 0; level < MLS_DEPTH_MAX; level++) {
+                uint8_t public_key[32];
+                struct slim_buf plain = {0};
+                if (!own->is_known[level]) {
+                    continue;
+                }
+                CHECK_OK(slim_crypto_dh_public(suite->curve, slim_view_of(own->keys[level], 32),
+                                               public_key));
+                count += slim_mls_decrypt_with_label(suite, own->keys[level],
+                                                     slim_view_of(public_key, 32), "UpdatePathNode",
+                                                     context, item.kem_output, item.ciphertext,
+                                                     &plain) == SLIM_OK;
+                slim_buf_wipe(&plain);
+            }
+        }
+    }
+    return count;
+}
+
+/* The status is not what protects the group: the keys that one is left with open nothing of the commit that removes it. */
+static void the_keys_of_a_removed_member_open_no_path_secret(void **state)
+{
+    (void)state;
+    struct trio trio;
+    trio_new(&trio, 1);
+    uint32_t removed = slim_mls_group_own_leaf(trio.groups[1]);
+    struct slim_mls_commit_options options = {.removed = &removed, .removed_count = 1};
+    struct slim_mls_commit_output output;
+    struct slim_mls_out context = {0};
+    CHECK_MLS(slim_mls_group_commit(trio.groups[0], &options, &output));
+    const struct slim_mls_epoch *old = trio.groups[0]->epoch;
+    struct slim_mls_epoch *next = trio.groups[0]->pending;
+    const uint8_t *tree_hash;
+    CHECK_OK(slim_mls_tree_root_hash(&next->tree, &tree_hash));
+    const struct slim_mls_context provisional = {
+        .version = MLS_VERSION_10,
+        .suite = 1,
+        .group_id = slim_buf_view(&trio.groups[0]->id),
+        .epoch = next->number,
+        .tree_hash = slim_view_of(tree_hash, 32),
+        .confirmed_transcript_hash = slim_view_of(old->confirmed, old->confirmed_len),
+        .extensions = slim_buf_view(&next->extensions),
+    };
+    slim_mls_put_context(&context, &provisional);
+    CHECK_OK(context.status);
+    CHECK(count_opened(&trio.groups[2]->epoch->own, &output.commit, slim_mls_out_view(&context)) ==
+          1);
+    CHECK(count_opened(&trio.groups[1]->epoch->own, &output.commit, slim_mls_out_view(&context)) ==
+          0);
+    slim_mls_out_fini(&context);
+    slim_mls_commit_output_free(&output);
     trio_free(&trio);
 }
 
@@ -386,6 +462,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_suite_forms_a_group),
         cmocka_unit_test(a_removed_member_reads_nothing_more),
+        cmocka_unit_test(the_keys_of_a_removed_member_open_no_path_secret),
         cmocka_unit_test(a_blank_place_is_filled_again),
         cmocka_unit_test(a_cancelled_commit_changes_nothing),
         cmocka_unit_test(an_accepted_commit_drops_our_pending_one),
