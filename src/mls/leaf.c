@@ -74,12 +74,6 @@ enum slim_status slim_mls_take_extension(struct slim_view *in, struct slim_mls_e
     return SLIM_OK;
 }
 
-void slim_mls_put_extension(struct slim_mls_out *out, uint16_t type, struct slim_view data)
-{
-    slim_mls_put_u16(out, type);
-    slim_mls_put_opaque(out, data);
-}
-
 enum slim_status slim_mls_take_extensions(struct slim_view *in, struct slim_view *extensions)
 {
     struct slim_view rest = *in;

@@ -91,7 +91,6 @@ SLIM_MUST_CHECK enum slim_status slim_mls_take_extensions(struct slim_view *in,
 /* Writers of the same forms. */
 void slim_mls_put_credential(struct slim_mls_out *out,
                              const struct slim_mls_credential *credential);
-void slim_mls_put_extension(struct slim_mls_out *out, uint16_t type, struct slim_view data);
 void slim_mls_put_leaf_tbs(struct slim_mls_out *out, const struct slim_mls_leaf *leaf);
 void slim_mls_put_leaf(struct slim_mls_out *out, const struct slim_mls_leaf *leaf);
 void slim_mls_put_key_package_tbs(struct slim_mls_out *out,
