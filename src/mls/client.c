@@ -278,7 +278,9 @@ static enum slim_status make_package(const struct slim_mls_client *client,
     leaf.source = MLS_LEAF_KEY_PACKAGE;
     leaf.encryption_key = slim_view_of(encryption_public, slim_crypto_dh_public_len(suite->curve));
     leaf.not_before = now_s > backdate_s ? now_s - backdate_s : 0;
-    leaf.not_after = now_s + client->policy.key_package_lifetime_s;
+    if (__builtin_add_overflow(now_s, client->policy.key_package_lifetime_s, &leaf.not_after)) {
+        leaf.not_after = UINT64_MAX;
+    }
 
     struct slim_mls_out out = {0};
     slim_mls_put_u16(&out, MLS_VERSION_10);

@@ -227,6 +227,23 @@ static void expired_and_refused_ones_do_not_enter(void **state)
     scene_free(&scene);
 }
 
+static void a_lifetime_without_end_does_not_wrap(void **state)
+{
+    (void)state;
+    struct world world = {.seed = 8, .now_s = WORLD_START_S};
+    struct slim_mls_client *clients[2];
+    struct slim_mls_group *groups[2] = {NULL};
+    CHECK_MLS(world_client(&world, 1, "alice", &clients[0]));
+    CHECK_MLS(world_client(&world, 1, "bob", &clients[1]));
+    clients[1]->policy.key_package_lifetime_s = UINT64_MAX;
+    CHECK_MLS(slim_mls_group_create(clients[0], NULL, &groups[0]));
+    CHECK_MLS(world_add(groups[0], clients[1], &groups[1], NULL));
+    for (size_t i = 0; i < 2; i++) {
+        slim_mls_group_free(groups[i]);
+        slim_mls_client_free(clients[i]);
+    }
+}
+
 /* A moderator with one forged leaf deep in a large tree: everything else about its Welcome is right. */
 static void one_bad_signature_among_many_leaves_is_found(void **state)
 {
@@ -392,6 +409,7 @@ int main(void)
         cmocka_unit_test(times_out_of_order_have_their_own_status),
         cmocka_unit_test(nobody_is_in_a_group_twice),
         cmocka_unit_test(expired_and_refused_ones_do_not_enter),
+        cmocka_unit_test(a_lifetime_without_end_does_not_wrap),
         cmocka_unit_test(one_bad_signature_among_many_leaves_is_found),
         cmocka_unit_test(secrets_beyond_a_smaller_policy_are_overwritten),
         cmocka_unit_test(another_tree_than_announced_is_refused),
