@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import clients as real
@@ -135,10 +136,38 @@ def test_a_member_that_fills_a_blank_leaf_of_a_real_moderator(node, make_clients
     assert not driver.failures()
 
 
-@pytest.mark.parametrize("versions", [[v] * 2 for v in ENCRYPTING] + [ENCRYPTING], ids=" and ".join)
-def test_moderator_of_real_members(node, make_clients, make_driver, versions):
-    first, second = make_clients(node, versions)
+@pytest.mark.parametrize("version", ENCRYPTING)
+def test_a_member_that_wakes_to_repeated_requests(node, make_clients, make_driver, version):
+    """A real moderator dies of surplus answers: each request is answered once, however often it came."""
+    moderator, other = make_clients(node, [version] * 2)
     driver = make_driver()
+    key, theirs = open_group(moderator, [other])
+    driver.freeze()
+    moderator.call("route", name=driver.short_name)
+    number = moderator.begin("invite", session=key, name=driver.short_name)
+    time.sleep(3.5)  # three repetitions
+    driver.thaw()
+    moderator.finish(number)
+    everybody, sessions = [moderator, other, driver], [key, theirs, driver.wait_session()]
+    settle(everybody, sessions)
+    talk(everybody, sessions, "awake")
+
+    driver.freeze()
+    number = moderator.begin("remove", session=key, name=other.short_name)
+    time.sleep(3.5)
+    driver.thaw()
+    moderator.finish(number)
+    assert other.wait_closed()
+    assert driver.call("mls", session=sessions[2])["leaves"][:3] == [True, False, True]
+    talk([moderator, driver], [key, sessions[2]], "two left")
+    assert not driver.failures()
+
+
+@pytest.mark.parametrize("plain_adds", [False, True], ids=["adds with path", "adds without path"])
+@pytest.mark.parametrize("versions", [[v] * 2 for v in ENCRYPTING] + [ENCRYPTING], ids=" and ".join)
+def test_moderator_of_real_members(node, make_clients, make_driver, versions, plain_adds):
+    first, second = make_clients(node, versions)
+    driver = make_driver(plain_adds=plain_adds)
     everybody = [driver, first, second]
     key, at_first, at_second = sessions = open_group(driver, [first, second])
     talk(everybody, sessions, "first")
@@ -153,6 +182,11 @@ def test_moderator_of_real_members(node, make_clients, make_driver, versions):
     settle(everybody, [key, at_first, at_second])
     assert driver.call("mls", session=key)["leaves"][:3] == [True, True, True], "filled again"
     talk(everybody, [key, at_first, at_second], "again")
+
+    epoch = driver.call("mls", session=key)["epoch"]
+    driver.call("refresh", session=key)
+    assert driver.call("mls", session=key)["epoch"] == epoch + 1
+    talk(everybody, [key, at_first, at_second], "refreshed")
 
     driver.call("remove", session=key, name=second.short_name)
     assert second.wait_closed()
