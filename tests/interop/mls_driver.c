@@ -2,7 +2,7 @@
  *
  * Embeds the engine, connects to a node, and speaks just enough of the session flow (spec session.md 2-6, 8) to join groups of
  * real clients and to moderate them. Reads one JSON command per line and writes one JSON event per line, as
- * tests/interop/drivers/client.py does, so that tests drive both alike. Not a client: nothing is retransmitted, nothing that
+ * tests/interop/drivers/client.py does, so that tests drive both alike. Not a client: data is not retransmitted, nothing that
  * arrives out of order is put in order, one task of a moderator at a time.
  *
  *   start        server, name, secret           connect and subscribe; answers with the full name
@@ -419,22 +419,25 @@ int main(void)
     require(driver == NULL ? SLIM_ERR_NO_MEMORY : SLIM_OK, "driver");
     slim_list_init(&driver->inbox);
     slim_task_init(&driver->task, on_turn_end);
-    slim_timer_init(&driver->ping, driver_on_ping);
+    slim_timer_init(&driver->tick, driver_on_tick);
     require(slim_loop_new(&driver->loop), "loop");
     require(slim_datapath_new(driver->loop, &options, &driver->datapath), "datapath");
     require(slim_loop_reserve_timer(driver->loop), "timer");
-    slim_timer_set(driver->loop, &driver->ping, slim_loop_now_ms(driver->loop) + PING_MS);
+    slim_timer_set(driver->loop, &driver->tick, slim_loop_now_ms(driver->loop) + INTERVAL_MS);
     driver->input =
         (struct slim_watch){.fd = STDIN_FILENO, .wanted = SLIM_IO_READ, .on_ready = on_input};
     require(slim_loop_watch(driver->loop, &driver->input), "standard input");
     slim_loop_run(driver->loop);
 
     slim_loop_unwatch(driver->loop, &driver->input);
-    slim_timer_cancel(driver->loop, &driver->ping);
+    slim_timer_cancel(driver->loop, &driver->tick);
     slim_loop_release_timer(driver->loop);
     slim_task_cancel(&driver->task);
     for (size_t i = 0; i < SESSIONS_MAX; i++) {
         driver_session_free(driver, driver->sessions[i]);
+    }
+    for (size_t i = 0; i < REQUESTS_MAX; i++) {
+        slim_buf_fini(&driver->requests[i].bytes);
     }
     slim_datapath_free(driver->datapath);
     slim_loop_free(driver->loop);

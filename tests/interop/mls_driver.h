@@ -22,10 +22,11 @@ enum {
     SEEN_MAX = 256,     /* message ids remembered of one sender, a ring */
     ANSWERED_MAX = 32,  /* requests whose answers are remembered, a ring */
     WAITS_MAX = 4096,   /* answers that are waited for */
+    REQUESTS_MAX = 64,  /* requests that are repeated while an answer is missing */
     COMMANDS_MAX = 32,  /* commands that are under way */
     LINE_MAX = 1 << 20, /* longest command */
     READ_BYTES = 65536,
-    PING_MS = 10000,
+    PING_TICKS = 10,
     INTERVAL_MS = 1000,
     RETRY_COUNT = 10,
     FANOUT_ALL = 256,
@@ -91,6 +92,15 @@ struct wait {
     struct slim_name from;
 };
 
+/* A moderator's request, repeated while an answer to it is missing: a 1.0.1 member that was just removed ignores what comes before it
+ * has put its session away. */
+struct request {
+    struct command *command; /* NULL: free */
+    uint32_t message_id;
+    bool is_new; /* sent in this interval */
+    struct slim_buf bytes;
+};
+
 struct incoming {
     struct slim_list node;
     struct slim_buf bytes;
@@ -102,7 +112,8 @@ struct driver {
     struct slim_watch input;
     struct slim_buf line;
     struct slim_task task;
-    struct slim_timer ping;
+    struct slim_timer tick;
+    unsigned tick_count;
     struct slim_list inbox;
     uint64_t app_conn;
     uint64_t node_conn;
@@ -122,6 +133,7 @@ struct driver {
     struct command commands[COMMANDS_MAX];
     struct wait waits[WAITS_MAX];
     size_t wait_count;
+    struct request requests[REQUESTS_MAX];
 };
 
 /* A test program without memory, or with a broken environment, has nothing left to do. */
@@ -188,6 +200,11 @@ struct slim_wire_session_message driver_new_message(const struct driver *driver,
 /* With a token, to the node. */
 void driver_send_message(struct driver *driver, struct slim_wire_session_message *message);
 
+/* As driver_send_message, and again each interval while an answer is waited for. */
+void driver_send_request(struct driver *driver, struct command *command,
+                         struct slim_wire_session_message *message);
+void driver_repeat_requests(struct driver *driver);
+
 /* Answer a request and remember that. */
 void driver_send_answer(struct driver *driver, const struct slim_wire_head *request,
                         struct slim_wire_session_message *reply);
@@ -236,8 +253,8 @@ void driver_remove_member(struct driver *driver, struct command *command);
 void driver_refresh(struct driver *driver, struct command *command);
 void driver_close_group(struct driver *driver, struct command *command);
 
-/* Keeps the sessions of a moderator alive. */
-void driver_on_ping(struct slim_timer *timer);
+/* Each interval: repeats requests, and keeps the sessions of a moderator alive. */
+void driver_on_tick(struct slim_timer *timer);
 
 /* Messages in. */
 void driver_on_discovery(struct driver *driver, const struct slim_wire_session_message *message);

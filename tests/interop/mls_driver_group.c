@@ -36,7 +36,7 @@ void driver_discover(struct driver *driver, struct command *command)
     struct slim_wire_session_message message = driver_new_message(
         driver, command->session->id, SLIM_WIRE_TYPE_DISCOVERY_REQUEST, id, &command->peer);
     driver_wait_for(driver, command, SLIM_WIRE_TYPE_DISCOVERY_REPLY, id, &command->peer.name);
-    driver_send_message(driver, &message);
+    driver_send_request(driver, command, &message);
 }
 
 static void ask_to_join(struct driver *driver, struct command *command)
@@ -58,7 +58,7 @@ static void ask_to_join(struct driver *driver, struct command *command)
     };
     command->phase = PHASE_JOIN;
     driver_wait_for(driver, command, SLIM_WIRE_TYPE_JOIN_REPLY, id, &command->peer.name);
-    driver_send_message(driver, &message);
+    driver_send_request(driver, command, &message);
 }
 
 static void send_welcome(struct driver *driver, struct command *command,
@@ -81,7 +81,7 @@ static void send_welcome(struct driver *driver, struct command *command,
             .participants = all_names(driver, session, names),
             .mls = {true, session->commit_id, buf_view(&output->commit)},
         };
-        driver_send_message(driver, &add);
+        driver_send_request(driver, command, &add);
     }
     id = random_id();
     struct slim_wire_session_message welcome =
@@ -92,7 +92,7 @@ static void send_welcome(struct driver *driver, struct command *command,
     };
     command->phase = PHASE_WELCOME;
     driver_wait_for(driver, command, SLIM_WIRE_TYPE_GROUP_ACK, id, &command->peer.name);
-    driver_send_message(driver, &welcome);
+    driver_send_request(driver, command, &welcome);
 }
 
 static void add_member(struct driver *driver, struct command *command,
@@ -120,7 +120,7 @@ static void ask_to_leave(struct driver *driver, struct command *command)
         driver, command->session->id, SLIM_WIRE_TYPE_LEAVE_REQUEST, id, &command->peer);
     command->phase = PHASE_LEAVE;
     driver_wait_for(driver, command, SLIM_WIRE_TYPE_LEAVE_REPLY, id, &command->peer.name);
-    driver_send_message(driver, &message);
+    driver_send_request(driver, command, &message);
 }
 
 void driver_remove_member(struct driver *driver, struct command *command)
@@ -149,7 +149,7 @@ void driver_remove_member(struct driver *driver, struct command *command)
             .mls = {true, session->commit_id, buf_view(&output.commit)},
         };
         driver_wait_for_all(driver, command, SLIM_WIRE_TYPE_GROUP_ACK, id);
-        driver_send_message(driver, &message);
+        driver_send_request(driver, command, &message);
     } else {
         ask_to_leave(driver, command);
     }
@@ -183,7 +183,7 @@ void driver_refresh(struct driver *driver, struct command *command)
         .mls = {true, session->commit_id, buf_view(&output.commit)},
     };
     driver_wait_for_all(driver, command, SLIM_WIRE_TYPE_GROUP_ACK, id);
-    driver_send_message(driver, &message);
+    driver_send_request(driver, command, &message);
     slim_mls_commit_output_free(&output);
     slim_buf_fini(&token);
 }
@@ -211,7 +211,7 @@ void driver_close_group(struct driver *driver, struct command *command)
         return;
     }
     driver_wait_for_all(driver, command, SLIM_WIRE_TYPE_GROUP_ACK, id);
-    driver_send_message(driver, &message);
+    driver_send_request(driver, command, &message);
 }
 
 /* An answer came, and nothing else is waited for. */
@@ -245,10 +245,14 @@ static void command_next(struct driver *driver, struct command *command,
 }
 
 /* Members give a session up that is silent for three times this period (session.md 4.8). Their answers are not counted. */
-void driver_on_ping(struct slim_timer *timer)
+void driver_on_tick(struct slim_timer *timer)
 {
-    struct driver *driver = SLIM_CONTAINER_OF(timer, struct driver, ping);
-    slim_timer_set(driver->loop, timer, slim_loop_now_ms(driver->loop) + PING_MS);
+    struct driver *driver = SLIM_CONTAINER_OF(timer, struct driver, tick);
+    slim_timer_set(driver->loop, timer, slim_loop_now_ms(driver->loop) + INTERVAL_MS);
+    driver_repeat_requests(driver);
+    if (++driver->tick_count % PING_TICKS != 0) {
+        return;
+    }
     for (size_t i = 0; i < SESSIONS_MAX; i++) {
         const struct session *session = driver->sessions[i];
         if (session != NULL && session->is_moderator && !session->is_over &&

@@ -134,15 +134,67 @@ static void submit(struct driver *driver, struct slim_view bytes)
     }
 }
 
-void driver_send_message(struct driver *driver, struct slim_wire_session_message *message)
+static void put_message(struct driver *driver, struct slim_wire_session_message *message,
+                        struct slim_buf *bytes)
 {
     require(slim_auth_provider_token(driver->provider, wall_s(), &message->head.identity), "token");
     message->head.has_forward_to = true;
     message->head.forward_to = driver->node_conn;
+    require(slim_wire_put_session_message(bytes, message), "message");
+}
+
+void driver_send_message(struct driver *driver, struct slim_wire_session_message *message)
+{
     struct slim_buf bytes = {0};
-    require(slim_wire_put_session_message(&bytes, message), "message");
+    put_message(driver, message, &bytes);
     submit(driver, slim_buf_view(&bytes));
     slim_buf_fini(&bytes);
+}
+
+static bool is_answered(const struct driver *driver, const struct request *request)
+{
+    for (size_t i = 0; i < driver->wait_count; i++) {
+        const struct wait *wait = &driver->waits[i];
+        if (wait->command == request->command && wait->message_id == request->message_id &&
+            wait->type != SLIM_WIRE_TYPE_MSG_ACK) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void driver_send_request(struct driver *driver, struct command *command,
+                         struct slim_wire_session_message *message)
+{
+    for (size_t i = 0; i < REQUESTS_MAX; i++) {
+        struct request *request = &driver->requests[i];
+        if (request->command == NULL || is_answered(driver, request)) {
+            slim_buf_fini(&request->bytes);
+            *request = (struct request){
+                .command = command, .message_id = message->head.message_id, .is_new = true};
+            put_message(driver, message, &request->bytes);
+            submit(driver, slim_buf_view(&request->bytes));
+            return;
+        }
+    }
+    require(SLIM_ERR_LIMIT, "requests");
+}
+
+void driver_repeat_requests(struct driver *driver)
+{
+    for (size_t i = 0; i < REQUESTS_MAX; i++) {
+        struct request *request = &driver->requests[i];
+        if (request->command == NULL) {
+            continue;
+        }
+        if (is_answered(driver, request)) {
+            slim_buf_fini(&request->bytes);
+            *request = (struct request){0};
+        } else if (!request->is_new) {
+            submit(driver, slim_buf_view(&request->bytes));
+        }
+        request->is_new = false;
+    }
 }
 
 void driver_send_answer(struct driver *driver, const struct slim_wire_head *request,
