@@ -63,7 +63,8 @@ static void on_message(void *ctx, uint64_t incoming_conn, const struct slim_wire
     if (head->kind == SLIM_WIRE_PUBLISH) {
         require(slim_buf_put(&incoming->bytes, msg), "incoming");
     }
-    slim_list_put_last(&driver->inbox, &incoming->node);
+    *driver->inbox_end = incoming;
+    driver->inbox_end = &incoming->next;
     slim_loop_at_turn_end(driver->loop, &driver->task);
 }
 
@@ -75,17 +76,20 @@ static void on_error(void *ctx, struct slim_view json)
     driver_emit_error("failure", NULL, "engine", text);
 }
 
-static void take_inbox(struct driver *driver)
+static struct incoming *take_incoming(struct driver *driver)
 {
-    struct slim_list *node;
-    while ((node = slim_list_take_first(&driver->inbox)) != NULL) {
-        struct incoming *incoming = SLIM_CONTAINER_OF(node, struct incoming, node);
-        if (incoming->bytes.len > 0) {
-            on_incoming(driver, slim_buf_view(&incoming->bytes));
-        }
-        slim_buf_fini(&incoming->bytes);
-        free(incoming);
+    struct incoming *incoming = driver->inbox;
+    if (incoming != NULL) {
+        driver->inbox = incoming->next;
+        driver->inbox_end = driver->inbox == NULL ? &driver->inbox : driver->inbox_end;
     }
+    return incoming;
+}
+
+static void incoming_free(struct incoming *incoming)
+{
+    slim_buf_fini(&incoming->bytes);
+    free(incoming);
 }
 
 static void on_turn_end(struct slim_task *task)
@@ -101,7 +105,13 @@ static void on_turn_end(struct slim_task *task)
         driver_put_name(&line, &driver->self);
         driver_write_line(&line);
     }
-    take_inbox(driver);
+    struct incoming *incoming;
+    while ((incoming = take_incoming(driver)) != NULL) {
+        if (incoming->bytes.len > 0) {
+            on_incoming(driver, slim_buf_view(&incoming->bytes));
+        }
+        incoming_free(incoming);
+    }
 }
 
 /* ---- start */
@@ -412,23 +422,12 @@ static void on_input(struct slim_watch *watch, uint32_t events)
     }
 }
 
-int main(void)
+static void driver_free(struct driver *driver)
 {
-    struct driver *driver = calloc(1, sizeof(*driver));
-    struct slim_datapath_options options = {.slim_version = "1.4.0"};
-    require(driver == NULL ? SLIM_ERR_NO_MEMORY : SLIM_OK, "driver");
-    slim_list_init(&driver->inbox);
-    slim_task_init(&driver->task, on_turn_end);
-    slim_timer_init(&driver->tick, driver_on_tick);
-    require(slim_loop_new(&driver->loop), "loop");
-    require(slim_datapath_new(driver->loop, &options, &driver->datapath), "datapath");
-    require(slim_loop_reserve_timer(driver->loop), "timer");
-    slim_timer_set(driver->loop, &driver->tick, slim_loop_now_ms(driver->loop) + INTERVAL_MS);
-    driver->input =
-        (struct slim_watch){.fd = STDIN_FILENO, .wanted = SLIM_IO_READ, .on_ready = on_input};
-    require(slim_loop_watch(driver->loop, &driver->input), "standard input");
-    slim_loop_run(driver->loop);
-
+    struct incoming *incoming;
+    while ((incoming = take_incoming(driver)) != NULL) {
+        incoming_free(incoming);
+    }
     slim_loop_unwatch(driver->loop, &driver->input);
     slim_timer_cancel(driver->loop, &driver->tick);
     slim_loop_release_timer(driver->loop);
@@ -446,5 +445,24 @@ int main(void)
     slim_auth_verifier_free(driver->verifier);
     slim_buf_fini(&driver->line);
     free(driver);
+}
+
+int main(void)
+{
+    struct driver *driver = calloc(1, sizeof(*driver));
+    struct slim_datapath_options options = {.slim_version = "1.4.0"};
+    require(driver == NULL ? SLIM_ERR_NO_MEMORY : SLIM_OK, "driver");
+    driver->inbox_end = &driver->inbox;
+    slim_task_init(&driver->task, on_turn_end);
+    slim_timer_init(&driver->tick, driver_on_tick);
+    require(slim_loop_new(&driver->loop), "loop");
+    require(slim_datapath_new(driver->loop, &options, &driver->datapath), "datapath");
+    require(slim_loop_reserve_timer(driver->loop), "timer");
+    slim_timer_set(driver->loop, &driver->tick, slim_loop_now_ms(driver->loop) + INTERVAL_MS);
+    driver->input =
+        (struct slim_watch){.fd = STDIN_FILENO, .wanted = SLIM_IO_READ, .on_ready = on_input};
+    require(slim_loop_watch(driver->loop, &driver->input), "standard input");
+    slim_loop_run(driver->loop);
+    driver_free(driver);
     return 0;
 }

@@ -9,7 +9,6 @@
 #include "auth/auth.h"
 #include "base/clock.h"
 #include "base/json.h"
-#include "base/list.h"
 #include "base/random.h"
 #include "datapath/datapath.h"
 #include "mls/profile.h"
@@ -92,8 +91,8 @@ struct wait {
     struct slim_name from;
 };
 
-/* A moderator's request, repeated while an answer to it is missing: a 1.0.1 member that was just removed ignores what comes before it
- * has put its session away. */
+/* A moderator's request, repeated while an answer to it is missing: through a reference node, a 1.0.1 client that had just subscribed
+ * did not always get the first DISCOVERY_REQUEST. */
 struct request {
     struct command *command; /* NULL: free */
     uint32_t message_id;
@@ -101,8 +100,9 @@ struct request {
     struct slim_buf bytes;
 };
 
+/* A message that waits for the end of the turn. */
 struct incoming {
-    struct slim_list node;
+    struct incoming *next;
     struct slim_buf bytes;
 };
 
@@ -114,7 +114,8 @@ struct driver {
     struct slim_task task;
     struct slim_timer tick;
     unsigned tick_count;
-    struct slim_list inbox;
+    struct incoming *inbox;
+    struct incoming **inbox_end; /* where the next one is put */
     uint64_t app_conn;
     uint64_t node_conn;
     bool is_connected;
