@@ -33,7 +33,7 @@ struct slim_datapath_socket {
 /* One connection.
  * peer            its id and its subscriptions
  * call, socket    the stream; NULL for local ones, and for a link that is down
- * link_id, peer_version   negotiated (wire.md 11.2); empty until then. has_acks: the peer answers subscription ids (>= 1.2.0)
+ * link_id, peer_version   negotiated (wire.md 11.2); empty until then
  *
  * Slow receivers (slow.c):
  * waiting         in datapath->waiting while bytes for it are unsent
@@ -59,7 +59,6 @@ struct slim_datapath_conn {
 
     char link_id[SLIM_DATAPATH_LINK_ID_BYTES + 1];
     char peer_version[SLIM_DATAPATH_VERSION_BYTES_MAX];
-    bool has_acks;
 
     struct slim_list waiting;
     uint64_t taken_seen;

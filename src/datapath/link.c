@@ -70,7 +70,6 @@ static void drop_socket(struct slim_datapath_link *link)
         link->conn->call = NULL;
         link->conn->socket = NULL;
         link->conn->peer_version[0] = 0;
-        link->conn->has_acks = false;
     }
     if (link->call != NULL) {
         slim_grpc_call_set_ctx(link->call, NULL);

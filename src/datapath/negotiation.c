@@ -222,18 +222,10 @@ void slim_datapath_recovery_free_all(struct slim_datapath *datapath)
 
 /* ------------------------------------------------------------------------------------------------ negotiation */
 
-/* The version from which on a peer answers subscription ids. */
-static bool has_acks(const uint64_t version[static 3])
-{
-    return version[0] > 1 || (version[0] == 1 && version[1] >= 2);
-}
-
-static void note_version(struct slim_datapath_conn *conn, struct slim_view text,
-                         const uint64_t version[static 3])
+static void note_version(struct slim_datapath_conn *conn, struct slim_view text)
 {
     memcpy(conn->peer_version, text.data, text.len);
     conn->peer_version[text.len] = 0;
-    conn->has_acks = has_acks(version);
 }
 
 void slim_datapath_negotiate(struct slim_datapath_conn *conn, const struct slim_wire_head *head)
@@ -251,11 +243,11 @@ void slim_datapath_negotiate(struct slim_datapath_conn *conn, const struct slim_
     }
     if (is_from_link) {
         if (slim_view_is_equal(head->link_id, slim_view_str(conn->link_id))) {
-            note_version(conn, head->slim_version, version);
+            note_version(conn, head->slim_version);
         }
         return;
     }
-    note_version(conn, head->slim_version, version);
+    note_version(conn, head->slim_version);
     memcpy(conn->link_id, head->link_id.data, SLIM_DATAPATH_LINK_ID_BYTES);
     recover(conn);
     slim_buf_clear(&datapath->scratch);
