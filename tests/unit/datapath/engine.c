@@ -206,7 +206,7 @@ void test_engine_listen(struct slim_datapath *datapath, uint16_t port)
     char endpoint[32];
     (void)snprintf(endpoint, sizeof(endpoint), "127.0.0.1:%u", (unsigned)port);
     struct slim_config_server server = {.endpoint = endpoint,
-                                        .is_insecure = true,
+                                        .tls.is_insecure = true,
                                         .max_frame_bytes = 16384,
                                         .header_list_bytes = 16384};
     struct slim_error error = {0};
@@ -226,7 +226,7 @@ void test_engine_connect(struct slim_datapath *datapath, uint16_t port, const ch
     (void)snprintf(endpoint, sizeof(endpoint), "http://127.0.0.1:%u", (unsigned)port);
     struct slim_config_client client = {
         .endpoint = endpoint,
-        .is_insecure = true,
+        .tls.is_insecure = true,
         .backoff = {.kind = SLIM_CONFIG_BACKOFF_FIXED,
                     .interval_ms = 20,
                     .max_attempts = UINT64_MAX},
