@@ -8,8 +8,8 @@
 #include "base/buf.h"
 #include "base/name.h"
 #include "base/status.h"
+#include "mls/profile.h"
 #include "session/limits.h"
-#include "slim/mls.h"
 
 struct slim_session_crypt;
 
@@ -17,11 +17,25 @@ struct slim_session_crypt;
 typedef bool slim_session_is_source(void *ctx, struct slim_view subject,
                                     const struct slim_name *name);
 
-/* The client must outlive it. SLIM_ERR_NO_MEMORY. */
-SLIM_MUST_CHECK enum slim_status slim_session_crypt_new(struct slim_mls_client *client,
-                                                        slim_session_is_source *is_source,
-                                                        void *ctx,
-                                                        struct slim_session_crypt **crypt);
+/* What a member's credential (a token) says: as verify_token of struct slim_mls_profile. Asked once per credential. */
+typedef enum slim_status slim_session_read_credential(void *ctx, struct slim_view token,
+                                                      bool any_age, struct slim_mls_claims *claims,
+                                                      struct slim_error *error);
+
+/* client           of the application; it must outlive the crypt, and its policy must be that of slim_mls_profile_policy
+ * has_plain_adds   commits that only add carry no path, as the reference's (mls.md 8.4) */
+struct slim_session_crypt_options {
+    struct slim_mls_client *client;
+    void *ctx;
+    slim_session_is_source *is_source;
+    slim_session_read_credential *read_credential;
+    bool has_plain_adds;
+};
+
+/* The options are copied. SLIM_ERR_NO_MEMORY. */
+SLIM_MUST_CHECK enum slim_status
+slim_session_crypt_new(const struct slim_session_crypt_options *options,
+                       struct slim_session_crypt **crypt);
 void slim_session_crypt_free(struct slim_session_crypt *crypt);
 
 /* True when there is a group: messages can be sealed. */
