@@ -22,6 +22,8 @@ enum {
     SLIM_SESSION_TASKS_MAX = 4096, /* invitations and removals that wait or run in one session */
     SLIM_SESSION_INVITES_AT_ONCE = 16, /* discoveries and joins that run side by side */
     SLIM_SESSION_METADATA_BYTES_MAX = 65536,
+    SLIM_SESSION_METADATA_PAIRS_MAX = 1024,
+    SLIM_SESSION_NAME_BYTES_MAX = 4096, /* the three strings of a name together */
     SLIM_SESSION_ANSWERS_MAX = 256, /* answered requests remembered per session */
     SLIM_SESSION_ENDED_MAX = 1024,  /* ended sessions whose late requests are still answered */
 
