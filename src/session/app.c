@@ -83,8 +83,8 @@ void slim_session_app_free(struct slim_session_app *app)
     slim_heap_free(heap);
 }
 
-static struct slim_name *find_owned(const struct slim_session_app *app,
-                                    const struct slim_name *name)
+static struct slim_name_key *find_owned(const struct slim_session_app *app,
+                                    const struct slim_name_key *name)
 {
     for (size_t i = 0; i < app->owned_count; i++) {
         if (slim_name_has_prefix_of(&app->owned[i], name)) {
@@ -103,7 +103,7 @@ enum slim_status slim_session_app_own(struct slim_session_app *app,
     if (app->owned_count == OWNED_MAX) {
         return SLIM_ERR_LIMIT;
     }
-    struct slim_name *grown =
+    struct slim_name_key *grown =
         slim_heap_resize(app->heap, app->owned, (app->owned_count + 1) * sizeof(*grown));
     if (grown == NULL) {
         return SLIM_ERR_NO_MEMORY;
@@ -115,13 +115,13 @@ enum slim_status slim_session_app_own(struct slim_session_app *app,
 
 void slim_session_app_disown(struct slim_session_app *app, const struct slim_wire_name *name)
 {
-    struct slim_name *owned = find_owned(app, &name->name);
+    struct slim_name_key *owned = find_owned(app, &name->name);
     if (owned != NULL) {
         *owned = app->owned[--app->owned_count];
     }
 }
 
-bool slim_session_app_owns(const struct slim_session_app *app, const struct slim_name *name)
+bool slim_session_app_owns(const struct slim_session_app *app, const struct slim_name_key *name)
 {
     return find_owned(app, name) != NULL;
 }

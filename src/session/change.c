@@ -259,6 +259,14 @@ enum slim_status slim_session_tell_close(struct slim_session *session)
     enum slim_status status =
         slim_session_request_new(session, &message, &expected, NULL, &request);
     slim_heap_return(session->app->heap, names.list);
+    for (uint32_t i = 0; status == SLIM_OK && i < session->members.listed_count; i++) {
+        const struct slim_session_member *member =
+            session->members.slots[session->members.listed[i]];
+        if (member->standing == SLIM_SESSION_WELCOMED &&
+            session->kind == SLIM_SESSION_GROUP) {
+            slim_session_request_copy(session, request, member); /* may not hear the channel yet */
+        }
+    }
     return status;
 }
 

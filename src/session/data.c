@@ -5,8 +5,9 @@
  *                                                  +--> epoch to come: reserve, acknowledge, keep --> open when it has come
  *
  * What was not opened moves nothing and is not acknowledged. */
+#include <stdio.h>
+
 #include "session/compose.h"
-#include "session/request.h"
 
 enum {
     RESEAL_EPOCHS = 6, /* receivers remember eight: a repetition this old is sealed again */
@@ -153,7 +154,8 @@ static void tell_message(struct slim_session *session, const struct slim_session
             content->payload_type.len > 0 ? content->payload_type : SLIM_VIEW("msg"),
         .blob = content->blob,
         .metadata = {.encoded = content->metadata},
-        .is_sealed = session->is_mls && origin->is_sealed,
+        .identity = content->identity,
+        .is_sealed = origin->is_sealed,
     };
     struct slim_wire_metadata rest = message.metadata;
     struct slim_wire_pair pair;
@@ -297,6 +299,7 @@ static enum slim_status take_opened(struct slim_session *session,
         .payload_type = in->message->payload.app.payload_type,
         .blob = blob,
         .metadata = in->message->metadata.encoded,
+        .identity = in->message->head.identity,
     };
     if (session->kind == SLIM_SESSION_POINT_TO_POINT &&
         slim_session_has_key(in->message, SLIM_SESSION_KEY_PUBLISH_TO)) {
@@ -420,9 +423,7 @@ static enum slim_status take_new(struct slim_session *session,
             }
         }
     } else if (status == SLIM_OK) {
-        uint32_t slot = in->source->slot;
         status = take_opened(session, in, origin, blob);
-        (void)slot;
     }
     return status;
 }

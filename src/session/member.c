@@ -22,7 +22,7 @@ void slim_session_members_fini(struct slim_session_members *members)
     *members = (struct slim_session_members){.heap = members->heap, .key = members->key};
 }
 
-static uint32_t *bucket_of(const struct slim_session_members *members, const struct slim_name *name)
+static uint32_t *bucket_of(const struct slim_session_members *members, const struct slim_name_key *name)
 {
     uint64_t hash = slim_hash_words(members->key, name->prefix[0], name->prefix[1], name->prefix[2],
                                     0);
@@ -159,7 +159,7 @@ struct slim_session_member *slim_session_members_at(const struct slim_session_me
 }
 
 static struct slim_session_member *find(const struct slim_session_members *members,
-                                        const struct slim_name *name, bool is_exact)
+                                        const struct slim_name_key *name, bool is_exact)
 {
     if (members->capacity == 0) {
         return NULL;
@@ -167,7 +167,7 @@ static struct slim_session_member *find(const struct slim_session_members *membe
     uint32_t next = *bucket_of(members, name);
     while (next != 0) {
         struct slim_session_member *member = members->slots[next - 1];
-        const struct slim_name *own = &member->name.wire.name;
+        const struct slim_name_key *own = &member->name.wire.name;
         if (is_exact ? slim_name_is_equal(own, name)
                      : !member->is_self && slim_name_has_prefix_of(own, name)) {
             return member;
@@ -178,14 +178,14 @@ static struct slim_session_member *find(const struct slim_session_members *membe
 }
 
 struct slim_session_member *slim_session_members_by_name(const struct slim_session_members *members,
-                                                         const struct slim_name *name)
+                                                         const struct slim_name_key *name)
 {
     return find(members, name, false);
 }
 
 struct slim_session_member *
 slim_session_members_by_source(const struct slim_session_members *members,
-                               const struct slim_name *source)
+                               const struct slim_name_key *source)
 {
     return find(members, source, true);
 }

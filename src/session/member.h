@@ -80,10 +80,10 @@ struct slim_session_member *slim_session_members_at(const struct slim_session_me
                                                     uint32_t slot);
 struct slim_session_member *
 slim_session_members_by_name(const struct slim_session_members *members,
-                             const struct slim_name *name);
+                             const struct slim_name_key *name);
 struct slim_session_member *
 slim_session_members_by_source(const struct slim_session_members *members,
-                               const struct slim_name *source);
+                               const struct slim_name_key *source);
 
 static inline bool slim_session_member_is_listed(const struct slim_session_member *member)
 {

@@ -66,6 +66,13 @@ static void transmit(struct slim_session *session, const struct slim_session_req
     (void)slim_session_send(session->app, &message); /* repeated when it is missed */
 }
 
+void slim_session_request_copy(struct slim_session *session,
+                               const struct slim_session_request *request,
+                               const struct slim_session_member *member)
+{
+    transmit(session, request, member);
+}
+
 static void repeat(struct slim_session *session, struct slim_session_request *request)
 {
     if (request->is_discovery) {

@@ -29,7 +29,7 @@ struct slim_session_request {
     uint32_t missing_words;
     uint32_t missing_count;
     uint32_t foreign_count;
-    struct slim_name wanted;
+    struct slim_name_key wanted;
     bool is_discovery;
     bool is_change;
     bool is_background;
@@ -49,6 +49,11 @@ SLIM_MUST_CHECK enum slim_status
 slim_session_request_new(struct slim_session *session, struct slim_wire_session_message *message,
                          const struct slim_session_expected *expected,
                          struct slim_session_task *task, struct slim_session_request **request);
+
+/* Send it to this member alone, besides. */
+void slim_session_request_copy(struct slim_session *session,
+                               const struct slim_session_request *request,
+                               const struct slim_session_member *member);
 
 /* Stop it. NULL is allowed. */
 void slim_session_request_free(struct slim_session *session, struct slim_session_request *request);

@@ -211,14 +211,14 @@ struct slim_session_ended {
     uint32_t session_id;
     int32_t session_type;
     uint64_t until_ms;
-    struct slim_name moderator;
+    struct slim_name_key moderator;
     struct slim_session_answer answer; /* type 0: none was given */
 };
 
 /* A DISCOVERY_REQUEST that was answered. */
 struct slim_session_seen {
     uint32_t session_id;
-    struct slim_name source;
+    struct slim_name_key source;
     struct slim_session_answer answer;
 };
 enum { SLIM_SESSION_SEEN_MAX = 256 };
@@ -234,7 +234,7 @@ struct slim_session_app {
     struct slim_session_app_options options;
     struct slim_session_owner owner;
     struct slim_session_name name;
-    struct slim_name *owned;
+    struct slim_name_key *owned;
     size_t owned_count;
     struct slim_hash_key key;
     uint64_t now_ms;
@@ -275,7 +275,7 @@ struct slim_session_app {
 /* ---- app.c */
 
 struct slim_session *slim_session_find(const struct slim_session_app *app, uint32_t id);
-bool slim_session_app_owns(const struct slim_session_app *app, const struct slim_name *name);
+bool slim_session_app_owns(const struct slim_session_app *app, const struct slim_name_key *name);
 void slim_session_app_enter(struct slim_session_app *app, uint64_t now_ms);
 void slim_session_app_leave(struct slim_session_app *app);
 uint32_t slim_session_app_random(struct slim_session_app *app);

@@ -284,7 +284,7 @@ enum slim_status slim_session_on_join_reply(struct slim_session *session,
 
 /* ---- starting */
 
-static bool is_for(const struct slim_session_task *task, const struct slim_name *name)
+static bool is_for(const struct slim_session_task *task, const struct slim_name_key *name)
 {
     return task->name.text != NULL && slim_name_has_prefix_of(&task->name.wire.name, name);
 }
@@ -330,7 +330,7 @@ static void start_add(struct slim_session *session, struct slim_session_task *ta
 
 static void start_remove(struct slim_session *session, struct slim_session_task *task)
 {
-    const struct slim_name *name = &task->name.wire.name;
+    const struct slim_name_key *name = &task->name.wire.name;
     const struct slim_session_member *member =
         name->id == SLIM_NAME_ANY ? slim_session_members_by_name(&session->members, name)
                                   : slim_session_members_by_source(&session->members, name);
@@ -444,11 +444,17 @@ static void welcomed(struct slim_session *session, struct slim_session_task *tas
     }
 }
 
+/* Whoever has been told to leave, or will not answer, need not acknowledge the change either. */
 static void removed(struct slim_session *session, struct slim_session_task *task)
 {
     struct slim_session_member *member = slim_session_members_at(&session->members, task->slot);
     task->slot = SLIM_SESSION_NO_SLOT;
+    if (task->change != NULL && task->change->missing_count == 1 && member != NULL &&
+        slim_session_request_misses(task->change, member->slot)) {
+        detach(&task->change); /* that was the last it waited for */
+    }
     if (member != NULL) {
+        slim_session_dismiss(session, member);
         slim_session_unroute(session, member);
         slim_session_members_remove(&session->members, member);
     }
