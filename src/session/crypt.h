@@ -99,8 +99,7 @@ SLIM_MUST_CHECK enum slim_status slim_session_crypt_take_commit(struct slim_sess
 bool slim_session_crypt_is_behind(const struct slim_session_crypt *crypt);
 
 /* Is `name` a member of the MLS group as of now? For "an add or remove must match its commit". */
-bool slim_session_crypt_has(struct slim_session_crypt *crypt,
-                            const struct slim_name_key *name);
+bool slim_session_crypt_has(struct slim_session_crypt *crypt, const struct slim_name_key *name);
 
 /* ---- both */
 

@@ -3,7 +3,7 @@
 #include "base/hash.h"
 #include "session/crypt.h"
 #include "support/check.h"
-#include "world.h"
+#include "unit/mls/world.h"
 
 enum { PEOPLE = 6, MOD = 0, BOB, CAROL, DAVE, EVE, FRED };
 
