@@ -10,13 +10,13 @@
 /* Let `next` be the lowest number that is there: the base is not fixed yet. */
 static void find_base(struct slim_session_receiver *receiver, struct slim_session_source *source)
 {
-    while (source->cell_count > 0) {
-        struct slim_session_cell *cell = slim_session_cell_at(source, source->next);
-        if (slim_session_cell_is_waiting(cell)) {
+    while (source->place_count > 0) {
+        struct slim_session_place *place = slim_session_place_at(source, source->next);
+        if (slim_session_place_is_waiting(place)) {
             return;
         }
-        if (cell != NULL) {
-            slim_session_cell_drop(receiver, source, cell);
+        if (place != NULL) {
+            slim_session_place_drop(receiver, source, place);
         }
         slim_session_source_pass(source);
         source->is_firm = false;
@@ -48,8 +48,8 @@ static void begin_settling(struct slim_session_source *source, uint32_t number)
 }
 
 /* Where numbers below the base are noted. False: not one of those that may come late. */
-static bool late_place(const struct slim_session_source *source, uint32_t number, uint32_t *word,
-                       uint64_t *bit)
+static bool late_bit(const struct slim_session_source *source, uint32_t number, uint32_t *word,
+                     uint64_t *bit)
 {
     uint32_t below = slim_session_number_distance(number, source->base);
     if (!source->has_late || below == 0 || below > LATE_COUNT) {
@@ -65,7 +65,7 @@ static bool is_late(const struct slim_session_source *source, uint32_t number)
 {
     uint32_t word;
     uint64_t bit;
-    return late_place(source, number, &word, &bit) &&
+    return late_bit(source, number, &word, &bit) &&
            (source->late == NULL || (source->late[word] & bit) == 0);
 }
 
@@ -73,7 +73,7 @@ static enum slim_status note_late(struct slim_session_source *source, uint32_t n
 {
     uint32_t word;
     uint64_t bit;
-    if (!late_place(source, number, &word, &bit)) {
+    if (!late_bit(source, number, &word, &bit)) {
         return SLIM_ERR_LIMIT;
     }
     if (source->late == NULL) {
@@ -143,9 +143,9 @@ enum slim_status slim_session_receiver_new(const struct slim_session_sender_opti
 static void source_free(struct slim_session_receiver *receiver, struct slim_session_source *source)
 {
     for (size_t i = 0;
-         i < slim_session_source_ring_bytes(source) / sizeof(struct slim_session_cell *); i++) {
+         i < slim_session_source_ring_bytes(source) / sizeof(struct slim_session_place *); i++) {
         if (source->ring[i] != NULL) {
-            slim_session_cell_drop(receiver, source, source->ring[i]);
+            slim_session_place_drop(receiver, source, source->ring[i]);
         }
     }
     slim_session_source_give_back(receiver, source);
@@ -269,7 +269,7 @@ static enum slim_session_verdict look_number(const struct slim_session_source *s
     }
     uint32_t ahead = slim_session_number_distance(source->next, number);
     if (ahead < SLIM_SESSION_RECEIVE_WINDOW) {
-        return slim_session_cell_is_waiting(slim_session_cell_at(source, number))
+        return slim_session_place_is_waiting(slim_session_place_at(source, number))
                    ? SLIM_SESSION_DUPLICATE
                    : SLIM_SESSION_NEW;
     }
@@ -317,7 +317,7 @@ static void prepare(struct slim_session_source *source, uint32_t number)
 /* Undo that when nothing came of it. */
 static void unprepare(struct slim_session_receiver *receiver, struct slim_session_source *source)
 {
-    if (source->state == SLIM_SESSION_SOURCE_SETTLING && source->cell_count == 0) {
+    if (source->state == SLIM_SESSION_SOURCE_SETTLING && source->place_count == 0) {
         begin_settling(source, receiver->first_id);
         source->state =
             source->is_fresh ? SLIM_SESSION_SOURCE_RUNNING : SLIM_SESSION_SOURCE_UNKNOWN;
@@ -334,30 +334,30 @@ static enum slim_status keep(struct slim_session_receiver *receiver,
     size_t size = slim_session_content_size(content);
     struct slim_session_content copy;
     struct slim_buf bytes = {0};
-    struct slim_session_cell *cell;
+    struct slim_session_place *place;
     if (!slim_session_receiver_has_room(receiver, size)) {
         return SLIM_ERR_LIMIT;
     }
-    struct slim_session_cell *spare = receiver->spare;
-    if (spare != NULL && slim_session_cell_at(source, origin->message_id) == NULL) {
-        bytes = spare->bytes; /* the cell that cell_make will take brings its buffer along */
+    struct slim_session_place *spare = receiver->spare;
+    if (spare != NULL && slim_session_place_at(source, origin->message_id) == NULL) {
+        bytes = spare->bytes; /* the place that cell_make will take brings its buffer along */
         spare->bytes = (struct slim_buf){0};
     }
     enum slim_status status = slim_session_content_keep(content, &bytes, &copy);
     if (status == SLIM_OK) {
-        status = slim_session_cell_make(receiver, source, origin->message_id, &cell);
+        status = slim_session_place_make(receiver, source, origin->message_id, &place);
     }
     if (status != SLIM_OK) {
         slim_buf_fini(&bytes);
         return status;
     }
-    slim_session_cell_stop_wanting(receiver, source, cell);
-    slim_buf_fini(&cell->bytes);
-    cell->bytes = bytes;
-    cell->content = copy;
-    cell->origin = *origin;
-    cell->state = SLIM_SESSION_CELL_HERE;
-    slim_session_cell_count_bytes(receiver, cell, 0);
+    slim_session_place_stop_wanting(receiver, source, place);
+    slim_buf_fini(&place->bytes);
+    place->bytes = bytes;
+    place->content = copy;
+    place->origin = *origin;
+    place->state = SLIM_SESSION_PLACE_HERE;
+    slim_session_place_count_bytes(receiver, place, 0);
     if (slim_session_number_distance(source->next, origin->message_id) >=
         slim_session_number_distance(source->next, source->edge)) {
         source->edge = slim_session_number_after(origin->message_id);
@@ -370,9 +370,9 @@ static void take_next(struct slim_session_receiver *receiver, struct slim_sessio
                       const struct slim_session_origin *origin,
                       const struct slim_session_content *content)
 {
-    struct slim_session_cell *cell = slim_session_cell_at(source, source->next);
-    if (cell != NULL) {
-        slim_session_cell_drop(receiver, source, cell);
+    struct slim_session_place *place = slim_session_place_at(source, source->next);
+    if (place != NULL) {
+        slim_session_place_drop(receiver, source, place);
     }
     slim_session_source_pass(source);
     slim_session_receiver_tell(receiver, source->slot, origin, content);
@@ -388,7 +388,7 @@ static enum slim_status take_below(struct slim_session_receiver *receiver,
 {
     uint32_t word;
     uint64_t bit;
-    if (!late_place(source, origin->message_id, &word, &bit)) {
+    if (!late_bit(source, origin->message_id, &word, &bit)) {
         return SLIM_OK; /* a duplicate */
     }
     SLIM_TRY(note_late(source, origin->message_id));
@@ -410,8 +410,8 @@ static enum slim_status take_apart(struct slim_session_receiver *receiver,
     if (source->state == SLIM_SESSION_SOURCE_RUNNING && ahead >= SLIM_SESSION_RECEIVE_WINDOW) {
         return take_below(receiver, source, origin, content);
     }
-    struct slim_session_cell *cell = slim_session_cell_at(source, origin->message_id);
-    if (cell != NULL && cell->state == SLIM_SESSION_CELL_HERE) {
+    struct slim_session_place *place = slim_session_place_at(source, origin->message_id);
+    if (place != NULL && place->state == SLIM_SESSION_PLACE_HERE) {
         return SLIM_OK; /* a duplicate */
     }
     enum slim_status status = keep(receiver, source, origin, content);
@@ -479,15 +479,15 @@ static enum slim_status reserve_number(struct slim_session_receiver *receiver,
         slim_session_number_distance(source->next, number) >= SLIM_SESSION_RECEIVE_WINDOW) {
         return note_late(source, number);
     }
-    struct slim_session_cell *cell;
-    enum slim_status status = slim_session_cell_make(receiver, source, number, &cell);
+    struct slim_session_place *place;
+    enum slim_status status = slim_session_place_make(receiver, source, number, &place);
     if (status != SLIM_OK) {
         unprepare(receiver, source);
         return status;
     }
-    slim_session_cell_stop_wanting(receiver, source, cell);
-    cell->state = SLIM_SESSION_CELL_RESERVED;
-    slim_session_cell_count_bytes(receiver, cell, bytes);
+    slim_session_place_stop_wanting(receiver, source, place);
+    place->state = SLIM_SESSION_PLACE_RESERVED;
+    slim_session_place_count_bytes(receiver, place, bytes);
     if (source->state == SLIM_SESSION_SOURCE_RUNNING) {
         slim_session_source_ask(receiver, source);
     }
@@ -521,16 +521,16 @@ enum slim_status slim_session_receiver_reserve(struct slim_session_receiver *rec
 static void give_up_number(struct slim_session_receiver *receiver,
                            struct slim_session_source *source, uint32_t number)
 {
-    struct slim_session_cell *cell = slim_session_cell_at(source, number);
-    if (cell == NULL || cell->state != SLIM_SESSION_CELL_RESERVED) {
+    struct slim_session_place *place = slim_session_place_at(source, number);
+    if (place == NULL || place->state != SLIM_SESSION_PLACE_RESERVED) {
         uint32_t word;
         uint64_t bit;
-        if (cell == NULL && late_place(source, number, &word, &bit) && source->late != NULL) {
+        if (place == NULL && late_bit(source, number, &word, &bit) && source->late != NULL) {
             source->late[word] &= ~bit;
         }
         return;
     }
-    slim_session_cell_drop(receiver, source, cell);
+    slim_session_place_drop(receiver, source, place);
     if (!source->is_firm && number == source->next) {
         find_base(receiver, source);
         source->base = source->next;
@@ -565,15 +565,15 @@ void slim_session_receiver_take_lost(struct slim_session_receiver *receiver, uin
 {
     enter(receiver, now_ms);
     struct slim_session_source *source = slim_session_source_find(receiver, slot);
-    struct slim_session_cell *cell = source == NULL || message_id > SLIM_SESSION_SEQUENCE_MAX
-                                         ? NULL
-                                         : slim_session_cell_at(source, message_id);
-    if (cell == NULL || cell->state != SLIM_SESSION_CELL_WANTED) {
+    struct slim_session_place *place = source == NULL || message_id > SLIM_SESSION_SEQUENCE_MAX
+                                           ? NULL
+                                           : slim_session_place_at(source, message_id);
+    if (place == NULL || place->state != SLIM_SESSION_PLACE_WANTED) {
         return;
     }
-    slim_session_cell_stop_wanting(receiver, source, cell);
-    cell->state = SLIM_SESSION_CELL_LOST;
-    cell->is_answered = true;
+    slim_session_place_stop_wanting(receiver, source, place);
+    place->state = SLIM_SESSION_PLACE_LOST;
+    place->is_answered = true;
     slim_session_source_go_on(receiver, source);
 }
 
@@ -584,22 +584,22 @@ bool slim_session_receiver_is_wanted(const struct slim_session_receiver *receive
     if (source == NULL || message_id > SLIM_SESSION_SEQUENCE_MAX) {
         return false;
     }
-    const struct slim_session_cell *cell = slim_session_cell_at(source, message_id);
-    return cell != NULL && cell->state == SLIM_SESSION_CELL_WANTED;
+    const struct slim_session_place *place = slim_session_place_at(source, message_id);
+    return place != NULL && place->state == SLIM_SESSION_PLACE_WANTED;
 }
 
-static void request_again(struct slim_session_receiver *receiver, struct slim_session_cell *cell)
+static void request_again(struct slim_session_receiver *receiver, struct slim_session_place *place)
 {
-    struct slim_session_source *source = receiver->sources[cell->slot];
-    slim_list_remove(&cell->timer);
-    if (cell->tries < receiver->max_retries) {
-        cell->tries++;
-        slim_session_cell_request(receiver, source, cell);
+    struct slim_session_source *source = receiver->sources[place->slot];
+    slim_list_remove(&place->timer);
+    if (place->tries < receiver->max_retries) {
+        place->tries++;
+        slim_session_place_request(receiver, source, place);
         return;
     }
-    slim_session_cell_stop_wanting(receiver, source, cell);
-    cell->state = SLIM_SESSION_CELL_LOST;
-    cell->is_answered = false;
+    slim_session_place_stop_wanting(receiver, source, place);
+    place->state = SLIM_SESSION_PLACE_LOST;
+    place->is_answered = false;
     slim_session_source_go_on(receiver, source);
 }
 
@@ -617,16 +617,16 @@ uint64_t slim_session_receiver_tick(struct slim_session_receiver *receiver, uint
         settle(receiver, source);
     }
     while (!slim_list_is_empty(&receiver->wanted)) {
-        struct slim_session_cell *cell =
-            SLIM_LIST_ENTRY(receiver->wanted.next, struct slim_session_cell, timer);
-        if (cell->due_ms > receiver->now_ms) {
-            due_ms = cell->due_ms < due_ms ? cell->due_ms : due_ms;
+        struct slim_session_place *place =
+            SLIM_LIST_ENTRY(receiver->wanted.next, struct slim_session_place, timer);
+        if (place->due_ms > receiver->now_ms) {
+            due_ms = place->due_ms < due_ms ? place->due_ms : due_ms;
             break;
         }
-        request_again(receiver, cell);
+        request_again(receiver, place);
     }
-    if (receiver->cell_count == 0) {
-        slim_session_receiver_trim(receiver, CELLS_KEPT_IDLE);
+    if (receiver->place_count == 0) {
+        slim_session_receiver_trim(receiver, PLACES_KEPT_IDLE);
     }
     return due_ms;
 }

@@ -1,14 +1,14 @@
-/* Cells, the ring that holds them, and the order of one source. */
+/* Places, the ring that holds them, and the order of one source. */
 #include "session/receiver_source.h"
 
 #include "base/secret.h"
 
 enum { RING_MIN = 16 };
 
-/* ---- cells */
+/* ---- places */
 
-struct slim_session_cell *slim_session_cell_at(const struct slim_session_source *source,
-                                               uint32_t number)
+struct slim_session_place *slim_session_place_at(const struct slim_session_source *source,
+                                                 uint32_t number)
 {
     return source->ring == NULL ||
                    slim_session_number_distance(source->next, number) > source->ring_mask
@@ -16,102 +16,102 @@ struct slim_session_cell *slim_session_cell_at(const struct slim_session_source 
                : source->ring[number & source->ring_mask];
 }
 
-bool slim_session_cell_is_waiting(const struct slim_session_cell *cell)
+bool slim_session_place_is_waiting(const struct slim_session_place *place)
 {
-    return cell != NULL &&
-           (cell->state == SLIM_SESSION_CELL_HERE || cell->state == SLIM_SESSION_CELL_RESERVED);
+    return place != NULL &&
+           (place->state == SLIM_SESSION_PLACE_HERE || place->state == SLIM_SESSION_PLACE_RESERVED);
 }
 
-static void cell_free(struct slim_session_cell *cell)
+static void place_free(struct slim_session_place *place)
 {
-    slim_buf_fini(&cell->bytes);
-    slim_secret_return(cell);
+    slim_buf_fini(&place->bytes);
+    slim_secret_return(place);
 }
 
-static struct slim_session_cell *cell_take(struct slim_session_receiver *receiver)
+static struct slim_session_place *place_take(struct slim_session_receiver *receiver)
 {
-    struct slim_session_cell *cell = receiver->spare;
-    if (cell != NULL) {
-        receiver->spare = cell->spare;
+    struct slim_session_place *place = receiver->spare;
+    if (place != NULL) {
+        receiver->spare = place->spare;
         receiver->spare_count--;
-        return cell;
+        return place;
     }
-    cell = slim_secret_take(1, sizeof(*cell));
-    if (cell != NULL) {
-        slim_list_init(&cell->timer);
+    place = slim_secret_take(1, sizeof(*place));
+    if (place != NULL) {
+        slim_list_init(&place->timer);
     }
-    return cell;
+    return place;
 }
 
-/* Keep a cell that is in no ring for later. */
-static void cell_return(struct slim_session_receiver *receiver, struct slim_session_cell *cell)
+/* Keep a place that is in no ring for later. */
+static void place_return(struct slim_session_receiver *receiver, struct slim_session_place *place)
 {
-    if (cell->bytes.capacity > BUFFER_BYTES_KEPT) {
-        slim_buf_fini(&cell->bytes);
+    if (place->bytes.capacity > BUFFER_BYTES_KEPT) {
+        slim_buf_fini(&place->bytes);
     }
-    slim_buf_clear(&cell->bytes);
-    if (receiver->spare_count >= CELLS_KEPT) {
-        cell_free(cell);
+    slim_buf_clear(&place->bytes);
+    if (receiver->spare_count >= PLACES_KEPT) {
+        place_free(place);
         return;
     }
-    cell->spare = receiver->spare;
-    receiver->spare = cell;
+    place->spare = receiver->spare;
+    receiver->spare = place;
     receiver->spare_count++;
 }
 
 void slim_session_receiver_trim(struct slim_session_receiver *receiver, size_t count)
 {
     while (receiver->spare_count > count) {
-        struct slim_session_cell *cell = receiver->spare;
-        receiver->spare = cell->spare;
+        struct slim_session_place *place = receiver->spare;
+        receiver->spare = place->spare;
         receiver->spare_count--;
-        cell_free(cell);
+        place_free(place);
     }
 }
 
-/* What a cell occupies from now on; `bytes` are those the caller keeps for it. */
-void slim_session_cell_count_bytes(struct slim_session_receiver *receiver,
-                                   struct slim_session_cell *cell, size_t bytes)
+/* What a place occupies from now on; `bytes` are those the caller keeps for it. */
+void slim_session_place_count_bytes(struct slim_session_receiver *receiver,
+                                    struct slim_session_place *place, size_t bytes)
 {
-    receiver->bytes -= cell->counted;
-    cell->counted = sizeof(*cell) + cell->bytes.len + bytes;
-    receiver->bytes += cell->counted;
+    receiver->bytes -= place->counted;
+    place->counted = sizeof(*place) + place->bytes.len + bytes;
+    receiver->bytes += place->counted;
 }
 
-void slim_session_cell_stop_wanting(struct slim_session_receiver *receiver,
-                                    struct slim_session_source *source,
-                                    struct slim_session_cell *cell)
+void slim_session_place_stop_wanting(struct slim_session_receiver *receiver,
+                                     struct slim_session_source *source,
+                                     struct slim_session_place *place)
 {
-    if (cell->state == SLIM_SESSION_CELL_WANTED) {
-        slim_list_remove(&cell->timer);
+    if (place->state == SLIM_SESSION_PLACE_WANTED) {
+        slim_list_remove(&place->timer);
         source->wanted_count--;
         receiver->wanted_count--;
     }
 }
 
-/* Take a cell out of the ring; it is the caller's to return. */
-static void cell_detach(struct slim_session_receiver *receiver, struct slim_session_source *source,
-                        struct slim_session_cell *cell)
+/* Take a place out of the ring; it is the caller's to return. */
+static void place_detach(struct slim_session_receiver *receiver, struct slim_session_source *source,
+                         struct slim_session_place *place)
 {
-    slim_session_cell_stop_wanting(receiver, source, cell);
-    source->ring[cell->message_id & source->ring_mask] = NULL;
-    source->cell_count--;
-    receiver->cell_count--;
-    receiver->bytes -= cell->counted;
-    cell->counted = 0;
+    slim_session_place_stop_wanting(receiver, source, place);
+    source->ring[place->message_id & source->ring_mask] = NULL;
+    source->place_count--;
+    receiver->place_count--;
+    receiver->bytes -= place->counted;
+    place->counted = 0;
 }
 
-void slim_session_cell_drop(struct slim_session_receiver *receiver,
-                            struct slim_session_source *source, struct slim_session_cell *cell)
+void slim_session_place_drop(struct slim_session_receiver *receiver,
+                             struct slim_session_source *source, struct slim_session_place *place)
 {
-    cell_detach(receiver, source, cell);
-    cell_return(receiver, cell);
+    place_detach(receiver, source, place);
+    place_return(receiver, place);
 }
 
 bool slim_session_receiver_has_room(const struct slim_session_receiver *receiver, size_t bytes)
 {
     return bytes <= SLIM_SESSION_RECEIVE_BYTES_MAX &&
-           receiver->bytes + bytes + sizeof(struct slim_session_cell) <=
+           receiver->bytes + bytes + sizeof(struct slim_session_place) <=
                SLIM_SESSION_RECEIVE_BYTES_MAX;
 }
 
@@ -121,7 +121,7 @@ size_t slim_session_source_ring_bytes(const struct slim_session_source *source)
 {
     return source->ring == NULL
                ? 0
-               : ((size_t)source->ring_mask + 1) * sizeof(struct slim_session_cell *);
+               : ((size_t)source->ring_mask + 1) * sizeof(struct slim_session_place *);
 }
 
 /* Make the ring hold `span` numbers; at most SLIM_SESSION_RECEIVE_WINDOW. */
@@ -136,15 +136,15 @@ static enum slim_status ring_reserve(struct slim_session_receiver *receiver,
         size *= 2;
     }
     size_t old_bytes = slim_session_source_ring_bytes(source);
-    size_t new_bytes = size * sizeof(struct slim_session_cell *);
+    size_t new_bytes = size * sizeof(struct slim_session_place *);
     if (receiver->bytes - old_bytes + new_bytes > SLIM_SESSION_RECEIVE_BYTES_MAX) {
         return SLIM_ERR_LIMIT;
     }
-    struct slim_session_cell **ring = slim_secret_take(size, sizeof(struct slim_session_cell *));
+    struct slim_session_place **ring = slim_secret_take(size, sizeof(struct slim_session_place *));
     if (ring == NULL) {
         return SLIM_ERR_NO_MEMORY;
     }
-    for (size_t i = 0; i < old_bytes / sizeof(struct slim_session_cell *); i++) {
+    for (size_t i = 0; i < old_bytes / sizeof(struct slim_session_place *); i++) {
         if (source->ring[i] != NULL) {
             ring[source->ring[i]->message_id & (size - 1)] = source->ring[i];
         }
@@ -159,7 +159,7 @@ static enum slim_status ring_reserve(struct slim_session_receiver *receiver,
 void slim_session_source_give_back(struct slim_session_receiver *receiver,
                                    struct slim_session_source *source)
 {
-    if (source->cell_count == 0) {
+    if (source->place_count == 0) {
         receiver->bytes -= slim_session_source_ring_bytes(source);
         slim_secret_return(source->ring);
         source->ring = NULL;
@@ -167,11 +167,11 @@ void slim_session_source_give_back(struct slim_session_receiver *receiver,
     }
 }
 
-/* The cell of `number`, made when there is none; next, top and the ring then cover it. number is in the window, or, in a source that
+/* The place of `number`, made when there is none; next, top and the ring then cover it. number is in the window, or, in a source that
  * settles, below next and within the window from top. */
-enum slim_status slim_session_cell_make(struct slim_session_receiver *receiver,
-                                        struct slim_session_source *source, uint32_t number,
-                                        struct slim_session_cell **made)
+enum slim_status slim_session_place_make(struct slim_session_receiver *receiver,
+                                         struct slim_session_source *source, uint32_t number,
+                                         struct slim_session_place **made)
 {
     bool is_lower = slim_session_number_distance(source->next, number) >= SEQUENCE_HALF;
     uint32_t low = is_lower ? number : source->next;
@@ -180,27 +180,27 @@ enum slim_status slim_session_cell_make(struct slim_session_receiver *receiver,
             ? slim_session_number_after(number)
             : source->top;
     SLIM_TRY(ring_reserve(receiver, source, slim_session_number_distance(low, top)));
-    struct slim_session_cell *cell = source->ring[number & source->ring_mask];
-    if (cell == NULL) {
-        cell = cell_take(receiver);
-        if (cell == NULL) {
+    struct slim_session_place *place = source->ring[number & source->ring_mask];
+    if (place == NULL) {
+        place = place_take(receiver);
+        if (place == NULL) {
             slim_session_source_give_back(receiver, source);
             return SLIM_ERR_NO_MEMORY;
         }
-        cell->state = SLIM_SESSION_CELL_LOST; /* until the caller says otherwise */
-        cell->is_answered = false;
-        cell->slot = source->slot;
-        cell->message_id = number;
-        source->ring[number & source->ring_mask] = cell;
-        source->cell_count++;
-        receiver->cell_count++;
+        place->state = SLIM_SESSION_PLACE_LOST; /* until the caller says otherwise */
+        place->is_answered = false;
+        place->slot = source->slot;
+        place->message_id = number;
+        source->ring[number & source->ring_mask] = place;
+        source->place_count++;
+        receiver->place_count++;
     }
     if (is_lower && !slim_list_is_linked(&source->settle)) {
         source->edge = low; /* nothing was taken yet */
     }
     source->next = low;
     source->top = top;
-    *made = cell;
+    *made = place;
     return SLIM_OK;
 }
 
@@ -215,21 +215,23 @@ void slim_session_receiver_tell(struct slim_session_receiver *receiver, uint32_t
     receiver->is_in_callback = false;
 }
 
-static void tell_lost(struct slim_session_receiver *receiver, const struct slim_session_cell *cell)
+static void tell_lost(struct slim_session_receiver *receiver,
+                      const struct slim_session_place *place)
 {
     receiver->is_in_callback = true;
-    receiver->owner.lost(receiver->owner.ctx, cell->slot, cell->message_id, cell->is_answered);
+    receiver->owner.lost(receiver->owner.ctx, place->slot, place->message_id, place->is_answered);
     receiver->is_in_callback = false;
 }
 
 /* Ask for it, the first time or again. */
-void slim_session_cell_request(struct slim_session_receiver *receiver,
-                               struct slim_session_source *source, struct slim_session_cell *cell)
+void slim_session_place_request(struct slim_session_receiver *receiver,
+                                struct slim_session_source *source,
+                                struct slim_session_place *place)
 {
-    cell->due_ms = receiver->now_ms + receiver->interval_ms;
-    slim_list_put_last(&receiver->wanted, &cell->timer);
+    place->due_ms = receiver->now_ms + receiver->interval_ms;
+    slim_list_put_last(&receiver->wanted, &place->timer);
     receiver->is_in_callback = true;
-    receiver->owner.request(receiver->owner.ctx, source->slot, cell->message_id, source->conn_id);
+    receiver->owner.request(receiver->owner.ctx, source->slot, place->message_id, source->conn_id);
     receiver->is_in_callback = false;
 }
 
@@ -257,19 +259,19 @@ void slim_session_source_flush(struct slim_session_receiver *receiver,
                                struct slim_session_source *source)
 {
     for (;;) {
-        struct slim_session_cell *cell = slim_session_cell_at(source, source->next);
-        if (cell == NULL || cell->state == SLIM_SESSION_CELL_WANTED ||
-            cell->state == SLIM_SESSION_CELL_RESERVED) {
+        struct slim_session_place *place = slim_session_place_at(source, source->next);
+        if (place == NULL || place->state == SLIM_SESSION_PLACE_WANTED ||
+            place->state == SLIM_SESSION_PLACE_RESERVED) {
             return;
         }
-        cell_detach(receiver, source, cell);
+        place_detach(receiver, source, place);
         slim_session_source_pass(source);
-        if (cell->state == SLIM_SESSION_CELL_HERE) {
-            slim_session_receiver_tell(receiver, source->slot, &cell->origin, &cell->content);
+        if (place->state == SLIM_SESSION_PLACE_HERE) {
+            slim_session_receiver_tell(receiver, source->slot, &place->origin, &place->content);
         } else {
-            tell_lost(receiver, cell);
+            tell_lost(receiver, place);
         }
-        cell_return(receiver, cell);
+        place_return(receiver, place);
     }
 }
 
@@ -278,23 +280,23 @@ void slim_session_source_ask(struct slim_session_receiver *receiver,
                              struct slim_session_source *source)
 {
     while (source->ask != source->edge && source->wanted_count < SLIM_SESSION_RTX_AT_ONCE) {
-        if (slim_session_cell_at(source, source->ask) == NULL) {
-            struct slim_session_cell *cell;
-            if (slim_session_cell_make(receiver, source, source->ask, &cell) != SLIM_OK) {
+        if (slim_session_place_at(source, source->ask) == NULL) {
+            struct slim_session_place *place;
+            if (slim_session_place_make(receiver, source, source->ask, &place) != SLIM_OK) {
                 return;
             }
-            cell->state = SLIM_SESSION_CELL_WANTED;
-            cell->tries = 0;
-            slim_session_cell_count_bytes(receiver, cell, 0);
+            place->state = SLIM_SESSION_PLACE_WANTED;
+            place->tries = 0;
+            slim_session_place_count_bytes(receiver, place, 0);
             source->wanted_count++;
             receiver->wanted_count++;
-            slim_session_cell_request(receiver, source, cell);
+            slim_session_place_request(receiver, source, place);
         }
         source->ask = slim_session_number_after(source->ask);
     }
 }
 
-/* After anything that changed the cells of a running source. */
+/* After anything that changed the places of a running source. */
 void slim_session_source_go_on(struct slim_session_receiver *receiver,
                                struct slim_session_source *source)
 {

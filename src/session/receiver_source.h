@@ -1,6 +1,6 @@
 /* Inside of the receiver; the public face is session/receiver.h.
  *
- * One source per slot. In the ordinary case a source is a number and nothing else; a ring of cells exists while something is out of
+ * One source per slot. In the ordinary case a source is a number and nothing else; a ring of places exists while something is out of
  * order, and is given back when nothing is.
  *
  *        next         ask           edge          top      next + SLIM_SESSION_RECEIVE_WINDOW
@@ -8,7 +8,7 @@
  *   passed |  H W . H  |  . . H . .  |  . R . . R  |         |  refused
  *
  *   H here, waits for its turn    W wanted: asked for    R reserved: the caller keeps it until it can be opened    L lost (not shown)
- *   below ask every number has a cell; between ask and edge a number without one is missing, and is asked for when less than
+ *   below ask every number has a place; between ask and edge a number without one is missing, and is asked for when less than
  *   SLIM_SESSION_RTX_AT_ONCE are wanted. edge is behind the highest number that was taken: what is only reserved moves nothing. */
 #ifndef SLIM_SESSION_RECEIVER_SOURCE_H
 #define SLIM_SESSION_RECEIVER_SOURCE_H
@@ -21,22 +21,22 @@ enum {
         SLIM_SESSION_SEND_WINDOW, /* numbers below the base that a sender may still repeat */
     LATE_WORDS = LATE_COUNT / 64,
     SEQUENCE_HALF = 1 << 30,
-    CELLS_KEPT = 64,         /* spare cells of a receiver at work */
-    CELLS_KEPT_IDLE = 4,     /* and of one that waits for nothing */
-    BUFFER_BYTES_KEPT = 2048 /* a larger buffer is not kept in a spare cell */
+    PLACES_KEPT = 64,        /* spare places of a receiver at work */
+    PLACES_KEPT_IDLE = 4,    /* and of one that waits for nothing */
+    BUFFER_BYTES_KEPT = 2048 /* a larger buffer is not kept in a spare place */
 };
 
-enum slim_session_cell_state {
-    SLIM_SESSION_CELL_WANTED,
-    SLIM_SESSION_CELL_HERE,
-    SLIM_SESSION_CELL_RESERVED,
-    SLIM_SESSION_CELL_LOST,
+enum slim_session_place_state {
+    SLIM_SESSION_PLACE_WANTED,
+    SLIM_SESSION_PLACE_HERE,
+    SLIM_SESSION_PLACE_RESERVED,
+    SLIM_SESSION_PLACE_LOST,
 };
 
-/* is_answered   SLIM_SESSION_CELL_LOST: the sender said that it has not got it
+/* is_answered   SLIM_SESSION_PLACE_LOST: the sender said that it has not got it
  * counted       bytes it counts for */
-struct slim_session_cell {
-    enum slim_session_cell_state state;
+struct slim_session_place {
+    enum slim_session_place_state state;
     bool is_answered;
     uint32_t slot;
     uint32_t message_id;
@@ -44,7 +44,7 @@ struct slim_session_cell {
     uint64_t due_ms;
     size_t counted;
     struct slim_list timer;
-    struct slim_session_cell *spare;
+    struct slim_session_place *spare;
     struct slim_session_origin origin;
     struct slim_session_content content;
     struct slim_buf bytes;
@@ -76,13 +76,13 @@ struct slim_session_source {
     uint32_t top;
     uint32_t base;
     uint32_t ring_mask;
-    uint32_t cell_count;
+    uint32_t place_count;
     uint32_t wanted_count;
     uint32_t direct_next;
     uint64_t conn_id;
     uint64_t settle_ms;
     struct slim_list settle;
-    struct slim_session_cell **ring;
+    struct slim_session_place **ring;
     uint64_t *late;
     uint32_t *direct;
 };
@@ -98,11 +98,11 @@ struct slim_session_receiver {
     struct slim_session_source **sources;
     uint32_t source_capacity;
     size_t wanted_count;
-    size_t cell_count;
+    size_t place_count;
     size_t bytes;
     struct slim_list wanted;
     struct slim_list settling;
-    struct slim_session_cell *spare;
+    struct slim_session_place *spare;
     size_t spare_count;
 };
 
@@ -127,51 +127,52 @@ void slim_session_receiver_tell(struct slim_session_receiver *receiver, uint32_t
                                 const struct slim_session_origin *origin,
                                 const struct slim_session_content *content);
 
-/* Is there room for `bytes` more, and a cell? */
+/* Is there room for `bytes` more, and a place? */
 bool slim_session_receiver_has_room(const struct slim_session_receiver *receiver, size_t bytes);
 
-/* Keep at most `count` spare cells. */
+/* Keep at most `count` spare places. */
 void slim_session_receiver_trim(struct slim_session_receiver *receiver, size_t count);
 
-/* ---- cells */
+/* ---- places */
 
-/* The cell of a number from next on; NULL: none. */
-struct slim_session_cell *slim_session_cell_at(const struct slim_session_source *source,
-                                               uint32_t number);
+/* The place of a number from next on; NULL: none. */
+struct slim_session_place *slim_session_place_at(const struct slim_session_source *source,
+                                                 uint32_t number);
 
 /* Here or reserved? NULL is allowed. */
-bool slim_session_cell_is_waiting(const struct slim_session_cell *cell);
+bool slim_session_place_is_waiting(const struct slim_session_place *place);
 
-/* The cell of `number`, made when there is none (its state is then SLIM_SESSION_CELL_LOST, until the caller says otherwise); next, top
+/* The place of `number`, made when there is none (its state is then SLIM_SESSION_PLACE_LOST, until the caller says otherwise); next, top
  * and the ring then cover it. number is in the window, or, in a source that settles, below next and within the window from top.
  * SLIM_ERR_NO_MEMORY, SLIM_ERR_LIMIT: nothing changed. */
-SLIM_MUST_CHECK enum slim_status slim_session_cell_make(struct slim_session_receiver *receiver,
-                                                        struct slim_session_source *source,
-                                                        uint32_t number,
-                                                        struct slim_session_cell **made);
+SLIM_MUST_CHECK enum slim_status slim_session_place_make(struct slim_session_receiver *receiver,
+                                                         struct slim_session_source *source,
+                                                         uint32_t number,
+                                                         struct slim_session_place **made);
 
-/* Take a cell out of the ring and give it back. */
-void slim_session_cell_drop(struct slim_session_receiver *receiver,
-                            struct slim_session_source *source, struct slim_session_cell *cell);
+/* Take a place out of the ring and give it back. */
+void slim_session_place_drop(struct slim_session_receiver *receiver,
+                             struct slim_session_source *source, struct slim_session_place *place);
 
-/* What a cell occupies from now on; `bytes` are those the caller keeps for it. */
-void slim_session_cell_count_bytes(struct slim_session_receiver *receiver,
-                                   struct slim_session_cell *cell, size_t bytes);
+/* What a place occupies from now on; `bytes` are those the caller keeps for it. */
+void slim_session_place_count_bytes(struct slim_session_receiver *receiver,
+                                    struct slim_session_place *place, size_t bytes);
 
 /* Ask for a wanted one, the first time or again: the timer starts. */
-void slim_session_cell_request(struct slim_session_receiver *receiver,
-                               struct slim_session_source *source, struct slim_session_cell *cell);
+void slim_session_place_request(struct slim_session_receiver *receiver,
+                                struct slim_session_source *source,
+                                struct slim_session_place *place);
 
 /* Ask no more, if it is wanted. The caller then changes the state. */
-void slim_session_cell_stop_wanting(struct slim_session_receiver *receiver,
-                                    struct slim_session_source *source,
-                                    struct slim_session_cell *cell);
+void slim_session_place_stop_wanting(struct slim_session_receiver *receiver,
+                                     struct slim_session_source *source,
+                                     struct slim_session_place *place);
 
 /* ---- the order of a source */
 
 size_t slim_session_source_ring_bytes(const struct slim_session_source *source);
 
-/* Give the ring back when there is no cell in it. */
+/* Give the ring back when there is no place in it. */
 void slim_session_source_give_back(struct slim_session_receiver *receiver,
                                    struct slim_session_source *source);
 
@@ -186,7 +187,7 @@ void slim_session_source_flush(struct slim_session_receiver *receiver,
 void slim_session_source_ask(struct slim_session_receiver *receiver,
                              struct slim_session_source *source);
 
-/* All three, after anything that changed the cells of a running source. */
+/* All three, after anything that changed the places of a running source. */
 void slim_session_source_go_on(struct slim_session_receiver *receiver,
                                struct slim_session_source *source);
 
