@@ -40,6 +40,7 @@ enum {
     SLIM_SESSION_DIRECT_SEEN = 128, /* numbers of direct messages remembered per sender */
     SLIM_SESSION_HELD_MAX = 1024,   /* ciphertexts kept for an epoch that is to come, per session */
     SLIM_SESSION_COMMITS_AHEAD_MAX = 64, /* commits kept before the one that is missing */
+    SLIM_SESSION_COMMITS_AHEAD_BYTES_MAX = 4 * 1024 * 1024, /* and what they take together */
     SLIM_SESSION_COMMITS_KEPT = 64, /* a moderator's commits kept for members that missed one */
 };
 
