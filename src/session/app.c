@@ -84,7 +84,7 @@ void slim_session_app_free(struct slim_session_app *app)
 }
 
 static struct slim_name_key *find_owned(const struct slim_session_app *app,
-                                    const struct slim_name_key *name)
+                                        const struct slim_name_key *name)
 {
     for (size_t i = 0; i < app->owned_count; i++) {
         if (slim_name_has_prefix_of(&app->owned[i], name)) {
@@ -291,7 +291,8 @@ void slim_session_touch(struct slim_session *session)
 void slim_session_app_enter(struct slim_session_app *app, uint64_t now_ms)
 {
     app->depth++;
-    app->now_ms = now_ms > app->now_ms ? now_ms : app->now_ms; /* a clock that goes back stands still */
+    app->now_ms =
+        now_ms > app->now_ms ? now_ms : app->now_ms; /* a clock that goes back stands still */
 }
 
 void slim_session_app_leave(struct slim_session_app *app)

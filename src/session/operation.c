@@ -62,8 +62,8 @@ static enum slim_status begin_pair(struct slim_session *session, uint64_t op)
 {
     struct slim_session_task *task;
     SLIM_TRY(slim_session_events_reserve(session->app, 1));
-    enum slim_status status = slim_session_task_new(session, SLIM_SESSION_TASK_ADD,
-                                                    &session->destination.wire, &task);
+    enum slim_status status =
+        slim_session_task_new(session, SLIM_SESSION_TASK_ADD, &session->destination.wire, &task);
     if (status != SLIM_OK) {
         slim_session_events_release(session->app, 1);
         return status;
@@ -120,8 +120,7 @@ enum slim_status slim_session_create(struct slim_session_app *app, uint64_t now_
                                      uint64_t op, uint32_t *session_id, struct slim_error *error)
 {
     slim_session_app_enter(app, now_ms);
-    enum slim_status status =
-        create(app, settings, destination, wanted_id, op, session_id, error);
+    enum slim_status status = create(app, settings, destination, wanted_id, op, session_id, error);
     slim_session_app_leave(app);
     return status;
 }
@@ -179,8 +178,7 @@ enum slim_status slim_session_invite(struct slim_session_app *app, uint64_t now_
                                      uint64_t op, struct slim_error *error)
 {
     slim_session_app_enter(app, now_ms);
-    enum slim_status status =
-        change_group(app, session_id, SLIM_SESSION_TASK_ADD, name, op, error);
+    enum slim_status status = change_group(app, session_id, SLIM_SESSION_TASK_ADD, name, op, error);
     slim_session_app_leave(app);
     return status;
 }
@@ -207,8 +205,7 @@ static enum slim_status encode(struct slim_session_app *app,
                                                      .value = {(const uint8_t *)"TRUE", 4}};
     if (!is_text(payload->metadata, payload->metadata_count) ||
         !slim_utf8_is_valid(payload->payload_type)) {
-        return slim_error_set(error, SLIM_ERR_ARGUMENT,
-                              "payload type and metadata must be UTF-8");
+        return slim_error_set(error, SLIM_ERR_ARGUMENT, "payload type and metadata must be UTF-8");
     }
     slim_buf_clear(&app->scratch);
     for (size_t i = 0; i < payload->metadata_count; i++) {
@@ -222,8 +219,7 @@ static enum slim_status encode(struct slim_session_app *app,
         SLIM_TRY(slim_wire_put_metadata(&app->scratch, &one));
     }
     *content = (struct slim_session_content){
-        .payload_type =
-            payload->payload_type.len > 0 ? payload->payload_type : SLIM_VIEW("msg"),
+        .payload_type = payload->payload_type.len > 0 ? payload->payload_type : SLIM_VIEW("msg"),
         .blob = payload->blob,
         .metadata = slim_buf_view(&app->scratch),
     };
