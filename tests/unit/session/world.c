@@ -139,6 +139,13 @@ static void on_send(void *ctx, struct slim_view msg)
     struct slim_wire_session_message message;
     CHECK_OK(slim_wire_read_session_message(msg, &message));
     world->sent[message.head.session_message_type]++;
+    if (world->is_tracing) {
+        print_message("%6" PRIu64 " %c -> %.*s/%llx type %d number %u\n", world->now_ms,
+                      (char)('a' + app->index),
+                      SLIM_VIEW_ARG(message.head.destination.text.part[2]),
+                      (unsigned long long)message.head.destination.name.id,
+                      message.head.session_message_type, message.head.message_id);
+    }
     bool is_reached_once = false;
     for (size_t i = 0; i < world->app_count; i++) {
         bool is_enough = message.head.fanout == 1 && is_reached_once;

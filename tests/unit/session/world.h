@@ -58,6 +58,7 @@ struct world {
     world_filter *filter;
     uint64_t sent[32]; /* by session message type */
     uint64_t dropped;
+    bool is_tracing;  /* print what is sent */
     bool is_doubling; /* every delivery happens twice */
     void *test;       /* of the test */
 };
