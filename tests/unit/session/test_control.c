@@ -12,7 +12,7 @@ static const struct slim_session_stats *stats(size_t app)
 static void close_session(size_t app, uint32_t id, uint64_t op)
 {
     struct slim_error error = {.status = SLIM_OK};
-    CHECK_OK(slim_session_close(world.apps[app].app, world.now_ms, id, op, &error));
+    CHECK_OK(slim_session_app_close(world.apps[app].app, world.now_ms, id, op, &error));
 }
 
 static uint32_t pair(bool is_mls)
@@ -71,7 +71,7 @@ static void create_without_answer_fails_after_all_repetitions(void **state)
                   84) == 0);
     CHECK(world.sent[SLIM_WIRE_TYPE_DISCOVERY_REQUEST] == 6);
     CHECK(world_count(&world, 0, SLIM_SESSION_CLOSED) == 0);
-    CHECK(slim_session_count(world.apps[0].app) == 0);
+    CHECK(slim_session_app_count(world.apps[0].app) == 0);
     world_fini(&world);
 }
 
@@ -113,8 +113,8 @@ static void any_single_loss_is_repaired(void **state)
             close_session(0, id, 5);
             world_run(&world, 800);
             CHECK(world_is_ok(&world, 0, 5));
-            CHECK(slim_session_count(world.apps[0].app) == 0);
-            CHECK(slim_session_count(world.apps[1].app) == 0);
+            CHECK(slim_session_app_count(world.apps[0].app) == 0);
+            CHECK(slim_session_app_count(world.apps[1].app) == 0);
             world_fini(&world);
         }
     }
@@ -148,14 +148,14 @@ static void any_single_loss_in_a_group_is_repaired(void **state)
         }
         struct slim_error error = {.status = SLIM_OK};
         struct slim_wire_name name = world.apps[2].name;
-        CHECK_OK(slim_session_remove(world.apps[0].app, world.now_ms, id, &name, 30, &error));
+        CHECK_OK(slim_session_app_remove(world.apps[0].app, world.now_ms, id, &name, 30, &error));
         world_run(&world, 450);
         CHECK(world_is_ok(&world, 0, 30));
         close_session(0, id, 31);
         world_run(&world, 800);
         CHECK(world_is_ok(&world, 0, 31));
         for (size_t i = 0; i < 4; i++) {
-            CHECK(slim_session_count(world.apps[i].app) == 0);
+            CHECK(slim_session_app_count(world.apps[i].app) == 0);
             CHECK(world.apps[i].route_balance == 0);
         }
         world_fini(&world);
@@ -172,7 +172,8 @@ static void both_ends_close_at_once(void **state)
     CHECK(world_is_ok(&world, 0, 2) && world_is_ok(&world, 1, 3));
     CHECK(world_count(&world, 0, SLIM_SESSION_CLOSED) == 1);
     CHECK(world_count(&world, 1, SLIM_SESSION_CLOSED) == 1);
-    CHECK(slim_session_count(world.apps[0].app) == 0 && slim_session_count(world.apps[1].app) == 0);
+    CHECK(slim_session_app_count(world.apps[0].app) == 0 &&
+          slim_session_app_count(world.apps[1].app) == 0);
     world_fini(&world);
 }
 
@@ -182,10 +183,11 @@ static void close_twice_is_refused(void **state)
     uint32_t id = pair(false);
     struct slim_error error = {.status = SLIM_OK};
     close_session(0, id, 2);
-    CHECK(slim_session_close(world.apps[0].app, world.now_ms, id, 3, &error) == SLIM_ERR_STATE);
+    CHECK(slim_session_app_close(world.apps[0].app, world.now_ms, id, 3, &error) == SLIM_ERR_STATE);
     assert_string_equal(error.text, "session already closed");
     world_run(&world, 50);
-    CHECK(slim_session_close(world.apps[0].app, world.now_ms, id, 3, &error) == SLIM_ERR_NOT_FOUND);
+    CHECK(slim_session_app_close(world.apps[0].app, world.now_ms, id, 3, &error) ==
+          SLIM_ERR_NOT_FOUND);
     world_fini(&world);
 }
 
@@ -200,7 +202,7 @@ static void close_delivers_what_was_published(void **state)
     world.test = &left;
     world_publish(&world, 0, id, "before", 2);
     close_session(0, id, 3);
-    CHECK(slim_session_publish(world.apps[0].app, world.now_ms, id, &payload, 4, &error) ==
+    CHECK(slim_session_app_publish(world.apps[0].app, world.now_ms, id, &payload, 4, &error) ==
           SLIM_ERR_STATE);
     assert_string_equal(error.text, "session is draining - drop message");
     world_run(&world, 90);
@@ -222,7 +224,7 @@ static void close_ends_although_nobody_answers(void **state)
         world_run(&world, 3000);
         CHECK(world_completion(&world, closer, 2)->status != SLIM_OK);
         CHECK(world_is_ok(&world, closer, 3));
-        CHECK(slim_session_count(world.apps[closer].app) == 0);
+        CHECK(slim_session_app_count(world.apps[closer].app) == 0);
         world_fini(&world);
     }
 }
@@ -249,7 +251,7 @@ static void close_during_invitations_ends_them(void **state)
         }
         world_run(&world, 45000); /* who was asked to join and heard no more gives up */
         for (size_t i = 0; i < 4; i++) {
-            CHECK(slim_session_count(world.apps[i].app) == 0);
+            CHECK(slim_session_app_count(world.apps[i].app) == 0);
             CHECK(world.apps[i].route_balance == 0);
         }
         world_fini(&world);
@@ -350,12 +352,12 @@ static void half_open_sessions_are_bounded(void **state)
             live = slim_test_alloc_live();
         }
     }
-    CHECK(slim_session_count(world.apps[1].app) == SLIM_SESSION_HALF_OPEN_MAX);
+    CHECK(slim_session_app_count(world.apps[1].app) == SLIM_SESSION_HALF_OPEN_MAX);
     CHECK(stats(1)->limit == 3000 - SLIM_SESSION_HALF_OPEN_MAX);
     /* the last second's answers travel still: one packet each */
     CHECK(slim_test_alloc_live() - live < 1600);
     world_run(&world, 45000);
-    CHECK(slim_session_count(world.apps[1].app) == 0);
+    CHECK(slim_session_app_count(world.apps[1].app) == 0);
     CHECK(world_count(&world, 1, SLIM_SESSION_CLOSED) == 0);
     CHECK(world.apps[1].route_balance == 0);
     world_fini(&world);
@@ -386,7 +388,7 @@ static void bad_invitations_come_to_nothing(void **state)
         join.head.destination = world_name(rows[i].destination, 0);
         join.payload.kind = rows[i].is_empty ? SLIM_WIRE_PAYLOAD_PING : join.payload.kind;
         world_inject(&world, 1, &join);
-        CHECK_ROW(rows[i].why, slim_session_count(world.apps[1].app) == 0);
+        CHECK_ROW(rows[i].why, slim_session_app_count(world.apps[1].app) == 0);
         CHECK_ROW(rows[i].why, world.sent[SLIM_WIRE_TYPE_JOIN_REPLY] == 0);
     }
     world_fini(&world);
@@ -419,13 +421,13 @@ static void ids_are_checked(void **state)
     const struct slim_session_settings settings = world_settings(SLIM_SESSION_GROUP, false);
     const struct slim_wire_name channel = world_name("channel", 0);
     uint32_t id = 0;
-    CHECK_OK(slim_session_create(world.apps[0].app, 0, &settings, &channel, 7, 1, &id, &error));
+    CHECK_OK(slim_session_app_create(world.apps[0].app, 0, &settings, &channel, 7, 1, &id, &error));
     CHECK(id == 7);
-    CHECK(slim_session_create(world.apps[0].app, 0, &settings, &channel, 7, 1, &id, &error) ==
+    CHECK(slim_session_app_create(world.apps[0].app, 0, &settings, &channel, 7, 1, &id, &error) ==
           SLIM_ERR_EXISTS);
     assert_string_equal(error.text, "session id already used: 7");
-    CHECK(slim_session_create(world.apps[0].app, 0, &settings, &channel, SLIM_SESSION_ID_END, 1,
-                              &id, &error) == SLIM_ERR_ARGUMENT);
+    CHECK(slim_session_app_create(world.apps[0].app, 0, &settings, &channel, SLIM_SESSION_ID_END, 1,
+                                  &id, &error) == SLIM_ERR_ARGUMENT);
     assert_string_equal(error.text, "invalid session id: 4294966295");
     world_fini(&world);
 }
@@ -441,10 +443,10 @@ static void sessions_are_limited(void **state)
     const struct slim_wire_name channel = world_name("channel", 0);
     uint32_t id = 0;
     for (uint32_t i = 0; i < 3; i++) {
-        CHECK(slim_session_create(world.apps[0].app, 0, &settings, &channel, i, i, &id, &error) ==
-              (i < 2 ? SLIM_OK : SLIM_ERR_LIMIT));
+        CHECK(slim_session_app_create(world.apps[0].app, 0, &settings, &channel, i, i, &id,
+                                      &error) == (i < 2 ? SLIM_OK : SLIM_ERR_LIMIT));
     }
-    CHECK(slim_session_count(world.apps[0].app) == 2);
+    CHECK(slim_session_app_count(world.apps[0].app) == 2);
     world_fini(&world);
 }
 
@@ -467,7 +469,7 @@ static void restricted_applications_do_not_send_or_receive(void **state)
     id = world_create(&world, 0, &settings, &peer, 1);
     struct slim_error error = {.status = SLIM_OK};
     const struct slim_session_payload payload = {.blob = SLIM_VIEW("x")};
-    CHECK(slim_session_publish(world.apps[0].app, world.now_ms, id, &payload, 2, &error) ==
+    CHECK(slim_session_app_publish(world.apps[0].app, world.now_ms, id, &payload, 2, &error) ==
           SLIM_ERR_STATE);
     assert_string_equal(error.text, "session sender is shutdown, cannot send messages");
     world_fini(&world);
@@ -504,12 +506,12 @@ static void full_window_says_when_it_is_not(void **state)
     enum slim_status status = SLIM_OK;
     uint64_t count = 0;
     while (status == SLIM_OK) {
-        status = slim_session_publish(world.apps[0].app, world.now_ms, id, &payload, 100 + count,
-                                      &error);
+        status = slim_session_app_publish(world.apps[0].app, world.now_ms, id, &payload,
+                                          100 + count, &error);
         count += status == SLIM_OK ? 1 : 0;
     }
     CHECK(status == SLIM_AGAIN && count == SLIM_SESSION_SEND_WINDOW);
-    CHECK(slim_session_publish(world.apps[0].app, world.now_ms, id, &payload, 9999, &error) ==
+    CHECK(slim_session_app_publish(world.apps[0].app, world.now_ms, id, &payload, 9999, &error) ==
           SLIM_AGAIN);
     CHECK(world_count(&world, 0, SLIM_SESSION_WRITABLE) == 0);
     world_run(&world, 50);
@@ -528,10 +530,10 @@ static void answer_everything(struct world_app *app, const struct slim_session_e
     uint64_t now_ms = app->world->now_ms;
     if (event->kind == SLIM_SESSION_MESSAGE) {
         const struct slim_session_payload payload = {.blob = SLIM_VIEW("answer")};
-        CHECK_OK(slim_session_publish(app->app, now_ms, event->session_id, &payload,
-                                      7000 + event->message->message_id, &error));
-        CHECK_OK(slim_session_close(app->app, now_ms, event->session_id,
-                                    8000 + event->message->message_id, &error));
+        CHECK_OK(slim_session_app_publish(app->app, now_ms, event->session_id, &payload,
+                                          7000 + event->message->message_id, &error));
+        CHECK_OK(slim_session_app_close(app->app, now_ms, event->session_id,
+                                        8000 + event->message->message_id, &error));
     }
 }
 
@@ -545,7 +547,8 @@ static void application_acts_from_inside_its_events(void **state)
     CHECK(world_is_ok(&world, 0, 2));
     CHECK(world_is_ok(&world, 1, 7001) && world_is_ok(&world, 1, 8001));
     assert_string_equal(world_messages(&world, 0, texts, sizeof(texts)), "answer");
-    CHECK(slim_session_count(world.apps[0].app) == 0 && slim_session_count(world.apps[1].app) == 0);
+    CHECK(slim_session_app_count(world.apps[0].app) == 0 &&
+          slim_session_app_count(world.apps[1].app) == 0);
     world_fini(&world);
 }
 
@@ -574,7 +577,7 @@ static void second_invitation_of_the_same_moderator_counts(void **state)
     world_inject(&world, 1, &join);
     CHECK(world_count(&world, 1, SLIM_SESSION_CLOSED) == 1);
     assert_string_equal(world_event(&world, 1, SLIM_SESSION_CLOSED, 0)->text, "invited again");
-    CHECK(slim_session_count(world.apps[1].app) == 1);
+    CHECK(slim_session_app_count(world.apps[1].app) == 1);
     CHECK(world.apps[1].route_balance == 1);
     world_inject(&world, 1, &join);
     CHECK_ROW("its copy does not", world_count(&world, 1, SLIM_SESSION_CLOSED) == 1);

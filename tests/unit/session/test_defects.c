@@ -14,7 +14,7 @@ static uint32_t group(size_t count, bool is_mls)
 static size_t member_count(size_t app, uint32_t id)
 {
     struct slim_session_info info;
-    CHECK_OK(slim_session_look(world.apps[app].app, id, &info));
+    CHECK_OK(slim_session_app_look(world.apps[app].app, id, &info));
     return info.member_count;
 }
 
@@ -28,13 +28,13 @@ static void remove_member(uint32_t id, size_t whom, uint64_t op)
     struct slim_error error = {.status = SLIM_OK};
     struct slim_wire_name name = world.apps[whom].name;
     name.name.id = SLIM_NAME_ANY;
-    CHECK_OK(slim_session_remove(world.apps[0].app, world.now_ms, id, &name, op, &error));
+    CHECK_OK(slim_session_app_remove(world.apps[0].app, world.now_ms, id, &name, op, &error));
 }
 
 static void close_session(size_t app, uint32_t id, uint64_t op)
 {
     struct slim_error error = {.status = SLIM_OK};
-    CHECK_OK(slim_session_close(world.apps[app].app, world.now_ms, id, op, &error));
+    CHECK_OK(slim_session_app_close(world.apps[app].app, world.now_ms, id, op, &error));
 }
 
 /* A message from one application to another, as that one could have made it. */
@@ -169,7 +169,7 @@ static void defect_04_who_left_can_be_invited_again(void **state)
         close_session(2, id, 1);
         world_run(&world, 200);
         CHECK(world_is_ok(&world, 2, 1));
-        CHECK(slim_session_count(world.apps[2].app) == 0);
+        CHECK(slim_session_app_count(world.apps[2].app) == 0);
         CHECK(world.apps[2].route_balance == 0);
         CHECK(member_count(1, id) == 2);
         world_invite(&world, 0, id, 2, 2);
@@ -189,7 +189,7 @@ static void defect_04_a_lost_moderator_leaves_nothing_behind(void **state)
     world.apps[0].is_dead = true;
     world_run(&world, 45000);
     for (size_t i = 1; i < 3; i++) {
-        CHECK(slim_session_count(world.apps[i].app) == 0);
+        CHECK(slim_session_app_count(world.apps[i].app) == 0);
         CHECK(world.apps[i].route_balance == 0);
         CHECK(world_count(&world, i, SLIM_SESSION_CLOSED) == 1);
     }
@@ -286,7 +286,7 @@ static void defect_08_what_fails_at_once_does_not_stop_the_rest(void **state)
     struct slim_wire_name nobody = world_name("nobody", 0);
     struct slim_error error = {.status = SLIM_OK};
     world_invite(&world, 0, id, 1, 1);
-    CHECK_OK(slim_session_remove(world.apps[0].app, world.now_ms, id, &nobody, 2, &error));
+    CHECK_OK(slim_session_app_remove(world.apps[0].app, world.now_ms, id, &nobody, 2, &error));
     remove_member(id, 1, 3);
     world_run(&world, 200);
     assert_string_equal(
@@ -424,7 +424,7 @@ static void defect_15_a_create_that_fails_leaves_nothing(void **state)
                    id);
     CHECK(strncmp(event->text, want, strlen(want)) == 0);
     CHECK(strstr(event->text, ", session_message_type=DiscoveryRequest)") != NULL);
-    CHECK(slim_session_count(world.apps[0].app) == 0);
+    CHECK(slim_session_app_count(world.apps[0].app) == 0);
     CHECK(slim_session_app_tick(world.apps[0].app, world.now_ms) == UINT64_MAX);
     CHECK(world.apps[0].route_balance == 0);
     world_fini(&world);

@@ -7,7 +7,7 @@ static char texts[4096];
 static size_t member_count(size_t app, uint32_t id)
 {
     struct slim_session_info info;
-    CHECK_OK(slim_session_look(world.apps[app].app, id, &info));
+    CHECK_OK(slim_session_app_look(world.apps[app].app, id, &info));
     return info.member_count;
 }
 
@@ -16,13 +16,13 @@ static void remove_member(uint32_t id, size_t whom, uint64_t op)
     struct slim_error error = {.status = SLIM_OK};
     struct slim_wire_name name = world.apps[whom].name;
     name.name.id = SLIM_NAME_ANY;
-    CHECK_OK(slim_session_remove(world.apps[0].app, world.now_ms, id, &name, op, &error));
+    CHECK_OK(slim_session_app_remove(world.apps[0].app, world.now_ms, id, &name, op, &error));
 }
 
 static void close_session(size_t app, uint32_t id, uint64_t op)
 {
     struct slim_error error = {.status = SLIM_OK};
-    CHECK_OK(slim_session_close(world.apps[app].app, world.now_ms, id, op, &error));
+    CHECK_OK(slim_session_app_close(world.apps[app].app, world.now_ms, id, op, &error));
 }
 
 static void removed_member_is_out_and_can_come_back(void **state)
@@ -35,7 +35,7 @@ static void removed_member_is_out_and_can_come_back(void **state)
         world_run(&world, 50);
         CHECK(world_is_ok(&world, 0, 1));
         CHECK(world_count(&world, 2, SLIM_SESSION_CLOSED) == 1);
-        CHECK(slim_session_count(world.apps[2].app) == 0);
+        CHECK(slim_session_app_count(world.apps[2].app) == 0);
         CHECK(world.apps[2].route_balance == 0);
         CHECK(member_count(0, id) == 3 && member_count(1, id) == 3 && member_count(3, id) == 3);
         world_publish(&world, 1, id, "without c", 2);
@@ -74,7 +74,7 @@ static void member_that_leaves_is_told_about_and_forgotten(void **state)
         close_session(1, id, 3);
         world_run(&world, 300);
         CHECK(world_is_ok(&world, 1, 3));
-        CHECK(slim_session_count(world.apps[0].app) == 0); /* nobody is left (spec 12.3) */
+        CHECK(slim_session_app_count(world.apps[0].app) == 0); /* nobody is left (spec 12.3) */
         CHECK(world_count(&world, 0, SLIM_SESSION_CLOSED) == 1);
         CHECK(world.apps[0].route_balance == 0);
         world_fini(&world);
@@ -107,8 +107,8 @@ static void publish_to_reaches_one_member(void **state)
         uint32_t id = world_group(&world, is_mls == 1);
         struct slim_error error = {.status = SLIM_OK};
         const struct slim_session_payload payload = {.blob = SLIM_VIEW("psst")};
-        CHECK_OK(slim_session_publish_to(world.apps[1].app, world.now_ms, id, &world.apps[2].name,
-                                         &payload, 1, &error));
+        CHECK_OK(slim_session_app_publish_to(world.apps[1].app, world.now_ms, id,
+                                             &world.apps[2].name, &payload, 1, &error));
         world_run(&world, 50);
         CHECK(world_is_ok(&world, 1, 1));
         CHECK(world_count(&world, 0, SLIM_SESSION_MESSAGE) == 0);
@@ -118,8 +118,8 @@ static void publish_to_reaches_one_member(void **state)
         CHECK(event->is_direct && event->message_id >= SLIM_SESSION_DIRECT_MIN);
         CHECK(event->is_sealed == (is_mls == 1));
         const struct slim_wire_name nobody = world_name("nobody", 5);
-        CHECK(slim_session_publish_to(world.apps[1].app, world.now_ms, id, &nobody, &payload, 2,
-                                      &error) == SLIM_ERR_NOT_FOUND);
+        CHECK(slim_session_app_publish_to(world.apps[1].app, world.now_ms, id, &nobody, &payload, 2,
+                                          &error) == SLIM_ERR_NOT_FOUND);
         assert_string_equal(error.text, "error receiving ack for message: channel closed");
         world_fini(&world);
     }
@@ -145,12 +145,12 @@ static void metadata_travels_with_the_invitation_and_the_message(void **state)
     world_invite(&world, 0, id, 1, 2);
     world_run(&world, 50);
     CHECK(world_is_ok(&world, 0, 2));
-    CHECK_OK(slim_session_look(world.apps[1].app, id, &info));
+    CHECK_OK(slim_session_app_look(world.apps[1].app, id, &info));
     CHECK(info.settings.metadata_count == 2 && !info.is_initiator);
     CHECK_VIEW(info.settings.metadata[0].key, "purpose");
     CHECK_VIEW(info.settings.metadata[0].value, "demo");
     CHECK(info.settings.max_retries == 5 && info.settings.interval_ms == 100);
-    CHECK_OK(slim_session_publish(world.apps[0].app, world.now_ms, id, &payload, 3, &error));
+    CHECK_OK(slim_session_app_publish(world.apps[0].app, world.now_ms, id, &payload, 3, &error));
     world_run(&world, 200);
     CHECK(world_is_ok(&world, 0, 3));
     world_fini(&world);
@@ -185,20 +185,20 @@ static void only_initiators_of_groups_change_them(void **state)
     world.app_count = 2;
     uint32_t id = world_group(&world, false);
     world.app_count = 3;
-    CHECK(slim_session_invite(world.apps[1].app, world.now_ms, id, &world.apps[2].name, 1,
-                              &error) == SLIM_ERR_DENIED);
+    CHECK(slim_session_app_invite(world.apps[1].app, world.now_ms, id, &world.apps[2].name, 1,
+                                  &error) == SLIM_ERR_DENIED);
     assert_string_equal(error.text, "only initiator can modify participants");
     const struct slim_session_settings settings =
         world_settings(SLIM_SESSION_POINT_TO_POINT, false);
     uint32_t pair = world_create(&world, 0, &settings, &world.apps[1].name, 2);
-    CHECK(slim_session_invite(world.apps[0].app, world.now_ms, pair, &world.apps[2].name, 3,
-                              &error) == SLIM_ERR_DENIED);
+    CHECK(slim_session_app_invite(world.apps[0].app, world.now_ms, pair, &world.apps[2].name, 3,
+                                  &error) == SLIM_ERR_DENIED);
     assert_string_equal(error.text, "cannot invite participant to point-to-point session");
-    CHECK(slim_session_remove(world.apps[0].app, world.now_ms, pair, &world.apps[1].name, 3,
-                              &error) == SLIM_ERR_DENIED);
+    CHECK(slim_session_app_remove(world.apps[0].app, world.now_ms, pair, &world.apps[1].name, 3,
+                                  &error) == SLIM_ERR_DENIED);
     assert_string_equal(error.text, "cannot remove participant from point-to-point session");
-    CHECK(slim_session_invite(world.apps[0].app, world.now_ms, 12345, &world.apps[2].name, 3,
-                              &error) == SLIM_ERR_NOT_FOUND);
+    CHECK(slim_session_app_invite(world.apps[0].app, world.now_ms, 12345, &world.apps[2].name, 3,
+                                  &error) == SLIM_ERR_NOT_FOUND);
     assert_string_equal(error.text, "session not found: 12345");
     world_fini(&world);
 }
@@ -282,7 +282,7 @@ static void failed_welcome_takes_the_member_out_again(void **state)
     CHECK(world_is_ok(&world, 0, 4) && world_is_ok(&world, 1, 5));
     world.filter = NULL;
     world_run(&world, 40000); /* the half-open session is given up by the pings */
-    CHECK(slim_session_count(world.apps[2].app) == 0);
+    CHECK(slim_session_app_count(world.apps[2].app) == 0);
     world_invite(&world, 0, id, 2, 6);
     world_run(&world, 300);
     CHECK(world_is_ok(&world, 0, 6));
@@ -325,9 +325,9 @@ static void moderator_renews_its_keys(void **state)
     uint32_t id = world_group(&world, true);
     struct slim_session_info before;
     struct slim_session_info after;
-    CHECK_OK(slim_session_look(world.apps[2].app, id, &before));
+    CHECK_OK(slim_session_app_look(world.apps[2].app, id, &before));
     world_run(&world, SLIM_SESSION_REFRESH_MS + 1000);
-    CHECK_OK(slim_session_look(world.apps[2].app, id, &after));
+    CHECK_OK(slim_session_app_look(world.apps[2].app, id, &after));
     CHECK(after.mls_epoch == before.mls_epoch + 1);
     CHECK(after.member_count == 3);
     world_publish(&world, 0, id, "x", 1);
@@ -355,9 +355,9 @@ static void dropped_member_ends_by_itself(void **state)
     message.payload.group_change.participant = world.apps[2].name;
     world_inject(&world, 2, &message);
     world_run(&world, 500);
-    CHECK(slim_session_count(world.apps[2].app) == 1);
+    CHECK(slim_session_app_count(world.apps[2].app) == 1);
     world_run(&world, 200);
-    CHECK(slim_session_count(world.apps[2].app) == 0);
+    CHECK(slim_session_app_count(world.apps[2].app) == 0);
     CHECK(world_count(&world, 2, SLIM_SESSION_CLOSED) == 1);
     world_fini(&world);
 }
@@ -369,7 +369,7 @@ static void large_group_grows_in_one_go(void **state)
     uint32_t id = world_group(&world, true);
     for (size_t i = 0; i < WORLD_APPS_MAX; i++) {
         struct slim_session_info info;
-        CHECK_OK(slim_session_look(world.apps[i].app, id, &info));
+        CHECK_OK(slim_session_app_look(world.apps[i].app, id, &info));
         CHECK(info.member_count == WORLD_APPS_MAX && info.mls_epoch == WORLD_APPS_MAX - 1);
     }
     for (size_t i = 1; i < WORLD_APPS_MAX; i++) {
@@ -378,7 +378,7 @@ static void large_group_grows_in_one_go(void **state)
     world_run(&world, 200);
     for (size_t i = 1; i < WORLD_APPS_MAX; i++) {
         CHECK(world_is_ok(&world, 0, i));
-        CHECK(slim_session_count(world.apps[i].app) == 0);
+        CHECK(slim_session_app_count(world.apps[i].app) == 0);
     }
     CHECK(member_count(0, id) == 1);
     world_fini(&world);
