@@ -19,11 +19,13 @@ struct slim_session_sender;
 /* All members, as the target of a transmission. */
 #define SLIM_SESSION_ALL UINT32_MAX
 
-/* What the application says; copied by slim_session_sender_publish. metadata is encoded as slim_wire_metadata reads it. */
+/* What the application says; copied by slim_session_sender_publish. metadata is encoded as slim_wire_metadata reads it. identity is that of
+ * a received message, empty in what we send. */
 struct slim_session_content {
     struct slim_view payload_type;
     struct slim_view blob;
     struct slim_view metadata;
+    struct slim_view identity;
 };
 
 /* One message as the sender keeps it until it is acknowledged by all.
