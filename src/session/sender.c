@@ -61,7 +61,7 @@ static void tell_writable(struct slim_session_sender *sender)
 static void count_bytes(struct slim_session_sender *sender, struct slim_session_record *record)
 {
     sender->bytes -= record->counted;
-    record->counted = sizeof(*record) + record->bytes.len + record->out.sealed.len;
+    record->counted = sizeof(*record) + record->bytes.capacity + record->out.sealed.capacity;
     sender->bytes += record->counted;
 }
 

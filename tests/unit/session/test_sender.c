@@ -590,7 +590,9 @@ static void closing_ends_everything_with_its_status(void **state)
 static void all_calls(void)
 {
     struct slim_session_sender_options options = {true, INTERVAL, RETRIES, 0};
-    struct slim_session_content content = {SLIM_VIEW("type"), SLIM_VIEW("blob"), SLIM_VIEW("meta")};
+    struct slim_session_content content = {.payload_type = SLIM_VIEW("type"),
+                                           .blob = SLIM_VIEW("blob"),
+                                           .metadata = SLIM_VIEW("meta")};
     memset(&t, 0, sizeof(t));
     t.seals = true;
     if (slim_session_sender_new(&options, &owner, &t.sender) != SLIM_OK) {
