@@ -113,6 +113,24 @@ static void set_failure(struct slim_config_error *failure, const struct slim_ser
     put_cause(failure, where);
 }
 
+/* A failure below "configuration error"; `kind` is for statuses that say nothing of their own. */
+static void set_configuration_failure(struct slim_config_error *failure,
+                                      const struct slim_service *service, const char *kind,
+                                      enum slim_status status, const char *text, const char *part,
+                                      const char *endpoint)
+{
+    if (status == SLIM_ERR_AUTH) {
+        set_failure(failure, service,
+                    (const char *const[]){"datapath error", "configuration error",
+                                          "auth config error", text, NULL},
+                    part, endpoint);
+        return;
+    }
+    set_failure(failure, service,
+                (const char *const[]){"datapath error", "configuration error", kind, text, NULL},
+                part, endpoint);
+}
+
 struct listen {
     struct slim_service *service;
     const struct slim_config_server *server;
@@ -133,12 +151,10 @@ static bool start_servers(struct slim_service *service, struct slim_config_error
         struct listen listen = {.service = service, .server = &service->config->servers[i]};
         slim_engine_call(service->engine, listen_now, &listen);
         if (listen.status != SLIM_OK) {
-            const char *kind =
-                listen.status == SLIM_ERR_CONFIG ? "endpoint parse error" : "bind error";
-            set_failure(failure, service,
-                        (const char *const[]){"datapath error", "configuration error", kind,
-                                              listen.error.text, NULL},
-                        "server ", listen.server->endpoint);
+            set_configuration_failure(
+                failure, service,
+                listen.status == SLIM_ERR_CONFIG ? "endpoint parse error" : "bind error",
+                listen.status, listen.error.text, "server ", listen.server->endpoint);
             return false;
         }
         slim_log(INFO, "dataplane server started",
@@ -185,11 +201,10 @@ static void set_link_failure(struct slim_config_error *failure, const struct sli
                     (const char *const[]){"datapath error", "grpc error", text, NULL}, "client ",
                     client->endpoint);
     } else {
-        const char *kind = status == SLIM_ERR_CONFIG ? "endpoint parse error" : "transport error";
-        set_failure(
-            failure, service,
-            (const char *const[]){"datapath error", "configuration error", kind, text, NULL},
-            "client ", client->endpoint);
+        set_configuration_failure(failure, service,
+                                  status == SLIM_ERR_CONFIG ? "endpoint parse error"
+                                                            : "transport error",
+                                  status, text, "client ", client->endpoint);
     }
 }
 
