@@ -12,12 +12,14 @@
 
 /* state       OPEN -> (LINGERING -> (SHUT ->)) DEAD; a dead transport waits for the end of the turn, where it is freed
  *             LINGERING: what waits is still written; SHUT: everything was, and the peer's system has not taken all of it
- * keepalive   slim_grpc_conn_tick, or the end of lingering */
+ * keepalive   slim_grpc_conn_tick, or the end of lingering
+ * deadline    set until the peer is established (is_established): it has so long to show that it speaks our protocols */
 struct slim_transport {
     struct slim_loop *loop;
     struct slim_watch watch;
     struct slim_task flush;
     struct slim_timer keepalive;
+    struct slim_timer deadline;
     struct slim_grpc_conn *grpc;
     struct slim_transport_handler handler;
     void *ctx;
@@ -38,6 +40,8 @@ void slim_transport_free(struct slim_transport *transport)
     }
     slim_task_cancel(&transport->flush);
     slim_timer_cancel(transport->loop, &transport->keepalive);
+    slim_timer_cancel(transport->loop, &transport->deadline);
+    slim_loop_release_timer(transport->loop);
     slim_loop_release_timer(transport->loop);
     slim_grpc_conn_free(transport->grpc);
     if (transport->watch.fd >= 0) {
@@ -58,6 +62,25 @@ static void die(struct slim_transport *transport, enum slim_status why, const ch
     (void)snprintf(transport->text, sizeof(transport->text), "%s", text); /* may be cut */
     slim_loop_rewatch(transport->loop, &transport->watch, 0);
     slim_loop_at_turn_end(transport->loop, &transport->flush);
+}
+
+/* The peer has shown what it must show before the deadline. */
+static bool is_established(const struct slim_transport *transport)
+{
+    return slim_grpc_conn_stats(transport->grpc)->bytes_received > 0;
+}
+
+static void check_deadline(struct slim_transport *transport)
+{
+    if (slim_timer_is_set(&transport->deadline) && is_established(transport)) {
+        slim_timer_cancel(transport->loop, &transport->deadline);
+    }
+}
+
+static void on_deadline(struct slim_timer *timer)
+{
+    struct slim_transport *transport = SLIM_CONTAINER_OF(timer, struct slim_transport, deadline);
+    die(transport, SLIM_ERR_TIMEOUT, "no HTTP/2 preface in time");
 }
 
 /* Nothing to write may mean that the connection is over: memory ran out, or its last call ended behind a GOAWAY. */
@@ -175,6 +198,7 @@ static void take(struct slim_transport *transport, struct slim_view bytes)
         (void)flush(transport); /* a GOAWAY with the reason, as far as it fits */
         die(transport, status, slim_status_text(status));
     }
+    check_deadline(transport);
     if (transport->state == DEAD || slim_grpc_conn_has_output(transport->grpc)) {
         slim_loop_at_turn_end(transport->loop, &transport->flush);
     }
@@ -251,14 +275,25 @@ static void on_keepalive(struct slim_timer *timer)
     slim_transport_touch(transport);
 }
 
-enum slim_status slim_transport_new(struct slim_loop *loop, int fd,
-                                    const struct slim_grpc_options *options,
-                                    const struct slim_grpc_handler *grpc_handler, void *grpc_ctx,
-                                    const struct slim_transport_handler *handler, void *ctx,
-                                    struct slim_transport **transport)
+/* Two timers, or none. */
+static enum slim_status reserve_timers(struct slim_loop *loop)
+{
+    SLIM_TRY(slim_loop_reserve_timer(loop));
+    enum slim_status status = slim_loop_reserve_timer(loop);
+    if (status != SLIM_OK) {
+        slim_loop_release_timer(loop);
+    }
+    return status;
+}
+
+enum slim_status slim_transport_open(struct slim_loop *loop, int fd,
+                                     const struct slim_transport_options *options,
+                                     const struct slim_grpc_handler *grpc_handler, void *grpc_ctx,
+                                     const struct slim_transport_handler *handler, void *ctx,
+                                     struct slim_transport **transport)
 {
     struct slim_transport *made = slim_heap_take_zeroed(slim_loop_heap(loop), 1, sizeof(*made));
-    if (made == NULL || slim_loop_reserve_timer(loop) != SLIM_OK) {
+    if (made == NULL || reserve_timers(loop) != SLIM_OK) {
         slim_heap_return(slim_loop_heap(loop), made);
         close(fd);
         return SLIM_ERR_NO_MEMORY;
@@ -270,13 +305,14 @@ enum slim_status slim_transport_new(struct slim_loop *loop, int fd,
     made->watch = (struct slim_watch){.fd = fd, .wanted = SLIM_IO_READ, .on_ready = on_ready};
     slim_task_init(&made->flush, on_turn_end);
     slim_timer_init(&made->keepalive, on_keepalive);
+    slim_timer_init(&made->deadline, on_deadline);
 
     int on = 1;
     /* fails for Unix sockets, which have no Nagle: that is how we tell them apart */
     made->is_tcp = setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0;
     uint64_t now_ms = slim_loop_now_ms(loop);
     enum slim_status status =
-        slim_grpc_conn_new(options, grpc_handler, grpc_ctx, slim_loop_heap(loop),
+        slim_grpc_conn_new(options->grpc, grpc_handler, grpc_ctx, slim_loop_heap(loop),
                            slim_loop_pool(loop), now_ms, &made->grpc);
     if (status == SLIM_OK) {
         status = slim_loop_watch(loop, &made->watch);
@@ -289,9 +325,22 @@ enum slim_status slim_transport_new(struct slim_loop *loop, int fd,
     if (slim_grpc_conn_tick(made->grpc, now_ms, &next_ms) == SLIM_OK && next_ms != 0) {
         slim_timer_set(loop, &made->keepalive, next_ms);
     }
+    if (options->handshake_timeout_ms != 0) {
+        slim_timer_set(loop, &made->deadline, now_ms + options->handshake_timeout_ms);
+    }
     slim_loop_at_turn_end(loop, &made->flush);
     *transport = made;
     return SLIM_OK;
+}
+
+enum slim_status slim_transport_new(struct slim_loop *loop, int fd,
+                                    const struct slim_grpc_options *options,
+                                    const struct slim_grpc_handler *grpc_handler, void *grpc_ctx,
+                                    const struct slim_transport_handler *handler, void *ctx,
+                                    struct slim_transport **transport)
+{
+    struct slim_transport_options plain = {.grpc = options};
+    return slim_transport_open(loop, fd, &plain, grpc_handler, grpc_ctx, handler, ctx, transport);
 }
 
 void slim_transport_close(struct slim_transport *transport, enum slim_grpc_status status)
