@@ -59,6 +59,7 @@ enum slim_status slim_datapath_new(struct slim_loop *loop,
     slim_list_init(&made->servers);
     slim_list_init(&made->sockets);
     slim_list_init(&made->links);
+    slim_list_init(&made->tls);
     slim_list_init(&made->recoveries);
     slim_spires_init(&made->spires, loop);
     slim_list_init(&made->waiting);
@@ -160,6 +161,11 @@ void slim_datapath_drain(struct slim_datapath *datapath, void (*done)(void *ctx)
         slim_transport_close_flushed(socket->transport, SLIM_DATAPATH_DRAIN_FLUSH_MS);
     }
     slim_datapath_check_drained(datapath);
+}
+
+void slim_datapath_reload(struct slim_datapath *datapath)
+{
+    slim_datapath_tls_reload(datapath);
 }
 
 const struct slim_datapath_stats *slim_datapath_stats(struct slim_datapath *datapath)

@@ -31,12 +31,14 @@ enum slim_tls_format {
     SLIM_TLS_DER,
 };
 
-/* chain, key    own certificate with its chain, and its key; both empty: none. The key is secret, and wiped from temporary copies.
+/* format        of chain and key; roots_format: of roots
+ * chain, key    own certificate with its chain, and its key; both empty: none. The key is secret, and wiped from temporary copies.
  * roots         certificates that are trusted; may be empty
  * use_system    the system's roots are trusted too (SSL_CERT_FILE and SSL_CERT_DIR of the environment count, as for OpenSSL)
  * Views are borrowed during the call. */
 struct slim_tls_material {
     enum slim_tls_format format;
+    enum slim_tls_format roots_format;
     struct slim_view chain;
     struct slim_view key;
     struct slim_view roots;

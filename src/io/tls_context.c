@@ -195,16 +195,16 @@ static enum slim_status use_roots(struct slim_tls_context *context, SSL_CTX *ssl
     if (material->roots.len == 0) {
         return SLIM_OK;
     }
-    enum slim_status status = each_cert(material->format, material->roots, add_root, store);
+    enum slim_status status = each_cert(material->roots_format, material->roots, add_root, store);
     if (status == SLIM_OK && context->options.asks_client) {
-        status = each_cert(material->format, material->roots, add_name, ssl);
+        status = each_cert(material->roots_format, material->roots, add_name, ssl);
     }
     if (status == SLIM_ERR_NO_MEMORY) {
         return no_memory(error);
     }
     return status == SLIM_OK
                ? SLIM_OK
-               : bad_material(error, material->format, "no CA certificate, or a broken one");
+               : bad_material(error, material->roots_format, "no CA certificate, or a broken one");
 }
 
 /* ---------------------------------------------------------------------------------------------------- rules */
