@@ -250,6 +250,19 @@ static enum slim_service_outcome start_clients(struct slim_service *service,
     return SLIM_SERVICE_STARTED;
 }
 
+/* An empty section is none, as in the reference. */
+static void log_controller(const struct slim_config_service *config)
+{
+    const struct slim_config_controller *controller = &config->controller;
+    if (controller->server_count + controller->client_count == 0) {
+        slim_log(INFO, "no controller configuration provided, skipping controller startup");
+        return;
+    }
+    slim_log(WARN, "this version does not act on the controller configuration",
+             SLIM_LOG_STR("service", config->id), SLIM_LOG_U64("servers", controller->server_count),
+             SLIM_LOG_U64("clients", controller->client_count));
+}
+
 enum slim_service_outcome slim_service_start(struct slim_service *service,
                                              struct slim_config_error *failure)
 {
@@ -259,7 +272,7 @@ enum slim_service_outcome slim_service_start(struct slim_service *service,
     }
     enum slim_service_outcome outcome = start_clients(service, failure);
     if (outcome == SLIM_SERVICE_STARTED) {
-        slim_log(INFO, "no controller configuration provided, skipping controller startup");
+        log_controller(service->config);
     }
     return outcome;
 }

@@ -299,35 +299,38 @@ static bool is_uuid_v4(const char *text)
     return true;
 }
 
+static void warn_at(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
+                    const char *key, const char *text)
+{
+    size_t mark = slim_config_path_push(reader, ".%s", key);
+    slim_config_put_warning(reader, slim_config_yaml_find(node, key), "%s", text);
+    slim_config_path_pop(reader, mark);
+}
+
 /* Settings that look as if they protected something, and do not. */
 static void warn_unprotected(struct slim_config_reader *reader,
                              const struct slim_config_yaml_node *node,
                              const struct slim_config_client *client)
 {
-    bool is_secure = slim_config_client_has_tls(client);
-    bool is_web = strncmp(client->endpoint, "http", 4) == 0;
     const struct slim_config_tls *tls = &client->tls;
-    if (client->server_name != NULL && !is_secure) {
-        slim_config_put_warning(reader, slim_config_yaml_find(node, "server_name"),
-                                "server_name has no effect without TLS");
+    bool has_tls = slim_config_client_has_tls(client);
+    bool has_sources = tls->source.kind != SLIM_CONFIG_SOURCE_NONE ||
+                       tls->ca_source.kind != SLIM_CONFIG_SOURCE_NONE;
+    if (client->server_name != NULL && !has_tls) {
+        warn_at(reader, node, "server_name", "has no effect without TLS");
     }
-    if (!is_secure && !tls->is_insecure &&
-        (tls->source.kind != SLIM_CONFIG_SOURCE_NONE ||
-         tls->ca_source.kind != SLIM_CONFIG_SOURCE_NONE)) {
-        slim_config_put_warning(reader, slim_config_yaml_find(node, "tls"),
-                                "certificates have no effect: there is TLS with https:// only");
+    if (!has_tls && !tls->is_insecure && has_sources) {
+        warn_at(reader, node, "tls", "certificates have no effect: https:// only has TLS");
     }
-    if (!is_secure && strncmp(client->endpoint, "https://", 8) == 0) {
-        slim_config_put_warning(reader, slim_config_yaml_find(node, "tls"),
-                                "with insecure: true this https:// link has no TLS");
+    if (!has_tls && strncmp(client->endpoint, "https://", 8) == 0) {
+        warn_at(reader, node, "tls", "with insecure: true this https:// link has no TLS");
     }
-    if (is_secure && tls->skip_verify) {
-        slim_config_put_warning(reader, slim_config_yaml_find(node, "tls"),
-                                "with insecure_skip_verify anybody can pose as the server");
+    if (has_tls && tls->skip_verify) {
+        warn_at(reader, node, "tls", "with insecure_skip_verify anybody can pose as the server");
     }
-    if (client->auth.kind != SLIM_CONFIG_AUTH_NONE && is_web && !is_secure) {
-        slim_config_put_warning(reader, slim_config_yaml_find(node, "auth"),
-                                "Auth is enabled without TLS. This is not recommended.");
+    if (!has_tls && client->auth.kind != SLIM_CONFIG_AUTH_NONE &&
+        web_scheme_len(client->endpoint) > 0) {
+        warn_at(reader, node, "auth", "Auth is enabled without TLS. This is not recommended.");
     }
 }
 
