@@ -56,10 +56,15 @@ static void say_change(struct slim_datapath_auth *auth)
     }
 }
 
-/* The status of everything that is wrong with a configuration here. */
-static enum slim_status refine(enum slim_status status)
+/* What is wrong with a configuration, as the cause chain of the reference has it. */
+static enum slim_status refine(enum slim_status status, struct slim_error *error)
 {
-    return status == SLIM_OK || status == SLIM_ERR_NO_MEMORY ? status : SLIM_ERR_AUTH;
+    if (status == SLIM_ERR_NO_MEMORY) {
+        return slim_error_set(error, status, "out of memory");
+    }
+    char text[sizeof(error->text)];
+    memcpy(text, error->text, sizeof(text));
+    return slim_error_set(error, SLIM_ERR_CONFIG, "auth config error\n%.170s", text);
 }
 
 /* ------------------------------------------------------------------------------------------------ fetched keys */
@@ -216,7 +221,7 @@ static enum slim_status parse_key(const struct slim_config_jwt_key *key, enum sl
         {"pem", SLIM_AUTH_KEY_PEM}, {"jwk", SLIM_AUTH_KEY_JWK}, {"jwks", SLIM_AUTH_KEY_JWKS}};
     const char *name = key->format == NULL ? "" : key->format;
     if (slim_auth_alg_parse(slim_view_str(key->algorithm), alg) != SLIM_OK) {
-        return slim_error_set(error, SLIM_ERR_AUTH, "unknown algorithm of the key");
+        return slim_error_set(error, SLIM_ERR_CONFIG, "unknown algorithm of the key");
     }
     for (size_t i = 0; i < SLIM_COUNT(formats); i++) {
         if (strcmp(name, formats[i].name) == 0) {
@@ -224,7 +229,7 @@ static enum slim_status parse_key(const struct slim_config_jwt_key *key, enum sl
             return SLIM_OK;
         }
     }
-    return slim_error_set(error, SLIM_ERR_AUTH, "unknown format of the key");
+    return slim_error_set(error, SLIM_ERR_CONFIG, "unknown format of the key");
 }
 
 /* The text of the key, from its file or from the configuration. */
@@ -247,7 +252,7 @@ static enum slim_status make_resolver(struct slim_datapath_auth *auth,
     const struct slim_auth_fetcher fetcher = {start_fetch, cancel_fetch, auth};
     const struct slim_auth_issuer issuer = {.issuer = slim_view_str(config->issuer)};
     if (config->issuer == NULL) {
-        return slim_error_set(error, SLIM_ERR_AUTH,
+        return slim_error_set(error, SLIM_ERR_CONFIG,
                               "autoresolve needs claims.issuer: without it every issuer named in "
                               "a token would be trusted");
     }
@@ -294,8 +299,9 @@ static enum slim_status make_jwt_server(struct slim_datapath_auth *auth,
     enum slim_status status = SLIM_OK;
     switch (config->jwt_key.kind) {
     case SLIM_CONFIG_JWT_KEY_ENCODING:
-        return slim_error_set(error, SLIM_ERR_AUTH,
-                              "missing decoding key or autoresolve is disabled");
+        return slim_error_set(
+            error, SLIM_ERR_CONFIG,
+            "internal auth error\nmissing decoding key or autoresolve is disabled");
     case SLIM_CONFIG_JWT_KEY_DECODING:
         SLIM_TRY(parse_key(&config->jwt_key, &rules.alg, &rules.format, error));
         status = read_key(auth, &config->jwt_key, &key, error);
@@ -317,7 +323,8 @@ static enum slim_status make_jwt_client(struct slim_datapath_auth *auth,
                                         struct slim_error *error)
 {
     if (config->jwt_key.kind != SLIM_CONFIG_JWT_KEY_ENCODING) {
-        return slim_error_set(error, SLIM_ERR_AUTH, "no private key available for signing");
+        return slim_error_set(error, SLIM_ERR_CONFIG,
+                              "internal auth error\nno private key available for signing");
     }
     struct slim_auth_jwt_options options = {
         .issuer = slim_view_str(config->issuer),
@@ -352,7 +359,7 @@ static enum slim_status make_static(struct slim_datapath_auth *auth,
     struct slim_auth_provider *provider = NULL;
     struct slim_buf text = {0};
     if (config->file == NULL) {
-        return slim_error_set(error, SLIM_ERR_AUTH, "static_jwt needs a file");
+        return slim_error_set(error, SLIM_ERR_CONFIG, "static_jwt needs a file");
     }
     enum slim_status status = open_file(auth, config->file, &text, error);
     if (status == SLIM_OK) {
@@ -404,7 +411,7 @@ static enum slim_status make(struct slim_datapath_auth *auth, const struct slim_
                                : make_jwt_client(auth, config, error);
     case SLIM_CONFIG_AUTH_STATIC_JWT:
         if (auth->is_server) {
-            return slim_error_set(error, SLIM_ERR_AUTH, "static_jwt is for clients only");
+            return slim_error_set(error, SLIM_ERR_CONFIG, "static_jwt is for clients only");
         }
         return make_static(auth, config, error);
     case SLIM_CONFIG_AUTH_SPIRE:
@@ -413,7 +420,7 @@ static enum slim_status make(struct slim_datapath_auth *auth, const struct slim_
     case SLIM_CONFIG_AUTH_SHARED_SECRET:
         break;
     }
-    return slim_error_set(error, SLIM_ERR_AUTH, "shared_secret is not for servers and clients");
+    return slim_error_set(error, SLIM_ERR_CONFIG, "shared_secret is not for servers and clients");
 }
 
 static void auth_free(struct slim_datapath_auth *auth)
@@ -457,8 +464,7 @@ static enum slim_status auth_new(struct slim_datapath *datapath, bool is_server,
         made->endpoint == NULL ? SLIM_ERR_NO_MEMORY : make(made, config, error);
     if (status != SLIM_OK) {
         auth_free(made);
-        return status == SLIM_ERR_NO_MEMORY ? slim_error_set(error, status, "out of memory")
-                                            : refine(status);
+        return refine(status, error);
     }
     slim_list_put_last(&datapath->auths, &made->node);
     if (made->resolver != NULL) {

@@ -9,7 +9,7 @@
 struct slim_datapath_auth;
 
 /* Make it for a server or a client; `endpoint` is for log lines. Copied, all of it. *auth is NULL when the configuration says none.
- * SLIM_ERR_AUTH: it cannot work, with the last link of the reference's cause chain or a sentence of ours. SLIM_ERR_NO_MEMORY. */
+ * SLIM_ERR_CONFIG: it cannot work; *error has the links of the reference's cause chain, one per line. SLIM_ERR_NO_MEMORY. */
 SLIM_MUST_CHECK enum slim_status
 slim_datapath_auth_new_server(struct slim_datapath *datapath, const struct slim_config_auth *config,
                               const char *endpoint, struct slim_datapath_auth **auth,

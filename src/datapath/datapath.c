@@ -59,6 +59,7 @@ enum slim_status slim_datapath_new(struct slim_loop *loop,
     slim_list_init(&made->servers);
     slim_list_init(&made->sockets);
     slim_list_init(&made->links);
+    slim_list_init(&made->tls);
     slim_list_init(&made->recoveries);
     slim_spires_init(&made->spires, loop);
     slim_list_init(&made->auths);
@@ -166,6 +167,7 @@ void slim_datapath_drain(struct slim_datapath *datapath, void (*done)(void *ctx)
 
 void slim_datapath_reload(struct slim_datapath *datapath)
 {
+    slim_datapath_tls_reload(datapath);
     slim_datapath_auth_reload_all(datapath);
 }
 

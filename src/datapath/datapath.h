@@ -67,9 +67,12 @@ struct slim_datapath_stats {
     uint64_t refused_path_count;                              /* calls to a path that is not ours */
     uint64_t refused_encoding_count;                          /* calls that compress */
     uint64_t refused_auth_count[SLIM_DATAPATH_REFUSAL_COUNT]; /* calls without authorization */
-    uint64_t link_refused_count; /* our calls that a peer refused as unauthenticated */
-    uint64_t streams_broken;     /* streams ended: framing or length of a message */
-    uint64_t sockets_broken;     /* sockets closed because of HTTP/2 errors, resets, timeouts */
+    uint64_t link_refused_count;      /* our calls that a peer refused as unauthenticated */
+    uint64_t streams_broken;          /* streams ended: framing or length of a message */
+    uint64_t tls_refused_count;       /* TLS handshakes of peers that failed */
+    uint64_t tls_reloaded_count;      /* certificates and roots taken over */
+    uint64_t tls_reload_failed_count; /* those that could not be used: the old stay in force */
+    uint64_t sockets_broken; /* sockets closed because of HTTP/2 errors, resets, timeouts */
     uint64_t connections_accepted;
     uint64_t connections_closed;
     uint64_t bytes_held; /* now: all queues and half-received messages */
@@ -85,7 +88,8 @@ SLIM_MUST_CHECK enum slim_status slim_datapath_new(struct slim_loop *loop,
 void slim_datapath_free(struct slim_datapath *datapath);
 
 /* Listen on server->endpoint. SLIM_ERR_BIND, SLIM_ERR_CONFIG with the last link of the reference's cause chain in *error
- * ("invalid socket address syntax", "Address already in use (os error 98)"). SLIM_ERR_AUTH: `auth` cannot work. */
+ * ("invalid socket address syntax", "Address already in use (os error 98)"); for TLS and authentication all of them from "TLS config
+ * error" or "auth config error" on, one per line. */
 SLIM_MUST_CHECK enum slim_status slim_datapath_listen(struct slim_datapath *datapath,
                                                       const struct slim_config_server *server,
                                                       struct slim_error *error);
@@ -100,7 +104,7 @@ typedef void slim_datapath_on_connected(void *ctx, enum slim_status status, uint
 
 /* Open a link and keep it open: transport errors are retried with the back-off, after a loss too; its connection id and
  * its routes stay. A peer that refuses us as unauthenticated ends the first attempt at once, and later ones after
- * SLIM_DATAPATH_REFUSALS_MAX in a row. `client` is copied. SLIM_ERR_AUTH: `auth` cannot work. SLIM_ERR_EXISTS: "client already connected: <endpoint>". SLIM_ERR_CONFIG: the endpoint
+ * SLIM_DATAPATH_REFUSALS_MAX in a row. `client` is copied. SLIM_ERR_EXISTS: "client already connected: <endpoint>". SLIM_ERR_CONFIG: the endpoint
  * makes no sense. */
 SLIM_MUST_CHECK enum slim_status slim_datapath_connect(struct slim_datapath *datapath,
                                                        const struct slim_config_client *client,
@@ -143,6 +147,9 @@ void slim_datapath_detach(struct slim_datapath *datapath, uint64_t conn_id);
  * SLIM_ERR_MALFORMED, SLIM_ERR_LIMIT); SLIM_ERR_STATE, without a report, from inside on_message. */
 SLIM_MUST_CHECK enum slim_status slim_datapath_submit(struct slim_datapath *datapath,
                                                       uint64_t conn_id, struct slim_view msg);
+
+/* Read certificates, keys and roots again now (SIGHUP). What cannot be used is told in the log, and the old stays in force. */
+void slim_datapath_reload(struct slim_datapath *datapath);
 
 const struct slim_datapath_stats *slim_datapath_stats(struct slim_datapath *datapath);
 

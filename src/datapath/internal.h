@@ -7,6 +7,7 @@
 #include "datapath/conn.h"
 #include "datapath/limits.h"
 #include "datapath/spire.h"
+#include "datapath/tls.h"
 #include "io/listener.h"
 
 /* A listening endpoint. */
@@ -15,6 +16,7 @@ struct slim_datapath_server {
     struct slim_list node;
     struct slim_listener *listener;
     struct slim_grpc_options grpc;
+    struct slim_datapath_tls *tls;   /* NULL: plain */
     struct slim_datapath_auth *auth; /* NULL: everybody may call */
     char *endpoint;                  /* as configured */
 };
@@ -46,6 +48,7 @@ struct slim_datapath {
     struct slim_list servers;
     struct slim_list sockets;
     struct slim_list links;
+    struct slim_list tls; /* slim_datapath_tls.node: those that renew themselves */
     struct slim_list recoveries;
     size_t recovery_count;
     struct slim_timer recovery_timer;

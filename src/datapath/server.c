@@ -154,7 +154,11 @@ static void on_closed(void *ctx, enum slim_status status, const char *text)
 {
     struct slim_datapath_socket *socket = ctx;
     struct slim_datapath *datapath = socket->datapath;
-    if (is_peers_mistake(status)) {
+    if (status == SLIM_ERR_DENIED) {
+        datapath->stats.tls_refused_count++;
+        slim_log_limited(&datapath->log_refused, WARN, "connection refused",
+                         SLIM_LOG_STR("remote_addr", socket->text), SLIM_LOG_STR("why", text));
+    } else if (is_peers_mistake(status)) {
         datapath->stats.sockets_broken++;
         slim_log_limited(&datapath->log_refused, WARN, "socket closed: the peer broke HTTP/2",
                          SLIM_LOG_STR("remote_addr", socket->text), SLIM_LOG_STR("why", text));
@@ -200,8 +204,20 @@ static void on_accept(void *ctx, int fd, const struct slim_address *peer)
     socket->datapath = datapath;
     slim_list_init(&socket->conns);
     slim_address_format(peer, socket->text, sizeof(socket->text));
-    if (slim_transport_new(datapath->loop, fd, &server->grpc, &grpc_handler, socket, &handler,
-                           socket, &socket->transport) != SLIM_OK) {
+    struct slim_tls_session *tls;
+    struct slim_error error;
+    if (slim_datapath_tls_session(server->tls, NULL, &tls, &error) != SLIM_OK) {
+        slim_log_limited(&datapath->log_refused, WARN, "connection refused",
+                         SLIM_LOG_STR("remote_addr", socket->text),
+                         SLIM_LOG_STR("why", error.text));
+        slim_heap_return(datapath->heap, socket);
+        close(fd);
+        return;
+    }
+    const struct slim_transport_options options = {
+        .tls = tls, .grpc = &server->grpc, .handshake_timeout_ms = SLIM_TRANSPORT_HANDSHAKE_MS};
+    if (slim_transport_open(datapath->loop, fd, &options, &grpc_handler, socket, &handler, socket,
+                            &socket->transport) != SLIM_OK) {
         slim_log_limited(&datapath->log_refused, WARN, "connection refused: out of memory",
                          SLIM_LOG_STR("remote_addr", socket->text));
         slim_heap_return(datapath->heap, socket);
@@ -228,6 +244,8 @@ static enum slim_status open_server(struct slim_datapath_server *server,
                     "Auth is enabled without TLS. This is not recommended.",
                     SLIM_LOG_STR("endpoint", config->endpoint));
     }
+    SLIM_TRY(slim_datapath_tls_new_server(datapath, &config->tls, config->endpoint, &server->tls,
+                                          error));
     return slim_listener_new(datapath->loop, address, on_accept, server, &server->listener, error);
 }
 
@@ -268,6 +286,7 @@ void slim_datapath_server_free(struct slim_datapath_server *server)
     slim_list_remove(&server->node);
     slim_listener_free(server->listener);
     slim_datapath_auth_unref(server->auth);
+    slim_datapath_tls_free(server->tls);
     free(server->endpoint);
     free(server);
 }
