@@ -233,6 +233,14 @@ SLIM_MUST_CHECK enum slim_status slim_auth_read_claims(struct slim_auth_verifier
                                                        enum slim_auth_check *check,
                                                        struct slim_auth_claims *claims);
 
+/* As slim_auth_read_claims, for a token that names a key which is in use already: `any_age` does not ask whether it is valid now,
+ * only whether it is genuine (mls.md 8.2). Such a token is not put among the verified ones. */
+SLIM_MUST_CHECK enum slim_status slim_auth_read_credential(struct slim_auth_verifier *verifier,
+                                                           struct slim_view token, uint64_t now_s,
+                                                           bool any_age,
+                                                           enum slim_auth_check *check,
+                                                           struct slim_auth_claims *claims);
+
 /* Counters of one verifier. refused_count is indexed by enum slim_auth_check; SLIM_AUTH_CHECK_NONE counts those that could not be decided
  * (keys being fetched, no memory). */
 struct slim_auth_stats {
