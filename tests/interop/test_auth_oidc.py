@@ -45,7 +45,9 @@ def tls(tmp_path_factory):
                                                        serialization.NoEncryption()))
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-    return server, ssl.create_default_context(cafile=folder / "cert.pem")
+    client = ssl.create_default_context(cafile=folder / "cert.pem")
+    client.ca_file = folder / "cert.pem"
+    return server, client
 
 
 class Server:
