@@ -5,8 +5,12 @@
 static void configured_headers_become_lower_case_and_keep_their_order(void **state)
 {
     (void)state;
-    struct slim_config_pair items[] = {
-        {"X-One", "1"}, {"Authorization", "mine"}, {"x-empty", ""}, {"X_Two.", "a \t b\xc3\xa9"}};
+    char name[][16] = {"X-One", "Authorization", "x-empty", "X_Two."};
+    char value[][16] = {"1", "mine", "", "a \t b\xc3\xa9"};
+    struct slim_config_pair items[SLIM_COUNT(name)];
+    for (size_t i = 0; i < SLIM_COUNT(items); i++) {
+        items[i] = (struct slim_config_pair){name[i], value[i]};
+    }
     const struct slim_config_pairs pairs = {items, SLIM_COUNT(items)};
     struct slim_datapath_headers headers;
     CHECK_OK(slim_datapath_headers_init(&headers, &pairs, false, NULL));
@@ -54,7 +58,8 @@ static void headers_that_cannot_be_sent_are_refused_with_a_sentence(void **state
         char value[16];
         (void)snprintf(name, sizeof(name), "%s", rows[i].name);    /* fits */
         (void)snprintf(value, sizeof(value), "%s", rows[i].value); /* fits */
-        struct slim_config_pair items[] = {{"x-good", "v"}, {name, value}};
+        char good[] = "x-good";
+        struct slim_config_pair items[] = {{good, good}, {name, value}};
         const struct slim_config_pairs pairs = {items, SLIM_COUNT(items)};
         struct slim_datapath_headers headers;
         struct slim_error error = {0};
