@@ -70,6 +70,7 @@ enum slim_status slim_datapath_new(struct slim_loop *loop,
     made->tunnels.ctx = made;
     slim_list_init(&made->recoveries);
     slim_spires_init(&made->spires, loop);
+    slim_list_init(&made->auths);
     slim_list_init(&made->waiting);
     slim_list_init(&made->graves);
     slim_timer_init(&made->watch, slim_datapath_slow_on_watch);
@@ -108,7 +109,8 @@ void slim_datapath_free(struct slim_datapath *datapath)
     }
     slim_tunnels_fini(&datapath->tunnels);
     slim_datapath_recovery_free_all(datapath);
-    assert(slim_list_is_empty(&datapath->spires.list)); /* their users are gone */
+    /* their users are gone */
+    assert(slim_list_is_empty(&datapath->auths) && slim_list_is_empty(&datapath->spires.list));
     slim_task_cancel(&datapath->drained);
     slim_timer_cancel(datapath->loop, &datapath->watch);
     slim_timer_cancel(datapath->loop, &datapath->calm);
@@ -176,6 +178,7 @@ void slim_datapath_drain(struct slim_datapath *datapath, void (*done)(void *ctx)
 void slim_datapath_reload(struct slim_datapath *datapath)
 {
     slim_datapath_tls_reload(datapath);
+    slim_datapath_auth_reload_all(datapath);
 }
 
 const struct slim_datapath_stats *slim_datapath_stats(struct slim_datapath *datapath)
