@@ -254,7 +254,7 @@ const struct slim_auth_stats *slim_auth_verifier_stats(const struct slim_auth_ve
  * application id and, for an id of the form "a/b/c/..." (what the convenience constructor of the bindings makes), a, b and c are
  * the name's strings. */
 bool slim_auth_identity_is_source(const struct slim_auth_identity *identity,
-                                  const struct slim_name *source);
+                                  const struct slim_name_key *source);
 
 #include "auth/link.h"
 #include "auth/oidc.h"

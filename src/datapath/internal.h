@@ -6,6 +6,7 @@
 #include "datapath/auth.h"
 #include "datapath/conn.h"
 #include "datapath/limits.h"
+#include "datapath/proxy.h"
 #include "datapath/spire.h"
 #include "datapath/tls.h"
 #include "io/listener.h"
@@ -48,7 +49,8 @@ struct slim_datapath {
     struct slim_list servers;
     struct slim_list sockets;
     struct slim_list links;
-    struct slim_list tls; /* slim_datapath_tls.node: those that renew themselves */
+    struct slim_tunnels tunnels; /* of links, through proxies */
+    struct slim_list tls;        /* slim_datapath_tls.node: those that renew themselves */
     struct slim_list recoveries;
     size_t recovery_count;
     struct slim_timer recovery_timer;

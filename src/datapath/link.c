@@ -35,6 +35,8 @@ struct slim_datapath_link {
     struct slim_datapath_socket *socket;
     struct slim_grpc_call *call;
     struct slim_connector *connector;
+    struct slim_tunnel *tunnel; /* instead of a connector, when there is a proxy */
+    struct slim_datapath_proxy *proxy;
     struct slim_timer timer;
     enum { LINK_CONNECTING, LINK_OPENING, LINK_OPEN, LINK_WAITING } state;
     uint64_t retry_count;
@@ -71,6 +73,8 @@ static void drop_socket(struct slim_datapath_link *link)
 {
     slim_connector_cancel(link->connector);
     link->connector = NULL;
+    slim_tunnel_cancel(link->tunnel);
+    link->tunnel = NULL;
     slim_timer_cancel(link->datapath->loop, &link->timer);
     if (link->conn != NULL) {
         slim_datapath_slow_release(link->conn);
@@ -110,6 +114,7 @@ void slim_datapath_link_free(struct slim_datapath_link *link)
     slim_datapath_headers_fini(&link->headers);
     slim_datapath_auth_unref(link->auth);
     slim_datapath_tls_free(link->tls);
+    slim_datapath_proxy_free(link->proxy);
     free(link->server_name);
     free(link->endpoint_text);
     free(link);
@@ -446,6 +451,11 @@ static void on_connector_done(void *ctx, enum slim_status status, int fd, const 
 {
     struct slim_datapath_link *link = ctx;
     link->connector = NULL;
+    link->tunnel = NULL;
+    if (status == SLIM_ERR_DENIED && link->is_initial) {
+        give_up(link, status, text); /* by a proxy: it will refuse again */
+        return;
+    }
     struct slim_view authorization = {0};
     if (status == SLIM_OK && link->auth != NULL &&
         slim_datapath_auth_header(link->auth, &authorization, &text) != SLIM_OK) {
@@ -477,11 +487,17 @@ static void connect_now(struct slim_datapath_link *link)
     }
     link->state = LINK_CONNECTING;
     link->attempt_at_ms = now_ms;
+    struct slim_error error;
     enum slim_status status =
-        slim_connector_new(link->datapath->loop, &link->endpoint, link->connect_timeout_ms,
-                           on_connector_done, link, &link->connector);
+        slim_datapath_proxy_open(link->proxy, &link->endpoint, link->connect_timeout_ms,
+                                 on_connector_done, link, &link->tunnel, &error);
+    if (status == SLIM_ERR_NOT_FOUND) {
+        status = slim_connector_new(link->datapath->loop, &link->endpoint, link->connect_timeout_ms,
+                                    on_connector_done, link, &link->connector);
+        (void)slim_error_set(&error, status, "%s", slim_status_text(status));
+    }
     if (status != SLIM_OK) {
-        retry(link, status, slim_status_text(status));
+        attempt_failed(link, status, error.text);
     }
 }
 
@@ -519,6 +535,8 @@ static enum slim_status configure(struct slim_datapath_link *link,
 {
     SLIM_TRY(slim_endpoint_parse(slim_view_str(client->endpoint), &link->endpoint, error));
     SLIM_TRY(configure_tls(link, client, error));
+    SLIM_TRY(slim_datapath_proxy_new(link->datapath, &client->proxy, client->endpoint, &link->proxy,
+                                     error));
     struct slim_endpoint origin = link->endpoint;
     if (client->origin != NULL) {
         SLIM_TRY(slim_endpoint_parse(slim_view_str(client->origin), &origin, error));

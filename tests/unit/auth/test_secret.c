@@ -365,7 +365,7 @@ static void identity_fits_its_source_name_only(void **state)
     struct slim_auth_identity identity = {slim_auth_provider_id(provider),
                                           slim_auth_provider_app_id(provider)};
     struct slim_name_text text = {{SLIM_VIEW("org"), SLIM_VIEW("ns"), SLIM_VIEW("app")}};
-    struct slim_name name = slim_name_of(&text, identity.app_id);
+    struct slim_name_key name = slim_name_of(&text, identity.app_id);
     CHECK(slim_auth_identity_is_source(&identity, &name));
     name.id ^= 1;
     CHECK(!slim_auth_identity_is_source(&identity, &name));
