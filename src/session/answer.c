@@ -29,8 +29,8 @@ static struct slim_session_answer *new_answer(struct slim_session *session)
     }
     if (answers->count == answers->capacity) {
         uint32_t capacity = answers->capacity == 0 ? ANSWERS_MIN : answers->capacity * 2;
-        struct slim_session_answer *entries = slim_heap_resize(
-            session->app->heap, answers->entries, capacity * sizeof(*entries));
+        struct slim_session_answer *entries =
+            slim_heap_resize(session->app->heap, answers->entries, capacity * sizeof(*entries));
         if (entries == NULL) {
             return NULL;
         }
@@ -59,8 +59,8 @@ bool slim_session_deserves_answer(struct slim_session_answer *answer, uint64_t c
                                   bool is_peer_ours, bool is_channel_wide)
 {
     answer->duplicate_count++;
-    bool is_due = is_peer_ours || answer->is_link_lost ||
-                  (!is_channel_wide && answer->duplicate_count > 1);
+    bool is_due =
+        is_peer_ours || answer->is_link_lost || (!is_channel_wide && answer->duplicate_count > 1);
     if (is_due) {
         answer->conn_id = conn_id;
         answer->is_link_lost = false;

@@ -84,7 +84,7 @@ void slim_session_app_free(struct slim_session_app *app)
 }
 
 static struct slim_name_key *find_owned(const struct slim_session_app *app,
-                                    const struct slim_name_key *name)
+                                        const struct slim_name_key *name)
 {
     for (size_t i = 0; i < app->owned_count; i++) {
         if (slim_name_has_prefix_of(&app->owned[i], name)) {
@@ -131,7 +131,7 @@ const struct slim_session_stats *slim_session_app_stats(const struct slim_sessio
     return &app->stats;
 }
 
-size_t slim_session_count(const struct slim_session_app *app)
+size_t slim_session_app_count(const struct slim_session_app *app)
 {
     return app->session_count;
 }
@@ -291,7 +291,8 @@ void slim_session_touch(struct slim_session *session)
 void slim_session_app_enter(struct slim_session_app *app, uint64_t now_ms)
 {
     app->depth++;
-    app->now_ms = now_ms > app->now_ms ? now_ms : app->now_ms; /* a clock that goes back stands still */
+    app->now_ms =
+        now_ms > app->now_ms ? now_ms : app->now_ms; /* a clock that goes back stands still */
 }
 
 void slim_session_app_leave(struct slim_session_app *app)

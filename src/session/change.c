@@ -20,8 +20,8 @@ enum slim_status slim_session_begin_group(struct slim_session *session,
         session->self_slot = self->slot;
     }
     if (!is_group && session->channel.text == NULL) {
-        SLIM_TRY(slim_session_name_init(session->app->heap, peer, peer->name.id,
-                                        &session->channel));
+        SLIM_TRY(
+            slim_session_name_init(session->app->heap, peer, peer->name.id, &session->channel));
     }
     if (is_group) {
         slim_session_open_channel(session, conn_id);
@@ -179,10 +179,9 @@ enum slim_status slim_session_change_remove(struct slim_session *session,
     enum slim_status status = SLIM_OK;
     if (session->is_mls) {
         status = slim_session_app_secure(session->app);
-        status = status != SLIM_OK
-                     ? status
-                     : slim_session_crypt_change(session->crypt, NULL, NULL, 0, &name->name, 1,
-                                                 &commit, error);
+        status = status != SLIM_OK ? status
+                                   : slim_session_crypt_change(session->crypt, NULL, NULL, 0,
+                                                               &name->name, 1, &commit, error);
         status = status == SLIM_ERR_NOT_FOUND ? SLIM_OK : status; /* its add had failed */
     }
     if (status == SLIM_OK && member != NULL) {
@@ -262,8 +261,7 @@ enum slim_status slim_session_tell_close(struct slim_session *session)
     for (uint32_t i = 0; status == SLIM_OK && i < session->members.listed_count; i++) {
         const struct slim_session_member *member =
             session->members.slots[session->members.listed[i]];
-        if (member->standing == SLIM_SESSION_WELCOMED &&
-            session->kind == SLIM_SESSION_GROUP) {
+        if (member->standing == SLIM_SESSION_WELCOMED && session->kind == SLIM_SESSION_GROUP) {
             slim_session_request_copy(session, request, member); /* may not hear the channel yet */
         }
     }

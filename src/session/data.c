@@ -50,8 +50,7 @@ static enum slim_status seal(struct slim_session *session, struct slim_session_o
 
 static bool is_sealing(const struct slim_session *session)
 {
-    return session->is_mls &&
-           session->app->options.protection == SLIM_SESSION_PROTECTION_REQUIRED;
+    return session->is_mls && session->app->options.protection == SLIM_SESSION_PROTECTION_REQUIRED;
 }
 
 static enum slim_status put_content(struct slim_session *session,
@@ -78,8 +77,7 @@ static enum slim_status on_transmit(void *ctx, struct slim_session_outgoing *out
     struct slim_session *session = ctx;
     const struct slim_wire_name *destination = &session->channel.wire;
     if (slot != SLIM_SESSION_ALL) {
-        const struct slim_session_member *member =
-            slim_session_members_at(&session->members, slot);
+        const struct slim_session_member *member = slim_session_members_at(&session->members, slot);
         if (member == NULL) {
             return SLIM_ERR_NOT_FOUND;
         }
@@ -150,8 +148,7 @@ static void tell_message(struct slim_session *session, const struct slim_session
                                                                 : &session->destination.wire,
         .message_id = origin->message_id,
         .conn_id = origin->conn_id,
-        .payload_type =
-            content->payload_type.len > 0 ? content->payload_type : SLIM_VIEW("msg"),
+        .payload_type = content->payload_type.len > 0 ? content->payload_type : SLIM_VIEW("msg"),
         .blob = content->blob,
         .metadata = {.encoded = content->metadata},
         .identity = content->identity,
@@ -292,8 +289,7 @@ static enum slim_status strip_publish_to(struct slim_session_app *app,
 
 static enum slim_status take_opened(struct slim_session *session,
                                     const struct slim_session_incoming *in,
-                                    const struct slim_session_origin *origin,
-                                    struct slim_view blob)
+                                    const struct slim_session_origin *origin, struct slim_view blob)
 {
     struct slim_session_content content = {
         .payload_type = in->message->payload.app.payload_type,
@@ -303,8 +299,7 @@ static enum slim_status take_opened(struct slim_session *session,
     };
     if (session->kind == SLIM_SESSION_POINT_TO_POINT &&
         slim_session_has_key(in->message, SLIM_SESSION_KEY_PUBLISH_TO)) {
-        SLIM_TRY(
-            strip_publish_to(session->app, &in->message->metadata, &content.metadata));
+        SLIM_TRY(strip_publish_to(session->app, &in->message->metadata, &content.metadata));
     }
     return slim_session_receiver_take(session->receiver, session->app->now_ms, in->source->slot,
                                       origin, &content);
@@ -391,8 +386,8 @@ static enum slim_status open_blob(struct slim_session *session,
         break;
     }
     slim_buf_clear(&app->opened);
-    enum slim_status status = slim_session_crypt_open(
-        session->crypt, &in->source->name.wire.name, *blob, &app->opened);
+    enum slim_status status =
+        slim_session_crypt_open(session->crypt, &in->source->name.wire.name, *blob, &app->opened);
     if (status == SLIM_ERR_FUTURE) {
         return SLIM_AGAIN;
     }

@@ -15,8 +15,7 @@ static void close_gap(struct slim_session_app *app)
 {
     if (app->event_first > 0) {
         app->event_end -= app->event_first;
-        memmove(app->events, app->events + app->event_first,
-                app->event_end * sizeof(*app->events));
+        memmove(app->events, app->events + app->event_first, app->event_end * sizeof(*app->events));
         app->event_first = 0;
     }
 }

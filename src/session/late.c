@@ -36,8 +36,7 @@ void slim_session_note_ended(struct slim_session *session)
         return; /* never began */
     }
     if (app->ended == NULL) {
-        app->ended =
-            slim_heap_take_zeroed(app->heap, SLIM_SESSION_ENDED_MAX, sizeof(*app->ended));
+        app->ended = slim_heap_take_zeroed(app->heap, SLIM_SESSION_ENDED_MAX, sizeof(*app->ended));
     }
     if (app->ended == NULL) {
         return; /* others time out */
@@ -52,8 +51,7 @@ void slim_session_note_ended(struct slim_session *session)
         .is_moderator = session->is_initiator,
         .is_peer_ours = session->is_moderator_ours,
         .session_id = session->id,
-        .until_ms =
-            app->now_ms + (session->max_retries + UINT64_C(1)) * session->interval_ms,
+        .until_ms = app->now_ms + (session->max_retries + UINT64_C(1)) * session->interval_ms,
     };
     if (!session->is_initiator) {
         ended->moderator = moderator->name.wire.name;
@@ -98,8 +96,7 @@ static bool must_answer(struct slim_session_ended *ended, const struct slim_sess
         return true;
     }
     return slim_session_deserves_answer(&ended->answer, in->conn_id, ended->is_peer_ours,
-                                        head->session_message_type ==
-                                            SLIM_WIRE_TYPE_GROUP_CLOSE);
+                                        head->session_message_type == SLIM_WIRE_TYPE_GROUP_CLOSE);
 }
 
 void slim_session_take_late(struct slim_session_app *app, const struct slim_session_incoming *in)

@@ -22,10 +22,11 @@ void slim_session_members_fini(struct slim_session_members *members)
     *members = (struct slim_session_members){.heap = members->heap, .key = members->key};
 }
 
-static uint32_t *bucket_of(const struct slim_session_members *members, const struct slim_name_key *name)
+static uint32_t *bucket_of(const struct slim_session_members *members,
+                           const struct slim_name_key *name)
 {
-    uint64_t hash = slim_hash_words(members->key, name->prefix[0], name->prefix[1], name->prefix[2],
-                                    0);
+    uint64_t hash =
+        slim_hash_words(members->key, name->prefix[0], name->prefix[1], name->prefix[2], 0);
     return &members->buckets[hash & (members->capacity - 1)];
 }
 

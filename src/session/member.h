@@ -62,9 +62,10 @@ void slim_session_members_init(struct slim_session_members *members, struct slim
 void slim_session_members_fini(struct slim_session_members *members);
 
 /* A member with this name that is not listed yet. SLIM_ERR_EXISTS, SLIM_ERR_LIMIT, SLIM_ERR_NO_MEMORY. */
-SLIM_MUST_CHECK enum slim_status
-slim_session_members_add(struct slim_session_members *members, const struct slim_wire_name *name,
-                         enum slim_session_standing standing, struct slim_session_member **member);
+SLIM_MUST_CHECK enum slim_status slim_session_members_add(struct slim_session_members *members,
+                                                          const struct slim_wire_name *name,
+                                                          enum slim_session_standing standing,
+                                                          struct slim_session_member **member);
 
 /* Its name and slot are over. */
 void slim_session_members_remove(struct slim_session_members *members,
@@ -78,9 +79,8 @@ void slim_session_members_set(struct slim_session_members *members,
 /* NULL: there is none. By name: somebody else of that name, whatever its id; by source: with exactly this id. */
 struct slim_session_member *slim_session_members_at(const struct slim_session_members *members,
                                                     uint32_t slot);
-struct slim_session_member *
-slim_session_members_by_name(const struct slim_session_members *members,
-                             const struct slim_name_key *name);
+struct slim_session_member *slim_session_members_by_name(const struct slim_session_members *members,
+                                                         const struct slim_name_key *name);
 struct slim_session_member *
 slim_session_members_by_source(const struct slim_session_members *members,
                                const struct slim_name_key *source);

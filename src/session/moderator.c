@@ -47,8 +47,7 @@ static enum slim_status begin_close(struct slim_session *session,
     {
         const struct slim_session_task *task =
             SLIM_LIST_ENTRY(node, struct slim_session_task, node);
-        struct slim_session_member *member =
-            slim_session_members_at(&session->members, task->slot);
+        struct slim_session_member *member = slim_session_members_at(&session->members, task->slot);
         if (member != NULL && task->kind == SLIM_SESSION_TASK_ADD &&
             task->phase == SLIM_SESSION_TASK_READY) {
             slim_session_members_set(&session->members, member, SLIM_SESSION_WELCOMED);
@@ -88,59 +87,60 @@ static enum slim_status end(struct slim_session *session, const struct slim_sess
 #define TO(state) SLIM_SESSION_##state
 
 const struct slim_session_cell
-    slim_session_moderator_table[SLIM_SESSION_STATE_COUNT][SLIM_SESSION_INPUT_COUNT] = {
-        /* point-to-point: discovery, join and welcome of the peer are the one task */
-        [TO(OPENING)] =
-            {
-                [ON(DISCOVERY_REPLY)] = {slim_session_on_discovery_reply, TO(OPENING)},
-                [ON(JOIN_REPLY)] = {slim_session_on_join_reply, TO(OPENING)},
-                [ON(GROUP_ACK)] = {on_answer, TO(OPENING)},
-                [ON(LEAVE_REQUEST)] = {on_leave_request, TO(OPENING)},
-                [ON(PING)] = {slim_session_on_pong, TO(OPENING)},
-                [ON(MSG)] = {slim_session_on_msg, TO(OPENING)},
-                [ON(MSG_ACK)] = {slim_session_on_msg_ack, TO(OPENING)},
-                [ON(RTX_REQUEST)] = {slim_session_on_rtx_request, TO(OPENING)},
-                [ON(RTX_REPLY)] = {slim_session_on_rtx_reply, TO(OPENING)},
-                [ON(APP_CLOSE)] = {begin_close, TO(CLOSING_SOON)},
-                [ON(ALONE)] = {end, TO(ENDED)},
-            },
-        [TO(OPEN)] =
-            {
-                [ON(DISCOVERY_REPLY)] = {slim_session_on_discovery_reply, TO(OPEN)},
-                [ON(JOIN_REPLY)] = {slim_session_on_join_reply, TO(OPEN)},
-                [ON(GROUP_ACK)] = {on_answer, TO(OPEN)},
-                [ON(LEAVE_REPLY)] = {on_answer, TO(OPEN)},
-                [ON(LEAVE_REQUEST)] = {on_leave_request, TO(OPEN)},
-                [ON(PING)] = {slim_session_on_pong, TO(OPEN)},
-                [ON(MSG)] = {slim_session_on_msg, TO(OPEN)},
-                [ON(MSG_ACK)] = {slim_session_on_msg_ack, TO(OPEN)},
-                [ON(RTX_REQUEST)] = {slim_session_on_rtx_request, TO(OPEN)},
-                [ON(RTX_REPLY)] = {slim_session_on_rtx_reply, TO(OPEN)},
-                [ON(APP_CLOSE)] = {begin_close, TO(CLOSING_SOON)},
-                [ON(ALONE)] = {end, TO(ENDED)},
-            },
-        /* messages from others are refused without acknowledgement (spec 12.1) */
-        [TO(CLOSING_SOON)] =
-            {
-                [ON(LEAVE_REQUEST)] = {on_leave_request, TO(CLOSING_SOON)},
-                [ON(PING)] = {slim_session_on_pong, TO(CLOSING_SOON)},
-                [ON(MSG_ACK)] = {slim_session_on_msg_ack, TO(CLOSING_SOON)},
-                [ON(RTX_REQUEST)] = {slim_session_on_rtx_request, TO(CLOSING_SOON)},
-                [ON(RTX_REPLY)] = {slim_session_on_rtx_reply, TO(CLOSING_SOON)},
-                [ON(DRAINED)] = {close_now, TO(CLOSING)},
-                [ON(ALONE)] = {end, TO(ENDED)},
-            },
-        [TO(CLOSING)] =
-            {
-                [ON(GROUP_ACK)] = {on_answer, TO(CLOSING)},
-                [ON(LEAVE_REQUEST)] = {on_leave_request, TO(CLOSING)},
-                [ON(PING)] = {slim_session_on_pong, TO(CLOSING)},
-                [ON(RTX_REQUEST)] = {slim_session_on_rtx_request, TO(CLOSING)},
-                [ON(ANSWERED)] = {end, TO(ENDED)},
-                [ON(GIVEN_UP)] = {end, TO(ENDED)},
-                [ON(WAIT_OVER)] = {end, TO(ENDED)},
-                [ON(ALONE)] = {end, TO(ENDED)},
-            },
+    slim_session_moderator_table[SLIM_SESSION_STATE_COUNT][SLIM_SESSION_INPUT_COUNT] =
+        {
+            /* point-to-point: discovery, join and welcome of the peer are the one task */
+            [TO(OPENING)] =
+                {
+                    [ON(DISCOVERY_REPLY)] = {slim_session_on_discovery_reply, TO(OPENING)},
+                    [ON(JOIN_REPLY)] = {slim_session_on_join_reply, TO(OPENING)},
+                    [ON(GROUP_ACK)] = {on_answer, TO(OPENING)},
+                    [ON(LEAVE_REQUEST)] = {on_leave_request, TO(OPENING)},
+                    [ON(PING)] = {slim_session_on_pong, TO(OPENING)},
+                    [ON(MSG)] = {slim_session_on_msg, TO(OPENING)},
+                    [ON(MSG_ACK)] = {slim_session_on_msg_ack, TO(OPENING)},
+                    [ON(RTX_REQUEST)] = {slim_session_on_rtx_request, TO(OPENING)},
+                    [ON(RTX_REPLY)] = {slim_session_on_rtx_reply, TO(OPENING)},
+                    [ON(APP_CLOSE)] = {begin_close, TO(CLOSING_SOON)},
+                    [ON(ALONE)] = {end, TO(ENDED)},
+                },
+            [TO(OPEN)] =
+                {
+                    [ON(DISCOVERY_REPLY)] = {slim_session_on_discovery_reply, TO(OPEN)},
+                    [ON(JOIN_REPLY)] = {slim_session_on_join_reply, TO(OPEN)},
+                    [ON(GROUP_ACK)] = {on_answer, TO(OPEN)},
+                    [ON(LEAVE_REPLY)] = {on_answer, TO(OPEN)},
+                    [ON(LEAVE_REQUEST)] = {on_leave_request, TO(OPEN)},
+                    [ON(PING)] = {slim_session_on_pong, TO(OPEN)},
+                    [ON(MSG)] = {slim_session_on_msg, TO(OPEN)},
+                    [ON(MSG_ACK)] = {slim_session_on_msg_ack, TO(OPEN)},
+                    [ON(RTX_REQUEST)] = {slim_session_on_rtx_request, TO(OPEN)},
+                    [ON(RTX_REPLY)] = {slim_session_on_rtx_reply, TO(OPEN)},
+                    [ON(APP_CLOSE)] = {begin_close, TO(CLOSING_SOON)},
+                    [ON(ALONE)] = {end, TO(ENDED)},
+                },
+            /* messages from others are refused without acknowledgement (spec 12.1) */
+            [TO(CLOSING_SOON)] =
+                {
+                    [ON(LEAVE_REQUEST)] = {on_leave_request, TO(CLOSING_SOON)},
+                    [ON(PING)] = {slim_session_on_pong, TO(CLOSING_SOON)},
+                    [ON(MSG_ACK)] = {slim_session_on_msg_ack, TO(CLOSING_SOON)},
+                    [ON(RTX_REQUEST)] = {slim_session_on_rtx_request, TO(CLOSING_SOON)},
+                    [ON(RTX_REPLY)] = {slim_session_on_rtx_reply, TO(CLOSING_SOON)},
+                    [ON(DRAINED)] = {close_now, TO(CLOSING)},
+                    [ON(ALONE)] = {end, TO(ENDED)},
+                },
+            [TO(CLOSING)] =
+                {
+                    [ON(GROUP_ACK)] = {on_answer, TO(CLOSING)},
+                    [ON(LEAVE_REQUEST)] = {on_leave_request, TO(CLOSING)},
+                    [ON(PING)] = {slim_session_on_pong, TO(CLOSING)},
+                    [ON(RTX_REQUEST)] = {slim_session_on_rtx_request, TO(CLOSING)},
+                    [ON(ANSWERED)] = {end, TO(ENDED)},
+                    [ON(GIVEN_UP)] = {end, TO(ENDED)},
+                    [ON(WAIT_OVER)] = {end, TO(ENDED)},
+                    [ON(ALONE)] = {end, TO(ENDED)},
+                },
 };
 
 /* New keys and a new credential for ourselves, unless that is waiting already (mls.md 8.3). */

@@ -62,8 +62,8 @@ static enum slim_status begin_pair(struct slim_session *session, uint64_t op)
 {
     struct slim_session_task *task;
     SLIM_TRY(slim_session_events_reserve(session->app, 1));
-    enum slim_status status = slim_session_task_new(session, SLIM_SESSION_TASK_ADD,
-                                                    &session->destination.wire, &task);
+    enum slim_status status =
+        slim_session_task_new(session, SLIM_SESSION_TASK_ADD, &session->destination.wire, &task);
     if (status != SLIM_OK) {
         slim_session_events_release(session->app, 1);
         return status;
@@ -114,14 +114,14 @@ static enum slim_status create(struct slim_session_app *app,
     return SLIM_OK;
 }
 
-enum slim_status slim_session_create(struct slim_session_app *app, uint64_t now_ms,
-                                     const struct slim_session_settings *settings,
-                                     const struct slim_wire_name *destination, uint32_t wanted_id,
-                                     uint64_t op, uint32_t *session_id, struct slim_error *error)
+enum slim_status slim_session_app_create(struct slim_session_app *app, uint64_t now_ms,
+                                         const struct slim_session_settings *settings,
+                                         const struct slim_wire_name *destination,
+                                         uint32_t wanted_id, uint64_t op, uint32_t *session_id,
+                                         struct slim_error *error)
 {
     slim_session_app_enter(app, now_ms);
-    enum slim_status status =
-        create(app, settings, destination, wanted_id, op, session_id, error);
+    enum slim_status status = create(app, settings, destination, wanted_id, op, session_id, error);
     slim_session_app_leave(app);
     return status;
 }
@@ -174,20 +174,19 @@ static enum slim_status change_group(struct slim_session_app *app, uint32_t sess
     return SLIM_OK;
 }
 
-enum slim_status slim_session_invite(struct slim_session_app *app, uint64_t now_ms,
-                                     uint32_t session_id, const struct slim_wire_name *name,
-                                     uint64_t op, struct slim_error *error)
+enum slim_status slim_session_app_invite(struct slim_session_app *app, uint64_t now_ms,
+                                         uint32_t session_id, const struct slim_wire_name *name,
+                                         uint64_t op, struct slim_error *error)
 {
     slim_session_app_enter(app, now_ms);
-    enum slim_status status =
-        change_group(app, session_id, SLIM_SESSION_TASK_ADD, name, op, error);
+    enum slim_status status = change_group(app, session_id, SLIM_SESSION_TASK_ADD, name, op, error);
     slim_session_app_leave(app);
     return status;
 }
 
-enum slim_status slim_session_remove(struct slim_session_app *app, uint64_t now_ms,
-                                     uint32_t session_id, const struct slim_wire_name *name,
-                                     uint64_t op, struct slim_error *error)
+enum slim_status slim_session_app_remove(struct slim_session_app *app, uint64_t now_ms,
+                                         uint32_t session_id, const struct slim_wire_name *name,
+                                         uint64_t op, struct slim_error *error)
 {
     slim_session_app_enter(app, now_ms);
     enum slim_status status =
@@ -207,8 +206,7 @@ static enum slim_status encode(struct slim_session_app *app,
                                                      .value = {(const uint8_t *)"TRUE", 4}};
     if (!is_text(payload->metadata, payload->metadata_count) ||
         !slim_utf8_is_valid(payload->payload_type)) {
-        return slim_error_set(error, SLIM_ERR_ARGUMENT,
-                              "payload type and metadata must be UTF-8");
+        return slim_error_set(error, SLIM_ERR_ARGUMENT, "payload type and metadata must be UTF-8");
     }
     slim_buf_clear(&app->scratch);
     for (size_t i = 0; i < payload->metadata_count; i++) {
@@ -222,8 +220,7 @@ static enum slim_status encode(struct slim_session_app *app,
         SLIM_TRY(slim_wire_put_metadata(&app->scratch, &one));
     }
     *content = (struct slim_session_content){
-        .payload_type =
-            payload->payload_type.len > 0 ? payload->payload_type : SLIM_VIEW("msg"),
+        .payload_type = payload->payload_type.len > 0 ? payload->payload_type : SLIM_VIEW("msg"),
         .blob = payload->blob,
         .metadata = slim_buf_view(&app->scratch),
     };
@@ -305,10 +302,10 @@ static enum slim_status publish(struct slim_session_app *app, uint32_t session_i
     return status;
 }
 
-enum slim_status slim_session_publish(struct slim_session_app *app, uint64_t now_ms,
-                                      uint32_t session_id,
-                                      const struct slim_session_payload *payload, uint64_t op,
-                                      struct slim_error *error)
+enum slim_status slim_session_app_publish(struct slim_session_app *app, uint64_t now_ms,
+                                          uint32_t session_id,
+                                          const struct slim_session_payload *payload, uint64_t op,
+                                          struct slim_error *error)
 {
     slim_session_app_enter(app, now_ms);
     enum slim_status status = publish(app, session_id, payload, op, error);
@@ -351,10 +348,11 @@ static enum slim_status publish_to(struct slim_session_app *app, uint32_t sessio
     return status;
 }
 
-enum slim_status slim_session_publish_to(struct slim_session_app *app, uint64_t now_ms,
-                                         uint32_t session_id, const struct slim_wire_name *member,
-                                         const struct slim_session_payload *payload, uint64_t op,
-                                         struct slim_error *error)
+enum slim_status slim_session_app_publish_to(struct slim_session_app *app, uint64_t now_ms,
+                                             uint32_t session_id,
+                                             const struct slim_wire_name *member,
+                                             const struct slim_session_payload *payload,
+                                             uint64_t op, struct slim_error *error)
 {
     slim_session_app_enter(app, now_ms);
     enum slim_status status = publish_to(app, session_id, member, payload, op, error);
@@ -380,8 +378,8 @@ static enum slim_status close_session(struct slim_session_app *app, uint32_t ses
     return SLIM_OK;
 }
 
-enum slim_status slim_session_close(struct slim_session_app *app, uint64_t now_ms,
-                                    uint32_t session_id, uint64_t op, struct slim_error *error)
+enum slim_status slim_session_app_close(struct slim_session_app *app, uint64_t now_ms,
+                                        uint32_t session_id, uint64_t op, struct slim_error *error)
 {
     slim_session_app_enter(app, now_ms);
     enum slim_status status = close_session(app, session_id, op, error);
@@ -429,8 +427,8 @@ void slim_session_app_lost_link(struct slim_session_app *app, uint64_t conn_id)
 
 /* ---- looking */
 
-enum slim_status slim_session_look(const struct slim_session_app *app, uint32_t session_id,
-                                   struct slim_session_info *info)
+enum slim_status slim_session_app_look(const struct slim_session_app *app, uint32_t session_id,
+                                       struct slim_session_info *info)
 {
     const struct slim_session *session = slim_session_find(app, session_id);
     if (session == NULL) {
@@ -459,8 +457,8 @@ enum slim_status slim_session_look(const struct slim_session_app *app, uint32_t 
     return SLIM_OK;
 }
 
-const struct slim_wire_name *slim_session_member(const struct slim_session_app *app,
-                                                 uint32_t session_id, size_t index)
+const struct slim_wire_name *slim_session_app_member(const struct slim_session_app *app,
+                                                     uint32_t session_id, size_t index)
 {
     const struct slim_session *session = slim_session_find(app, session_id);
     if (session == NULL || index >= session->members.listed_count) {

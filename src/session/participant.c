@@ -117,8 +117,8 @@ static enum slim_status begin(struct slim_session_app *app, const struct slim_se
     SLIM_TRY(slim_session_new(app, message->head.session_id, settings, &message->head.destination,
                               channel, SLIM_SESSION_JOINING, session));
     SLIM_TRY(slim_session_name_init(app->heap, channel, channel->name.id, &(*session)->channel));
-    SLIM_TRY(slim_session_members_add(&(*session)->members, moderator, SLIM_SESSION_INVITED,
-                                      &member));
+    SLIM_TRY(
+        slim_session_members_add(&(*session)->members, moderator, SLIM_SESSION_INVITED, &member));
     (*session)->peer_slot = member->slot;
     (*session)->ping.is_seen = true;
     member->conn_id = in->conn_id;
@@ -130,8 +130,8 @@ static void make_room(struct slim_session_app *app)
 {
     if (app->half_open_count >= SLIM_SESSION_HALF_OPEN_MAX) {
         app->stats.limit++;
-        slim_session_end(
-            SLIM_LIST_ENTRY(app->half_open.next, struct slim_session, half_open), NULL);
+        slim_session_end(SLIM_LIST_ENTRY(app->half_open.next, struct slim_session, half_open),
+                         NULL);
     }
 }
 
@@ -275,8 +275,7 @@ static enum slim_status learn_list(struct slim_session *session,
         bool is_moderator = slim_name_is_equal(&name.name, &in->source->name.wire.name);
         bool is_self = slim_name_is_equal(&name.name, &session->source.wire.name);
         if (name.is_complete && (!is_pair || is_moderator || is_self)) {
-            SLIM_TRY(
-                learn_member(session, &name, true, is_moderator && is_first, in->conn_id));
+            SLIM_TRY(learn_member(session, &name, true, is_moderator && is_first, in->conn_id));
         }
     }
     SLIM_TRY(learn_member(session, &in->source->name.wire, true, is_first, in->conn_id));
@@ -294,9 +293,8 @@ static enum slim_status join_secure(struct slim_session *session,
     if (!mls->is_present) {
         return SLIM_ERR_INVALID;
     }
-    enum slim_status status =
-        slim_session_crypt_join(session->crypt, mls->commit_id, mls->content,
-                                &in->source->name.wire.name, &error);
+    enum slim_status status = slim_session_crypt_join(session->crypt, mls->commit_id, mls->content,
+                                                      &in->source->name.wire.name, &error);
     if (status != SLIM_OK && status != SLIM_ERR_EXISTS) {
         session->app->stats.undecryptable++;
         return status;
@@ -307,8 +305,7 @@ static enum slim_status join_secure(struct slim_session *session,
 static void tell_begun(struct slim_session *session)
 {
     struct slim_session_app *app = session->app;
-    const struct slim_session_event event = {.kind = SLIM_SESSION_BEGUN,
-                                             .session_id = session->id};
+    const struct slim_session_event event = {.kind = SLIM_SESSION_BEGUN, .session_id = session->id};
     session->is_begun = true;
     app->owner.on_event(app->owner.ctx, &event); /* at once: messages may follow in this turn */
     if (session->is_mls && app->options.protection == SLIM_SESSION_PROTECTION_PLAINTEXT) {
@@ -390,8 +387,8 @@ static enum slim_status follow_commit(struct slim_session *session,
 }
 
 /* With MLS the group of keys is the truth, once no commit is missing. */
-static bool contradicts_commit(const struct slim_session *session,
-                               const struct slim_name_key *name, bool is_member)
+static bool contradicts_commit(const struct slim_session *session, const struct slim_name_key *name,
+                               bool is_member)
 {
     return session->is_mls && !slim_session_crypt_is_behind(session->crypt) &&
            slim_session_crypt_has(session->crypt, name) != is_member;
@@ -405,8 +402,8 @@ static void renew_member(struct slim_session *session, const struct slim_wire_na
     if (member == NULL || member->is_self || member->slot == session->peer_slot) {
         return;
     }
-    bool is_late_copy = member->is_from_welcome &&
-                        session->app->now_ms - member->told_ms < patience_ms(session);
+    bool is_late_copy =
+        member->is_from_welcome && session->app->now_ms - member->told_ms < patience_ms(session);
     if (!is_late_copy) {
         forget_member(session, member);
     }
@@ -566,72 +563,73 @@ static enum slim_status end_expelled(struct slim_session *session,
 #define TO(state) SLIM_SESSION_##state
 
 const struct slim_session_cell
-    slim_session_participant_table[SLIM_SESSION_STATE_COUNT][SLIM_SESSION_INPUT_COUNT] = {
-        /* changes are not acknowledged before the welcome: they come again after it */
-        [TO(JOINING)] =
-            {
-                [ON(JOIN_REQUEST)] = {on_join_request, TO(JOINING)},
-                [ON(GROUP_WELCOME)] = {on_welcome, TO(JOINED)},
-                [ON(MSG)] = {slim_session_keep_early, TO(JOINING)},
-                [ON(PING)] = {slim_session_answer_ping, TO(JOINING)},
-                [ON(LEAVE_REQUEST)] = {on_leave_request, TO(ENDED)},
-                [ON(GROUP_CLOSE)] = {on_group_close, TO(ENDED)},
-                [ON(ALONE)] = {end_lost, TO(ENDED)},
-            },
-        [TO(JOINED)] =
-            {
-                [ON(JOIN_REQUEST)] = {on_join_request, TO(JOINED)},
-                [ON(GROUP_WELCOME)] = {on_welcome_again, TO(JOINED)},
-                [ON(GROUP_ADD)] = {on_group_add, TO(JOINED)},
-                [ON(GROUP_REMOVE)] = {on_group_remove, TO(EXPELLED)},
-                [ON(MSG)] = {slim_session_on_msg, TO(JOINED)},
-                [ON(MSG_ACK)] = {slim_session_on_msg_ack, TO(JOINED)},
-                [ON(RTX_REQUEST)] = {slim_session_on_rtx_request, TO(JOINED)},
-                [ON(RTX_REPLY)] = {slim_session_on_rtx_reply, TO(JOINED)},
-                [ON(PING)] = {slim_session_answer_ping, TO(JOINED)},
-                [ON(LEAVE_REQUEST)] = {on_leave_request, TO(ENDED)},
-                [ON(GROUP_CLOSE)] = {on_group_close, TO(ENDED)},
-                [ON(APP_CLOSE)] = {begin_leaving, TO(LEAVING_SOON)},
-                [ON(ALONE)] = {end_lost, TO(ENDED)},
-                [ON(WAIT_OVER)] = {leave_deaf, TO(LEAVING)},
-            },
-        [TO(EXPELLED)] =
-            {
-                [ON(JOIN_REQUEST)] = {on_join_request, TO(EXPELLED)},
-                [ON(GROUP_REMOVE)] = {on_expelled_again, TO(EXPELLED)},
-                [ON(LEAVE_REQUEST)] = {on_leave_request, TO(ENDED)},
-                [ON(GROUP_CLOSE)] = {on_group_close, TO(ENDED)},
-                [ON(APP_CLOSE)] = {end, TO(ENDED)},
-                [ON(ALONE)] = {end_expelled, TO(ENDED)},
-                [ON(WAIT_OVER)] = {end_expelled, TO(ENDED)},
-            },
-        /* messages from others are refused without acknowledgement (spec 12.1) */
-        [TO(LEAVING_SOON)] =
-            {
-                [ON(JOIN_REQUEST)] = {on_join_request, TO(LEAVING_SOON)},
-                [ON(GROUP_WELCOME)] = {on_welcome_again, TO(LEAVING_SOON)},
-                [ON(GROUP_ADD)] = {on_group_add, TO(LEAVING_SOON)},
-                [ON(GROUP_REMOVE)] = {on_group_remove, TO(EXPELLED)},
-                [ON(MSG_ACK)] = {slim_session_on_msg_ack, TO(LEAVING_SOON)},
-                [ON(RTX_REQUEST)] = {slim_session_on_rtx_request, TO(LEAVING_SOON)},
-                [ON(RTX_REPLY)] = {slim_session_on_rtx_reply, TO(LEAVING_SOON)},
-                [ON(PING)] = {slim_session_answer_ping, TO(LEAVING_SOON)},
-                [ON(LEAVE_REQUEST)] = {on_leave_request, TO(ENDED)},
-                [ON(GROUP_CLOSE)] = {on_group_close, TO(ENDED)},
-                [ON(DRAINED)] = {leave_now, TO(LEAVING)},
-                [ON(ALONE)] = {end_lost, TO(ENDED)},
-                [ON(WAIT_OVER)] = {leave_deaf, TO(LEAVING)},
-            },
-        /* a GROUP_CLOSE that crosses is an answer too (spec 12.3b) */
-        [TO(LEAVING)] =
-            {
-                [ON(JOIN_REQUEST)] = {on_join_request, TO(LEAVING)},
-                [ON(LEAVE_REPLY)] = {on_leave_reply, TO(LEAVING)},
-                [ON(LEAVE_REQUEST)] = {on_leave_request, TO(ENDED)},
-                [ON(GROUP_CLOSE)] = {on_group_close, TO(ENDED)},
-                [ON(RTX_REQUEST)] = {slim_session_on_rtx_request, TO(LEAVING)},
-                [ON(ANSWERED)] = {end, TO(ENDED)},
-                [ON(GIVEN_UP)] = {end, TO(ENDED)},
-                [ON(ALONE)] = {end, TO(ENDED)},
-            },
+    slim_session_participant_table[SLIM_SESSION_STATE_COUNT][SLIM_SESSION_INPUT_COUNT] =
+        {
+            /* changes are not acknowledged before the welcome: they come again after it */
+            [TO(JOINING)] =
+                {
+                    [ON(JOIN_REQUEST)] = {on_join_request, TO(JOINING)},
+                    [ON(GROUP_WELCOME)] = {on_welcome, TO(JOINED)},
+                    [ON(MSG)] = {slim_session_keep_early, TO(JOINING)},
+                    [ON(PING)] = {slim_session_answer_ping, TO(JOINING)},
+                    [ON(LEAVE_REQUEST)] = {on_leave_request, TO(ENDED)},
+                    [ON(GROUP_CLOSE)] = {on_group_close, TO(ENDED)},
+                    [ON(ALONE)] = {end_lost, TO(ENDED)},
+                },
+            [TO(JOINED)] =
+                {
+                    [ON(JOIN_REQUEST)] = {on_join_request, TO(JOINED)},
+                    [ON(GROUP_WELCOME)] = {on_welcome_again, TO(JOINED)},
+                    [ON(GROUP_ADD)] = {on_group_add, TO(JOINED)},
+                    [ON(GROUP_REMOVE)] = {on_group_remove, TO(EXPELLED)},
+                    [ON(MSG)] = {slim_session_on_msg, TO(JOINED)},
+                    [ON(MSG_ACK)] = {slim_session_on_msg_ack, TO(JOINED)},
+                    [ON(RTX_REQUEST)] = {slim_session_on_rtx_request, TO(JOINED)},
+                    [ON(RTX_REPLY)] = {slim_session_on_rtx_reply, TO(JOINED)},
+                    [ON(PING)] = {slim_session_answer_ping, TO(JOINED)},
+                    [ON(LEAVE_REQUEST)] = {on_leave_request, TO(ENDED)},
+                    [ON(GROUP_CLOSE)] = {on_group_close, TO(ENDED)},
+                    [ON(APP_CLOSE)] = {begin_leaving, TO(LEAVING_SOON)},
+                    [ON(ALONE)] = {end_lost, TO(ENDED)},
+                    [ON(WAIT_OVER)] = {leave_deaf, TO(LEAVING)},
+                },
+            [TO(EXPELLED)] =
+                {
+                    [ON(JOIN_REQUEST)] = {on_join_request, TO(EXPELLED)},
+                    [ON(GROUP_REMOVE)] = {on_expelled_again, TO(EXPELLED)},
+                    [ON(LEAVE_REQUEST)] = {on_leave_request, TO(ENDED)},
+                    [ON(GROUP_CLOSE)] = {on_group_close, TO(ENDED)},
+                    [ON(APP_CLOSE)] = {end, TO(ENDED)},
+                    [ON(ALONE)] = {end_expelled, TO(ENDED)},
+                    [ON(WAIT_OVER)] = {end_expelled, TO(ENDED)},
+                },
+            /* messages from others are refused without acknowledgement (spec 12.1) */
+            [TO(LEAVING_SOON)] =
+                {
+                    [ON(JOIN_REQUEST)] = {on_join_request, TO(LEAVING_SOON)},
+                    [ON(GROUP_WELCOME)] = {on_welcome_again, TO(LEAVING_SOON)},
+                    [ON(GROUP_ADD)] = {on_group_add, TO(LEAVING_SOON)},
+                    [ON(GROUP_REMOVE)] = {on_group_remove, TO(EXPELLED)},
+                    [ON(MSG_ACK)] = {slim_session_on_msg_ack, TO(LEAVING_SOON)},
+                    [ON(RTX_REQUEST)] = {slim_session_on_rtx_request, TO(LEAVING_SOON)},
+                    [ON(RTX_REPLY)] = {slim_session_on_rtx_reply, TO(LEAVING_SOON)},
+                    [ON(PING)] = {slim_session_answer_ping, TO(LEAVING_SOON)},
+                    [ON(LEAVE_REQUEST)] = {on_leave_request, TO(ENDED)},
+                    [ON(GROUP_CLOSE)] = {on_group_close, TO(ENDED)},
+                    [ON(DRAINED)] = {leave_now, TO(LEAVING)},
+                    [ON(ALONE)] = {end_lost, TO(ENDED)},
+                    [ON(WAIT_OVER)] = {leave_deaf, TO(LEAVING)},
+                },
+            /* a GROUP_CLOSE that crosses is an answer too (spec 12.3b) */
+            [TO(LEAVING)] =
+                {
+                    [ON(JOIN_REQUEST)] = {on_join_request, TO(LEAVING)},
+                    [ON(LEAVE_REPLY)] = {on_leave_reply, TO(LEAVING)},
+                    [ON(LEAVE_REQUEST)] = {on_leave_request, TO(ENDED)},
+                    [ON(GROUP_CLOSE)] = {on_group_close, TO(ENDED)},
+                    [ON(RTX_REQUEST)] = {slim_session_on_rtx_request, TO(LEAVING)},
+                    [ON(ANSWERED)] = {end, TO(ENDED)},
+                    [ON(GIVEN_UP)] = {end, TO(ENDED)},
+                    [ON(ALONE)] = {end, TO(ENDED)},
+                },
 };

@@ -179,9 +179,9 @@ void slim_session_requests_free(struct slim_session *session)
 
 /* ---- answers */
 
-struct slim_session_request *
-slim_session_request_find(const struct slim_session *session, int32_t answer_type,
-                          const struct slim_session_incoming *in)
+struct slim_session_request *slim_session_request_find(const struct slim_session *session,
+                                                       int32_t answer_type,
+                                                       const struct slim_session_incoming *in)
 {
     const struct slim_wire_head *head = &in->message->head;
     SLIM_LIST_EACH(node, &session->requests)
@@ -202,8 +202,8 @@ slim_session_request_find(const struct slim_session *session, int32_t answer_typ
     return NULL;
 }
 
-void slim_session_request_answer(struct slim_session *session,
-                                 struct slim_session_request *request, uint32_t slot)
+void slim_session_request_answer(struct slim_session *session, struct slim_session_request *request,
+                                 uint32_t slot)
 {
     clear(session, request, slot);
     slim_session_touch(session);
@@ -287,8 +287,8 @@ static void go_to_background(struct slim_session *session, struct slim_session_r
 
 static void give_up(struct slim_session *session, struct slim_session_request *request)
 {
-    bool goes_on = request->type == SLIM_WIRE_TYPE_GROUP_ADD ||
-                   request->type == SLIM_WIRE_TYPE_GROUP_REMOVE;
+    bool goes_on =
+        request->type == SLIM_WIRE_TYPE_GROUP_ADD || request->type == SLIM_WIRE_TYPE_GROUP_REMOVE;
     slim_list_remove(&request->node); /* what happens now does not find it any more */
     slim_session_request_over(session, request, false);
     if (session->state == SLIM_SESSION_ENDED || !goes_on) {

@@ -60,13 +60,13 @@ void slim_session_request_free(struct slim_session *session, struct slim_session
 void slim_session_requests_free(struct slim_session *session);
 
 /* The request that waits for this answer, NULL: surplus. */
-struct slim_session_request *
-slim_session_request_find(const struct slim_session *session, int32_t answer_type,
-                          const struct slim_session_incoming *in);
+struct slim_session_request *slim_session_request_find(const struct slim_session *session,
+                                                       int32_t answer_type,
+                                                       const struct slim_session_incoming *in);
 
 /* The member in `slot` has answered; slim_session_request_over when that was the last. */
-void slim_session_request_answer(struct slim_session *session,
-                                 struct slim_session_request *request, uint32_t slot);
+void slim_session_request_answer(struct slim_session *session, struct slim_session_request *request,
+                                 uint32_t slot);
 
 /* A member is gone: nothing is expected of it any more. */
 void slim_session_requests_forget(struct slim_session *session, uint32_t slot);

@@ -41,8 +41,8 @@ static enum slim_status make_client(struct slim_session_app *app, const uint8_t 
     enum slim_status status =
         app->owner.identity.make_credential(app->owner.ctx, public_key, &token);
     if (status == SLIM_OK) {
-        config->credential = (struct slim_mls_credential_data){
-            SLIM_MLS_CREDENTIAL_BASIC, as_view(token.data, token.len)};
+        config->credential = (struct slim_mls_credential_data){SLIM_MLS_CREDENTIAL_BASIC,
+                                                               as_view(token.data, token.len)};
         status = (enum slim_status)slim_mls_client_new(config, &app->mls);
     }
     slim_buf_wipe(&token);
@@ -54,10 +54,8 @@ static enum slim_status new_client(struct slim_session_app *app)
     struct slim_mls_client_config config = {.cipher_suite = 1};
     struct slim_mls_buf private_key = {0};
     struct slim_mls_buf public_key = {0};
-    app->profile = (struct slim_mls_profile){.context = app,
-                                             .verify_token = read_credential,
-                                             .now_s = now_s,
-                                             .random = fill};
+    app->profile = (struct slim_mls_profile){
+        .context = app, .verify_token = read_credential, .now_s = now_s, .random = fill};
     slim_mls_profile_callbacks(&app->profile, &config.callbacks);
     slim_mls_profile_policy(&config.policy);
     if (app->options.has_plain_adds) {
@@ -94,7 +92,8 @@ enum slim_status slim_session_app_secure(struct slim_session_app *app)
         SLIM_TRY(new_client(app));
         app->credential_ms = app->now_ms;
     } else if (app->now_ms - app->credential_ms >= CREDENTIAL_MS) {
-        if (renew(app) == SLIM_OK) { /* else: the old one is good for a while, and it is tried again */
+        if (renew(app) ==
+            SLIM_OK) { /* else: the old one is good for a while, and it is tried again */
             app->credential_ms = app->now_ms;
         }
     }

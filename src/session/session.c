@@ -23,8 +23,7 @@ static enum slim_status copy_metadata(struct slim_session *session,
         return SLIM_OK;
     }
     struct slim_heap *heap = session->app->heap;
-    session->metadata =
-        slim_heap_take(heap, settings->metadata_count * sizeof(*session->metadata));
+    session->metadata = slim_heap_take(heap, settings->metadata_count * sizeof(*session->metadata));
     session->metadata_text = slim_heap_take(heap, bytes + 1);
     if (session->metadata == NULL || session->metadata_text == NULL) {
         return SLIM_ERR_NO_MEMORY;
@@ -245,8 +244,7 @@ static const struct {
                                        ANYBODY},
     [SLIM_WIRE_TYPE_GROUP_ACK] = {SLIM_SESSION_ON_GROUP_ACK, SLIM_WIRE_PAYLOAD_NONE, ANYBODY,
                                   ANYBODY},
-    [SLIM_WIRE_TYPE_GROUP_NACK] = {SLIM_SESSION_ON_OTHER, SLIM_WIRE_PAYLOAD_NONE, ANYBODY,
-                                   ANYBODY},
+    [SLIM_WIRE_TYPE_GROUP_NACK] = {SLIM_SESSION_ON_OTHER, SLIM_WIRE_PAYLOAD_NONE, ANYBODY, ANYBODY},
     [SLIM_WIRE_TYPE_PING] = {SLIM_SESSION_ON_PING, SLIM_WIRE_PAYLOAD_NONE, ANYBODY, MODERATOR},
 };
 
@@ -453,8 +451,8 @@ void slim_session_settle(struct slim_session *session)
     if (session->state != SLIM_SESSION_ENDED) {
         release(session);
     }
-    bool is_draining = session->state == SLIM_SESSION_CLOSING_SOON ||
-                       session->state == SLIM_SESSION_LEAVING_SOON;
+    bool is_draining =
+        session->state == SLIM_SESSION_CLOSING_SOON || session->state == SLIM_SESSION_LEAVING_SOON;
     if (is_draining && slim_session_is_drained(session)) {
         slim_session_input(session, SLIM_SESSION_ON_DRAINED, NULL);
     }

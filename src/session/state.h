@@ -51,12 +51,12 @@ enum slim_session_input {
 
 enum slim_session_state {
     /* initiator: moderator.c */
-    SLIM_SESSION_OPENING,      /* point-to-point, until the peer can receive */
+    SLIM_SESSION_OPENING, /* point-to-point, until the peer can receive */
     SLIM_SESSION_OPEN,
     SLIM_SESSION_CLOSING_SOON, /* our messages first */
     SLIM_SESSION_CLOSING,      /* GROUP_CLOSE is on the way */
     /* responder, participant: participant.c */
-    SLIM_SESSION_JOINING,      /* until GROUP_WELCOME */
+    SLIM_SESSION_JOINING, /* until GROUP_WELCOME */
     SLIM_SESSION_JOINED,
     SLIM_SESSION_EXPELLED,     /* GROUP_REMOVE named us; LEAVE_REQUEST is to come */
     SLIM_SESSION_LEAVING_SOON, /* our messages first */
@@ -122,9 +122,9 @@ struct slim_session_task;
 /* Liveness (ping.h). request: the PING on the way. */
 struct slim_session_ping {
     uint64_t due_ms;
-    uint32_t misses;   /* participant: of the moderator */
-    bool is_seen;      /* participant: it was heard of */
-    bool was_sent;     /* moderator: the last ping has not been evaluated */
+    uint32_t misses; /* participant: of the moderator */
+    bool is_seen;    /* participant: it was heard of */
+    bool was_sent;   /* moderator: the last ping has not been evaluated */
 };
 
 /* A connection over which members are reached, with the subscription and route of the channel. */
@@ -163,7 +163,8 @@ struct slim_session {
 
     struct slim_session_name source;      /* ourselves, with id */
     struct slim_session_name destination; /* as the application sees it */
-    struct slim_session_name channel;     /* where messages to all go: the group's name, or the peer's full name */
+    struct slim_session_name
+        channel; /* where messages to all go: the group's name, or the peer's full name */
     bool has_channel;
     uint32_t self_slot;
     uint32_t peer_slot; /* the moderator at participants; the peer in point-to-point; or NO_SLOT */
@@ -181,7 +182,7 @@ struct slim_session {
     struct slim_list requests;
     struct slim_list tasks;
     uint32_t task_count;
-    uint32_t inviting_count; /* in discovery or join */
+    uint32_t inviting_count;   /* in discovery or join */
     uint32_t background_count; /* requests that are repeated slowly, see request.h */
     struct slim_session_answers answers;
     struct slim_list held;
@@ -190,15 +191,15 @@ struct slim_session {
     struct slim_session_ping ping;
     uint64_t last_activity_ms;
     uint64_t drain_until_ms;
-    uint64_t wait_until_ms;    /* UINT64_MAX: this state waits for nothing */
-    uint64_t behind_since_ms;  /* a commit is missing since; UINT64_MAX: none is */
+    uint64_t wait_until_ms;   /* UINT64_MAX: this state waits for nothing */
+    uint64_t behind_since_ms; /* a commit is missing since; UINT64_MAX: none is */
     uint64_t held_back_until_ms;
     uint64_t refresh_ms;
     struct slim_buf reply; /* participant: our JOIN_REPLY, until the welcome */
     uint32_t join_id;      /* participant: number of the JOIN_REQUEST */
     uint64_t op;           /* of create (point-to-point), then of close */
     bool has_op;
-    const char *end_text;  /* why it ends: a literal */
+    const char *end_text; /* why it ends: a literal */
 };
 
 /* ---- the application */
@@ -304,8 +305,7 @@ void slim_session_put_event(struct slim_session_app *app, enum slim_session_even
                             const char *text);
 void slim_session_complete(struct slim_session_app *app, uint32_t session_id, uint64_t op,
                            enum slim_status status, const char *text);
-void slim_session_problem(struct slim_session *session, const char *format, ...)
-    SLIM_PRINTF(2, 3);
+void slim_session_problem(struct slim_session *session, const char *format, ...) SLIM_PRINTF(2, 3);
 
 /* Tell the first one that waits; false: none does. */
 bool slim_session_tell_event(struct slim_session_app *app);
@@ -321,11 +321,12 @@ SLIM_MUST_CHECK enum slim_status slim_session_secure(struct slim_session *sessio
 /* ---- session.c: what both roles have in common */
 
 /* A session without members, in the tables. source: our name in it. SLIM_ERR_NO_MEMORY, SLIM_ERR_LIMIT. */
-SLIM_MUST_CHECK enum slim_status
-slim_session_new(struct slim_session_app *app, uint32_t id,
-                 const struct slim_session_settings *settings,
-                 const struct slim_wire_name *source, const struct slim_wire_name *destination,
-                 enum slim_session_state state, struct slim_session **session);
+SLIM_MUST_CHECK enum slim_status slim_session_new(struct slim_session_app *app, uint32_t id,
+                                                  const struct slim_session_settings *settings,
+                                                  const struct slim_wire_name *source,
+                                                  const struct slim_wire_name *destination,
+                                                  enum slim_session_state state,
+                                                  struct slim_session **session);
 
 /* Over: out of the tables, channel and routes given back, all operations completed, CLOSED told; freed at the end of the turn.
  * text: a literal. */
@@ -364,8 +365,7 @@ void slim_session_close_channel(struct slim_session *session);
  * memory its duplicate will be taken for new. */
 struct slim_session_answer *slim_session_find_answer(struct slim_session *session,
                                                      const struct slim_session_incoming *in);
-void slim_session_note_answer(struct slim_session *session,
-                              const struct slim_session_incoming *in);
+void slim_session_note_answer(struct slim_session *session, const struct slim_session_incoming *in);
 /* A duplicate came by conn_id: shall it be answered again? */
 bool slim_session_deserves_answer(struct slim_session_answer *answer, uint64_t conn_id,
                                   bool is_peer_ours, bool is_channel_wide);
@@ -396,10 +396,10 @@ SLIM_MUST_CHECK enum slim_status slim_session_data_new(struct slim_session *sess
 
 /* ---- moderator.c, participant.c */
 
-extern const struct slim_session_cell
-    slim_session_moderator_table[SLIM_SESSION_STATE_COUNT][SLIM_SESSION_INPUT_COUNT];
-extern const struct slim_session_cell
-    slim_session_participant_table[SLIM_SESSION_STATE_COUNT][SLIM_SESSION_INPUT_COUNT];
+extern const struct slim_session_cell slim_session_moderator_table[SLIM_SESSION_STATE_COUNT]
+                                                                  [SLIM_SESSION_INPUT_COUNT];
+extern const struct slim_session_cell slim_session_participant_table[SLIM_SESSION_STATE_COUNT]
+                                                                    [SLIM_SESSION_INPUT_COUNT];
 
 void slim_session_moderator_settle(struct slim_session *session);
 void slim_session_moderator_tick(struct slim_session *session);

@@ -23,8 +23,7 @@ enum slim_status slim_session_task_new(struct slim_session *session,
         return SLIM_ERR_NO_MEMORY;
     }
     if (name != NULL) {
-        enum slim_status status =
-            slim_session_name_init(heap, name, name->name.id, &made->name);
+        enum slim_status status = slim_session_name_init(heap, name, name->name.id, &made->name);
         if (status != SLIM_OK) {
             slim_heap_return(heap, made);
             return status;
@@ -41,8 +40,7 @@ enum slim_status slim_session_task_new(struct slim_session *session,
 
 static bool is_inviting(const struct slim_session_task *task)
 {
-    return task->phase == SLIM_SESSION_TASK_DISCOVERING ||
-           task->phase == SLIM_SESSION_TASK_JOINING;
+    return task->phase == SLIM_SESSION_TASK_DISCOVERING || task->phase == SLIM_SESSION_TASK_JOINING;
 }
 
 static void set_phase(struct slim_session *session, struct slim_session_task *task,
@@ -187,8 +185,7 @@ static enum slim_status discover(struct slim_session *session, struct slim_sessi
     struct slim_wire_session_message message;
     struct slim_session_expected nobody_known = {.is_discovery = true};
     slim_session_compose(session, SLIM_WIRE_TYPE_DISCOVERY_REQUEST, &task->name.wire, 0, &message);
-    SLIM_TRY(
-        slim_session_request_new(session, &message, &nobody_known, task, &task->asked));
+    SLIM_TRY(slim_session_request_new(session, &message, &nobody_known, task, &task->asked));
     set_phase(session, task, SLIM_SESSION_TASK_DISCOVERING);
     return SLIM_OK;
 }
@@ -228,7 +225,8 @@ static enum slim_status discovered(struct slim_session *session, struct slim_ses
     if (slim_session_members_by_source(&session->members, &source->name) != NULL) {
         char text[TEXT_MAX];
         char name[SLIM_SESSION_NAME_TEXT_MAX];
-        (void)snprintf(text, sizeof(text), "session cleanup failed: participant already in group: %s",
+        (void)snprintf(text, sizeof(text),
+                       "session cleanup failed: participant already in group: %s",
                        slim_session_name_format(source, name));
         task_failed(session, task, SLIM_ERR_EXISTS, text);
         return SLIM_AGAIN;
@@ -532,9 +530,8 @@ void slim_session_request_over(struct slim_session *session, struct slim_session
         bool is_of_session = request->type == SLIM_WIRE_TYPE_GROUP_CLOSE ||
                              request->type == SLIM_WIRE_TYPE_LEAVE_REQUEST;
         if (is_of_session) {
-            slim_session_input(session,
-                               is_answered ? SLIM_SESSION_ON_ANSWERED : SLIM_SESSION_ON_GIVEN_UP,
-                               NULL);
+            slim_session_input(
+                session, is_answered ? SLIM_SESSION_ON_ANSWERED : SLIM_SESSION_ON_GIVEN_UP, NULL);
         }
         return;
     }
@@ -553,9 +550,9 @@ void slim_session_task_lost_member(struct slim_session *session, struct slim_ses
     char name[SLIM_SESSION_NAME_TEXT_MAX];
     const struct slim_session_member *member =
         slim_session_members_at(&session->members, task->slot);
-    (void)snprintf(cause, sizeof(cause), "participant disconnected: %s",
-                   slim_session_name_format(member != NULL ? &member->name.wire : &task->name.wire,
-                                            name));
+    (void)snprintf(
+        cause, sizeof(cause), "participant disconnected: %s",
+        slim_session_name_format(member != NULL ? &member->name.wire : &task->name.wire, name));
     task->slot = SLIM_SESSION_NO_SLOT;
     slim_session_request_free(session, task->asked);
     task->asked = NULL;
@@ -568,8 +565,7 @@ void slim_session_task_lost_member(struct slim_session *session, struct slim_ses
     fail_because(session, task, SLIM_ERR_CLOSED, cause);
 }
 
-void slim_session_task_no_route(struct slim_session *session, uint32_t message_id,
-                                const char *text)
+void slim_session_task_no_route(struct slim_session *session, uint32_t message_id, const char *text)
 {
     SLIM_LIST_EACH(node, &session->tasks)
     {
