@@ -131,7 +131,7 @@ const struct slim_session_stats *slim_session_app_stats(const struct slim_sessio
     return &app->stats;
 }
 
-size_t slim_session_count(const struct slim_session_app *app)
+size_t slim_session_app_count(const struct slim_session_app *app)
 {
     return app->session_count;
 }

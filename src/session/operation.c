@@ -114,10 +114,11 @@ static enum slim_status create(struct slim_session_app *app,
     return SLIM_OK;
 }
 
-enum slim_status slim_session_create(struct slim_session_app *app, uint64_t now_ms,
-                                     const struct slim_session_settings *settings,
-                                     const struct slim_wire_name *destination, uint32_t wanted_id,
-                                     uint64_t op, uint32_t *session_id, struct slim_error *error)
+enum slim_status slim_session_app_create(struct slim_session_app *app, uint64_t now_ms,
+                                         const struct slim_session_settings *settings,
+                                         const struct slim_wire_name *destination,
+                                         uint32_t wanted_id, uint64_t op, uint32_t *session_id,
+                                         struct slim_error *error)
 {
     slim_session_app_enter(app, now_ms);
     enum slim_status status = create(app, settings, destination, wanted_id, op, session_id, error);
@@ -131,7 +132,8 @@ static enum slim_status find(struct slim_session_app *app, uint32_t session_id,
                              struct slim_session **session, struct slim_error *error)
 {
     *session = slim_session_find(app, session_id);
-    if (*session == NULL) {
+    if (*session == NULL ||
+        !(*session)->is_begun) { /* what was not welcomed yet, nobody knows of */
         return slim_error_set(error, SLIM_ERR_NOT_FOUND, "session not found: %u", session_id);
     }
     return SLIM_OK;
@@ -173,9 +175,9 @@ static enum slim_status change_group(struct slim_session_app *app, uint32_t sess
     return SLIM_OK;
 }
 
-enum slim_status slim_session_invite(struct slim_session_app *app, uint64_t now_ms,
-                                     uint32_t session_id, const struct slim_wire_name *name,
-                                     uint64_t op, struct slim_error *error)
+enum slim_status slim_session_app_invite(struct slim_session_app *app, uint64_t now_ms,
+                                         uint32_t session_id, const struct slim_wire_name *name,
+                                         uint64_t op, struct slim_error *error)
 {
     slim_session_app_enter(app, now_ms);
     enum slim_status status = change_group(app, session_id, SLIM_SESSION_TASK_ADD, name, op, error);
@@ -183,9 +185,9 @@ enum slim_status slim_session_invite(struct slim_session_app *app, uint64_t now_
     return status;
 }
 
-enum slim_status slim_session_remove(struct slim_session_app *app, uint64_t now_ms,
-                                     uint32_t session_id, const struct slim_wire_name *name,
-                                     uint64_t op, struct slim_error *error)
+enum slim_status slim_session_app_remove(struct slim_session_app *app, uint64_t now_ms,
+                                         uint32_t session_id, const struct slim_wire_name *name,
+                                         uint64_t op, struct slim_error *error)
 {
     slim_session_app_enter(app, now_ms);
     enum slim_status status =
@@ -301,10 +303,10 @@ static enum slim_status publish(struct slim_session_app *app, uint32_t session_i
     return status;
 }
 
-enum slim_status slim_session_publish(struct slim_session_app *app, uint64_t now_ms,
-                                      uint32_t session_id,
-                                      const struct slim_session_payload *payload, uint64_t op,
-                                      struct slim_error *error)
+enum slim_status slim_session_app_publish(struct slim_session_app *app, uint64_t now_ms,
+                                          uint32_t session_id,
+                                          const struct slim_session_payload *payload, uint64_t op,
+                                          struct slim_error *error)
 {
     slim_session_app_enter(app, now_ms);
     enum slim_status status = publish(app, session_id, payload, op, error);
@@ -347,10 +349,11 @@ static enum slim_status publish_to(struct slim_session_app *app, uint32_t sessio
     return status;
 }
 
-enum slim_status slim_session_publish_to(struct slim_session_app *app, uint64_t now_ms,
-                                         uint32_t session_id, const struct slim_wire_name *member,
-                                         const struct slim_session_payload *payload, uint64_t op,
-                                         struct slim_error *error)
+enum slim_status slim_session_app_publish_to(struct slim_session_app *app, uint64_t now_ms,
+                                             uint32_t session_id,
+                                             const struct slim_wire_name *member,
+                                             const struct slim_session_payload *payload,
+                                             uint64_t op, struct slim_error *error)
 {
     slim_session_app_enter(app, now_ms);
     enum slim_status status = publish_to(app, session_id, member, payload, op, error);
@@ -376,8 +379,8 @@ static enum slim_status close_session(struct slim_session_app *app, uint32_t ses
     return SLIM_OK;
 }
 
-enum slim_status slim_session_close(struct slim_session_app *app, uint64_t now_ms,
-                                    uint32_t session_id, uint64_t op, struct slim_error *error)
+enum slim_status slim_session_app_close(struct slim_session_app *app, uint64_t now_ms,
+                                        uint32_t session_id, uint64_t op, struct slim_error *error)
 {
     slim_session_app_enter(app, now_ms);
     enum slim_status status = close_session(app, session_id, op, error);
@@ -425,8 +428,8 @@ void slim_session_app_lost_link(struct slim_session_app *app, uint64_t conn_id)
 
 /* ---- looking */
 
-enum slim_status slim_session_look(const struct slim_session_app *app, uint32_t session_id,
-                                   struct slim_session_info *info)
+enum slim_status slim_session_app_look(const struct slim_session_app *app, uint32_t session_id,
+                                       struct slim_session_info *info)
 {
     const struct slim_session *session = slim_session_find(app, session_id);
     if (session == NULL) {
@@ -455,8 +458,8 @@ enum slim_status slim_session_look(const struct slim_session_app *app, uint32_t 
     return SLIM_OK;
 }
 
-const struct slim_wire_name *slim_session_member(const struct slim_session_app *app,
-                                                 uint32_t session_id, size_t index)
+const struct slim_wire_name *slim_session_app_member(const struct slim_session_app *app,
+                                                     uint32_t session_id, size_t index)
 {
     const struct slim_session *session = slim_session_find(app, session_id);
     if (session == NULL || index >= session->members.listed_count) {

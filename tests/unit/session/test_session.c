@@ -20,7 +20,7 @@ static uint32_t pair(bool is_mls)
 static void check_all_over(void)
 {
     for (size_t i = 0; i < world.app_count; i++) {
-        CHECK(slim_session_count(world.apps[i].app) == 0);
+        CHECK(slim_session_app_count(world.apps[i].app) == 0);
         CHECK(world.apps[i].route_balance == 0);
         for (size_t k = 0; k < WORLD_SUBSCRIPTIONS_MAX; k++) {
             CHECK(world.apps[i].subscription_counts[k] == 0);
@@ -32,7 +32,7 @@ static void check_all_over(void)
 static void close_session(size_t app, uint32_t id, uint64_t op)
 {
     struct slim_error error = {.status = SLIM_OK};
-    CHECK_OK(slim_session_close(world.apps[app].app, world.now_ms, id, op, &error));
+    CHECK_OK(slim_session_app_close(world.apps[app].app, world.now_ms, id, op, &error));
     world_run(&world, 1000);
     CHECK(world_is_ok(&world, app, op));
 }
@@ -91,10 +91,10 @@ static void group_talks(bool is_mls, size_t count)
         struct slim_session_info info;
         CHECK(world_is_ok(&world, i, 100 + i));
         CHECK(world_count(&world, i, SLIM_SESSION_MESSAGE) == count - 1);
-        CHECK_OK(slim_session_look(world.apps[i].app, id, &info));
+        CHECK_OK(slim_session_app_look(world.apps[i].app, id, &info));
         CHECK(info.member_count == count && info.is_active);
-        CHECK(slim_session_member(world.apps[i].app, id, count - 1) != NULL);
-        CHECK(slim_session_member(world.apps[i].app, id, count) == NULL);
+        CHECK(slim_session_app_member(world.apps[i].app, id, count - 1) != NULL);
+        CHECK(slim_session_app_member(world.apps[i].app, id, count) == NULL);
     }
     close_session(0, id, 5);
     check_all_over();

@@ -231,8 +231,8 @@ static void fill_random(void *ctx, void *out, size_t len)
 
 /* ---- life */
 
-void world_init_with(struct world *world, size_t count,
-                     const struct slim_session_app_options *options)
+bool world_try_init_with(struct world *world, size_t count,
+                         const struct slim_session_app_options *options)
 {
     memset(world, 0, sizeof(*world));
     slim_list_init(&world->packets);
@@ -261,8 +261,19 @@ void world_init_with(struct world *world, size_t count,
                          .make_credential = make_credential,
                          .read_credential = read_credential},
         };
-        CHECK_OK(slim_session_app_new(&own, &owner, &app->app));
+        enum slim_status status = slim_session_app_new(&own, &owner, &app->app);
+        CHECK(status == SLIM_OK || status == SLIM_ERR_NO_MEMORY);
+        if (status != SLIM_OK) {
+            return false;
+        }
     }
+    return true;
+}
+
+void world_init_with(struct world *world, size_t count,
+                     const struct slim_session_app_options *options)
+{
+    CHECK(world_try_init_with(world, count, options));
 }
 
 void world_init(struct world *world, size_t count)
@@ -425,8 +436,8 @@ uint32_t world_create(struct world *world, size_t app, const struct slim_session
 {
     uint32_t id = 0;
     struct slim_error error = {.status = SLIM_OK};
-    CHECK_OK(slim_session_create(world->apps[app].app, world->now_ms, settings, destination,
-                                 UINT32_MAX, op, &id, &error));
+    CHECK_OK(slim_session_app_create(world->apps[app].app, world->now_ms, settings, destination,
+                                     UINT32_MAX, op, &id, &error));
     return id;
 }
 
@@ -435,15 +446,16 @@ void world_invite(struct world *world, size_t app, uint32_t session, size_t whom
     struct slim_error error = {.status = SLIM_OK};
     struct slim_wire_name name = world->apps[whom].name;
     name.name.id = SLIM_NAME_ANY;
-    CHECK_OK(slim_session_invite(world->apps[app].app, world->now_ms, session, &name, op, &error));
+    CHECK_OK(
+        slim_session_app_invite(world->apps[app].app, world->now_ms, session, &name, op, &error));
 }
 
 void world_publish(struct world *world, size_t app, uint32_t session, const char *text, uint64_t op)
 {
     struct slim_error error = {.status = SLIM_OK};
     const struct slim_session_payload payload = {.blob = slim_view_str(text)};
-    CHECK_OK(
-        slim_session_publish(world->apps[app].app, world->now_ms, session, &payload, op, &error));
+    CHECK_OK(slim_session_app_publish(world->apps[app].app, world->now_ms, session, &payload, op,
+                                      &error));
 }
 
 uint32_t world_group(struct world *world, bool is_mls)

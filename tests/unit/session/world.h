@@ -67,6 +67,9 @@ struct world {
 void world_init(struct world *world, size_t count);
 void world_init_with(struct world *world, size_t count,
                      const struct slim_session_app_options *options);
+/* False: there was no memory. world_fini all the same. */
+bool world_try_init_with(struct world *world, size_t count,
+                         const struct slim_session_app_options *options);
 void world_fini(struct world *world);
 
 /* Let the time pass, delivering and ticking. */
