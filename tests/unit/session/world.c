@@ -76,6 +76,26 @@ static enum slim_status read_credential(void *ctx, struct slim_view token, bool 
 
 /* ---- the network */
 
+static void fill_random(void *ctx, void *out, size_t len)
+{
+    struct world_app *app = ctx;
+    uint8_t *bytes = out;
+    for (size_t i = 0; i < len; i++) {
+        app->world->seed = app->world->seed * 6364136223846793005U + 1442695040888963407U;
+        bytes[i] = (uint8_t)(app->world->seed >> 56);
+    }
+}
+
+static uint64_t draw_latency(struct world *world)
+{
+    uint16_t number = 0;
+    if (world->jitter_ms > 0) {
+        fill_random(&world->apps[0], &number, sizeof(number));
+        return LATENCY_MS + number % world->jitter_ms;
+    }
+    return LATENCY_MS;
+}
+
 static void put_packet(struct world *world, size_t from, size_t to, struct slim_view msg)
 {
     struct packet *packet = malloc(sizeof(*packet) + msg.len);
@@ -83,9 +103,14 @@ static void put_packet(struct world *world, size_t from, size_t to, struct slim_
         return; /* lost, as it happens in networks */
     }
     *packet = (struct packet){
-        .due_ms = world->now_ms + LATENCY_MS, .from = from, .to = to, .len = msg.len};
+        .due_ms = world->now_ms + draw_latency(world), .from = from, .to = to, .len = msg.len};
     memcpy(packet->bytes, msg.data, msg.len);
-    slim_list_put_last(&world->packets, &packet->node);
+    struct slim_list *later = world->packets.prev; /* in the order of arrival */
+    while (later != &world->packets &&
+           SLIM_LIST_ENTRY(later, struct packet, node)->due_ms > packet->due_ms) {
+        later = later->prev;
+    }
+    slim_list_put_first(later, &packet->node);
 }
 
 static int *subscription_of(struct world_app *app, const struct slim_name_key *name)
@@ -217,16 +242,6 @@ static uint64_t now_s(void *ctx)
 {
     const struct world_app *app = ctx;
     return 1700000000 + app->world->now_ms / 1000;
-}
-
-static void fill_random(void *ctx, void *out, size_t len)
-{
-    struct world_app *app = ctx;
-    uint8_t *bytes = out;
-    for (size_t i = 0; i < len; i++) {
-        app->world->seed = app->world->seed * 6364136223846793005U + 1442695040888963407U;
-        bytes[i] = (uint8_t)(app->world->seed >> 56);
-    }
 }
 
 /* ---- life */

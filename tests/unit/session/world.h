@@ -58,9 +58,10 @@ struct world {
     world_filter *filter;
     uint64_t sent[32]; /* by session message type */
     uint64_t dropped;
-    bool is_tracing;  /* print what is sent */
-    bool is_doubling; /* every delivery happens twice */
-    void *test;       /* of the test */
+    uint64_t jitter_ms; /* a message takes up to so much longer, and may be overtaken */
+    bool is_tracing;    /* print what is sent */
+    bool is_doubling;   /* every delivery happens twice */
+    void *test;         /* of the test */
 };
 
 /* Applications t/w/a, t/w/b ... with ids 1001, 1002 ... */
