@@ -516,12 +516,14 @@ void sim_peer_close(struct sim_world *world, uint32_t talk_index, uint32_t index
     struct slim_error error = {.status = SLIM_OK};
     uint32_t op = sim_oracle_op(world, SIM_OP_CLOSE, index, talk_index, index);
     sim_trace(world, "CLOSE   %c    op=%u sid=%u", 'a' + (int)index, op, talk->id);
+    struct sim_seat *seat = sim_seat(world, talk_index, index);
+    bool was_closing = seat->is_closing;
+    seat->is_closing = true;
     enum slim_status status =
         slim_session_app_close(peer->app, world->now_ms, talk->id, op, &error);
     if (status != SLIM_OK) {
+        seat->is_closing = was_closing;
         refused(world, "close", index, status, &error, op);
-    } else {
-        sim_seat(world, talk_index, index)->is_closing = true;
     }
     after(peer);
 }

@@ -16,18 +16,6 @@
 #include "session/session.h"
 #include "session/state.h"
 
-#ifndef SLIM_SIM_NEW_NAMES /* until the operations have their new names */
-#define slim_session_app_create slim_session_create
-#define slim_session_app_invite slim_session_invite
-#define slim_session_app_remove slim_session_remove
-#define slim_session_app_publish slim_session_publish
-#define slim_session_app_publish_to slim_session_publish_to
-#define slim_session_app_close slim_session_close
-#define slim_session_app_look slim_session_look
-#define slim_session_app_member slim_session_member
-#define slim_session_app_count slim_session_count
-#endif
-
 enum {
     SIM_PEERS_MAX = 9, /* the last one is the hostile */
     SIM_NODES_MAX = 3,
@@ -195,7 +183,7 @@ struct sim_seat {
     uint32_t
         listed[SIM_PEERS_MAX]; /* instance of that member when it was listed + 1, 0: not listed */
     uint32_t dropped[SIM_PEERS_MAX]; /* instance that was taken off the list */
-    uint64_t told_ms[SIM_PEERS_MAX];
+    bool is_mixed[SIM_PEERS_MAX];    /* messages of a former membership came into its new one */
 };
 
 struct sim_talk {
