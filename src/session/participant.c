@@ -420,8 +420,10 @@ static enum slim_status on_group_add(struct slim_session *session,
     if (status != SLIM_OK && status != SLIM_ERR_EXISTS) {
         return status;
     }
-    bool is_self = slim_name_is_equal(&added->name, &session->source.wire.name);
-    if (status == SLIM_OK && added->is_complete && !is_self &&
+    if (slim_name_is_equal(&added->name, &session->source.wire.name)) {
+        return SLIM_AGAIN; /* a copy to the channel of what invited us: nobody waits for our answer (defects 1 and 6) */
+    }
+    if (status == SLIM_OK && added->is_complete &&
         !contradicts_commit(session, &added->name, true)) {
         renew_member(session, added);
         SLIM_TRY(learn_member(session, added, false, true, in->conn_id));

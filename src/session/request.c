@@ -116,7 +116,7 @@ static void note_about(struct slim_session_request *request,
 {
     if (request->type == SLIM_WIRE_TYPE_GROUP_ADD || request->type == SLIM_WIRE_TYPE_GROUP_REMOVE) {
         request->about = message->payload.group_change.participant.name;
-        request->has_about = message->payload.group_change.participant.is_complete;
+        request->has_about = message->payload.group_change.participant.is_present;
     }
 }
 

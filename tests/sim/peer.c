@@ -215,7 +215,7 @@ static void check_sent(struct sim_peer *peer, const struct slim_wire_session_mes
     uint32_t talk = sim_talk_of(world, head->session_id);
     uint32_t to = sim_peer_of(world, &head->destination.name);
     if (type == SLIM_WIRE_TYPE_GROUP_ACK && talk < world->talk_count && to < SIM_PEERS_MAX &&
-        to != world->talks[talk].moderator) {
+        to != world->talks[talk].moderator && to < world->plan.peer_count) {
         sim_fail(world, "%c sends GROUP_ACK to a participant, which kills the reference",
                  'a' + (int)peer->index);
     }

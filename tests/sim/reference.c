@@ -39,6 +39,20 @@ static bool widen(struct sim_world *world, struct sim_peer *peer,
     return true;
 }
 
+/* Is a request of this number on the way? */
+static bool is_asked(const struct slim_session *session, uint32_t message_id)
+{
+    SLIM_LIST_EACH(node, &session->requests)
+    {
+        const struct slim_session_request *request =
+            SLIM_LIST_ENTRY(node, struct slim_session_request, node);
+        if (request->message_id == message_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* An answer that nobody waits for is fatal for a reference moderator without a task. The network must not be to blame: it doubles nothing,
  * loses no connection, and is quicker than the shortest interval. */
 static bool is_fatal(struct sim_world *world, const struct sim_peer *peer,
@@ -59,20 +73,18 @@ static bool is_fatal(struct sim_world *world, const struct sim_peer *peer,
         !slim_list_is_empty(&session->tasks)) {
         return false;
     }
-    SLIM_LIST_EACH(node, &session->requests)
-    {
-        const struct slim_session_request *request =
-            SLIM_LIST_ENTRY(node, struct slim_session_request, node);
-        if (request->answer_type == type && request->message_id == message->head.message_id) {
-            return false;
-        }
-    }
-    return true;
+    return !is_asked(session, message->head.message_id) &&
+           message->head.message_id != peer->sent_away_id;
 }
 
 bool sim_reference_sends(struct sim_world *world, struct sim_peer *peer,
                          struct slim_wire_session_message *message)
 {
+    const struct slim_session *session = slim_session_find(peer->app, message->head.session_id);
+    bool is_leave = message->head.session_message_type == SLIM_WIRE_TYPE_LEAVE_REQUEST;
+    if (is_leave && session != NULL && !is_asked(session, message->head.message_id)) {
+        peer->sent_away_id = message->head.message_id;
+    }
     drop_mark(message);
     return !is_to_the_channel(message->head.session_message_type) || widen(world, peer, message);
 }
