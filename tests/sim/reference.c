@@ -20,6 +20,21 @@ static void drop_mark(struct slim_wire_session_message *message)
     }
 }
 
+/* The request of this number that is on the way; NULL: there is none. */
+static const struct slim_session_request *find_request(const struct slim_session *session,
+                                                       uint32_t message_id)
+{
+    SLIM_LIST_EACH(node, &session->requests)
+    {
+        const struct slim_session_request *request =
+            SLIM_LIST_ENTRY(node, struct slim_session_request, node);
+        if (request->message_id == message_id) {
+            return request;
+        }
+    }
+    return NULL;
+}
+
 /* One repetition for all who are missing, to the channel. False: it went already. */
 static bool widen(struct sim_world *world, struct sim_peer *peer,
                   struct slim_wire_session_message *message)
@@ -29,6 +44,12 @@ static bool widen(struct sim_world *world, struct sim_peer *peer,
         world->talks[talk].settings.kind != SLIM_SESSION_GROUP) {
         return true;
     }
+    const struct slim_session *session = slim_session_find(peer->app, message->head.session_id);
+    const struct slim_session_request *request =
+        session == NULL ? NULL : find_request(session, message->head.message_id);
+    if (request != NULL && request->is_background) {
+        return true; /* it would have given up */
+    }
     if (peer->repeated_id == message->head.message_id && peer->repeated_ms == world->now_ms) {
         return false;
     }
@@ -37,20 +58,6 @@ static bool widen(struct sim_world *world, struct sim_peer *peer,
     message->head.destination = sim_name(world->talks[talk].channel_text, SLIM_NAME_ANY);
     message->head.fanout = SLIM_SESSION_FANOUT_ALL;
     return true;
-}
-
-/* Is a request of this number on the way? */
-static bool is_asked(const struct slim_session *session, uint32_t message_id)
-{
-    SLIM_LIST_EACH(node, &session->requests)
-    {
-        const struct slim_session_request *request =
-            SLIM_LIST_ENTRY(node, struct slim_session_request, node);
-        if (request->message_id == message_id) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* An answer that nobody waits for is fatal for a reference moderator without a task. The network must not be to blame: it doubles nothing,
@@ -73,18 +80,15 @@ static bool is_fatal(struct sim_world *world, const struct sim_peer *peer,
         !slim_list_is_empty(&session->tasks)) {
         return false;
     }
-    return !is_asked(session, message->head.message_id) &&
-           message->head.message_id != peer->sent_away_id;
+    /* the reference keeps whom it could not welcome in its list, and waits for it */
+    bool is_member =
+        slim_session_members_by_source(&session->members, &message->head.source.name) != NULL;
+    return is_member && find_request(session, message->head.message_id) == NULL;
 }
 
 bool sim_reference_sends(struct sim_world *world, struct sim_peer *peer,
                          struct slim_wire_session_message *message)
 {
-    const struct slim_session *session = slim_session_find(peer->app, message->head.session_id);
-    bool is_leave = message->head.session_message_type == SLIM_WIRE_TYPE_LEAVE_REQUEST;
-    if (is_leave && session != NULL && !is_asked(session, message->head.message_id)) {
-        peer->sent_away_id = message->head.message_id;
-    }
     drop_mark(message);
     return !is_to_the_channel(message->head.session_message_type) || widen(world, peer, message);
 }

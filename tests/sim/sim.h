@@ -167,7 +167,6 @@ struct sim_peer {
     /* reference: the request repeated to the channel in this millisecond */
     uint32_t repeated_id;
     uint64_t repeated_ms;
-    uint32_t sent_away_id; /* LEAVE_REQUEST to somebody who is no member: only ours does that */
 };
 
 /* One member's part in one session. instance 0: never was in it. */
