@@ -135,7 +135,8 @@ struct slim_session_owner {
 /* name              its own name with its application id (copied)
  * can_send, can_receive   direction-restricted applications (spec 9.8)
  * session_limit     sessions at a time; 0: SLIM_SESSION_SESSIONS_MAX
- * has_plain_adds    commits that add carry no path, as the reference's (mls.md 8.4) */
+ * has_plain_adds    commits that add carry no path, as the reference's (mls.md 8.4)
+ * refuses_controller   do not let controller/controller/controller make and change groups through us (spec 4.9) */
 struct slim_session_app_options {
     struct slim_wire_name name;
     bool can_send;
@@ -143,6 +144,7 @@ struct slim_session_app_options {
     uint32_t session_limit;
     enum slim_session_protection protection;
     bool has_plain_adds;
+    bool refuses_controller;
 };
 
 /* Why received messages came to nothing. */
