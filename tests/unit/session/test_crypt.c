@@ -41,6 +41,7 @@ static void removed_member_is_told_and_hears_nothing_more(void **state)
     crowd_start();
     crowd_gather(4);
     struct slim_session_commit commit = {0};
+    CHECK(slim_session_crypt_has(crowd_crypt(BOB), &crowd.people[CAROL].name));
     crowd_drop(CAROL, &commit);
     CHECK(commit.welcome.len == 0 && commit.commit_id == 4);
     CHECK_OK(crowd_give(BOB, &commit));
