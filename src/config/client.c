@@ -19,7 +19,7 @@ static void read_tls(struct slim_config_reader *reader, const struct slim_config
                      void *target)
 {
     static const struct slim_config_key keys[] = {
-        {"insecure", SLIM_CONFIG_TYPE_BOOL, FIELD(is_insecure), false, NULL},
+        {"insecure", SLIM_CONFIG_TYPE_BOOL, FIELD(tls.is_insecure), false, NULL},
         {"insecure_skip_verify", SLIM_CONFIG_TYPE_BOOL, SLIM_CONFIG_NO_FIELD, false, NULL},
         {"source", SLIM_CONFIG_TYPE_CUSTOM, 0, true, slim_config_read_tls_source},
         {"ca_source", SLIM_CONFIG_TYPE_CUSTOM, 0, true, slim_config_read_tls_source},

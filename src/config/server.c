@@ -41,7 +41,7 @@ static void read_tls(struct slim_config_reader *reader, const struct slim_config
                      void *target)
 {
     static const struct slim_config_key keys[] = {
-        {"insecure", SLIM_CONFIG_TYPE_BOOL, FIELD(is_insecure), false, NULL},
+        {"insecure", SLIM_CONFIG_TYPE_BOOL, FIELD(tls.is_insecure), false, NULL},
         {"source", SLIM_CONFIG_TYPE_CUSTOM, 0, true, slim_config_read_tls_source},
         {"ca_source", SLIM_CONFIG_TYPE_CUSTOM, 0, true, slim_config_read_tls_source},
         {"client_ca", SLIM_CONFIG_TYPE_CUSTOM, 0, true, slim_config_read_tls_source},
@@ -142,7 +142,7 @@ static void check_unix(struct slim_config_reader *reader, const struct slim_conf
                        const struct slim_config_server *server)
 {
     const char *path = server->endpoint + 5;
-    if (!server->is_insecure) {
+    if (!server->tls.is_insecure) {
         put_start_problem(reader, at, "unix domain sockets require tls.insecure=true", NULL,
                           "add tls: {insecure: true}");
     } else if (strncmp(path, "//", 2) != 0 || path[2] == '\0' || path[2] == '?' || path[2] == '#') {
@@ -184,7 +184,7 @@ static void check_start(struct slim_config_reader *reader, const struct slim_con
         put_start_problem(reader, at, "endpoint parse error", "invalid socket address syntax",
                           "write IP:PORT with a numeric address, e.g. 0.0.0.0:46357 or [::]:46357, "
                           "or unix:///PATH");
-    } else if (!server->is_insecure) {
+    } else if (!server->tls.is_insecure) {
         check_tls(reader, node);
     }
 }

@@ -15,7 +15,7 @@ static void check_config(const struct slim_config *config)
         const struct slim_config_service *service = &config->services[i];
         assert(service->id != NULL && service->server_count + service->client_count > 0);
         for (size_t j = 0; j < service->server_count; j++) {
-            assert(service->servers[j].endpoint != NULL && service->servers[j].is_insecure);
+            assert(service->servers[j].endpoint != NULL && service->servers[j].tls.is_insecure);
             assert(service->servers[j].max_frame_bytes >= 16384 &&
                    service->servers[j].max_frame_bytes < 1U << 24);
         }

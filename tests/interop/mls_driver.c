@@ -220,7 +220,7 @@ static void start(struct driver *driver, int64_t id, const struct slim_json *com
     endpoint[server.len] = 0;
     struct slim_config_client client = {
         .endpoint = endpoint,
-        .is_insecure = true,
+        .tls.is_insecure = true,
         .backoff = {.kind = SLIM_CONFIG_BACKOFF_FIXED, .interval_ms = 100, .max_attempts = 50},
     };
     struct slim_datapath_app app = {.on_message = on_message, .on_error = on_error, .ctx = driver};

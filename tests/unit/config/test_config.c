@@ -62,7 +62,7 @@ static void tutorial_file_is_read_as_written(void **state)
     CHECK(strcmp(service->id, "slim/0") == 0 && service->recovery_ttl_ms == 30000);
     CHECK(service->server_count == 1 && service->client_count == 0);
     CHECK(strcmp(service->servers[0].endpoint, "0.0.0.0:46357") == 0 &&
-          service->servers[0].is_insecure);
+          service->servers[0].tls.is_insecure);
     slim_config_free(config);
 }
 
@@ -373,7 +373,7 @@ static void aliases_repeat_their_anchor(void **state)
                       "  slim/0: {dataplane: {servers: [{endpoint: \"127.0.0.1:1\", tls: &t "
                       "{insecure: true}}]}}\n"
                       "  slim/1: {dataplane: {servers: [{endpoint: \"127.0.0.1:2\", tls: *t}]}}\n");
-    CHECK(config->service_count == 2 && config->services[1].servers[0].is_insecure);
+    CHECK(config->service_count == 2 && config->services[1].servers[0].tls.is_insecure);
     slim_config_free(config);
 }
 

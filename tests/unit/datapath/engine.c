@@ -28,11 +28,22 @@ static void on_error(void *ctx, struct slim_view json)
     app->is_copied = slim_buf_put(&app->last_error, json) == SLIM_OK;
 }
 
+static void on_link(void *ctx, uint64_t conn_id, bool is_up)
+{
+    struct test_app *app = ctx;
+    app->link_conn = conn_id;
+    if (is_up) {
+        app->up_count++;
+    } else {
+        app->down_count++;
+    }
+}
+
 void test_app_init(struct test_app *app, struct slim_datapath *datapath)
 {
     *app = (struct test_app){.datapath = datapath};
     struct slim_datapath_app callbacks = {
-        .on_message = on_message, .on_error = on_error, .ctx = app};
+        .on_message = on_message, .on_error = on_error, .on_link = on_link, .ctx = app};
     CHECK_OK(slim_datapath_attach(datapath, &callbacks, &app->id));
 }
 
@@ -206,7 +217,7 @@ void test_engine_listen(struct slim_datapath *datapath, uint16_t port)
     char endpoint[32];
     (void)snprintf(endpoint, sizeof(endpoint), "127.0.0.1:%u", (unsigned)port);
     struct slim_config_server server = {.endpoint = endpoint,
-                                        .is_insecure = true,
+                                        .tls.is_insecure = true,
                                         .max_frame_bytes = 16384,
                                         .header_list_bytes = 16384};
     struct slim_error error = {0};
@@ -226,7 +237,7 @@ void test_engine_connect(struct slim_datapath *datapath, uint16_t port, const ch
     (void)snprintf(endpoint, sizeof(endpoint), "http://127.0.0.1:%u", (unsigned)port);
     struct slim_config_client client = {
         .endpoint = endpoint,
-        .is_insecure = true,
+        .tls.is_insecure = true,
         .backoff = {.kind = SLIM_CONFIG_BACKOFF_FIXED,
                     .interval_ms = 20,
                     .max_attempts = UINT64_MAX},

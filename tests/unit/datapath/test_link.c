@@ -134,7 +134,7 @@ static void dial(struct fixture *f, const char *host, uint64_t max_attempts)
     }
     struct slim_config_client client = {
         .endpoint = endpoint,
-        .is_insecure = true,
+        .tls.is_insecure = true,
         .request_timeout_ms = 200,
         .backoff = {.kind = SLIM_CONFIG_BACKOFF_FIXED,
                     .interval_ms = 1,
