@@ -474,8 +474,9 @@ IFMA void slim_x25519_eight(uint8_t *const shared[SLIM_X25519_LANES],
     ladder.x3 = ladder.u;
     __mmask8 swapped = 0;
     for (unsigned bit = SCALAR_BITS; bit-- > 0;) {
-        __mmask8 is_set = _mm512_test_epi64_mask(
-            words[bit / 64], _mm512_set1_epi64((long long)((uint64_t)1 << (bit % 64))));
+        const uint64_t place = (uint64_t)1 << (bit % 64);
+        __mmask8 is_set =
+            _mm512_test_epi64_mask(words[bit / 64], _mm512_set1_epi64((long long)place));
         fe8_swap(swapped ^ is_set, &ladder.x2, &ladder.x3);
         fe8_swap(swapped ^ is_set, &ladder.z2, &ladder.z3);
         swapped = is_set;

@@ -203,6 +203,7 @@ static void commit(struct history *history, size_t author, struct slim_mls_commi
         slim_mls_buf_free(&packages[i]);
     }
     assert_int_equal(slim_mls_group_member_count(member->group), count_in(history));
+    options->key_packages = NULL;
     slim_mls_commit_output_free(&output);
 }
 
