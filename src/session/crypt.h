@@ -15,7 +15,7 @@ struct slim_session_crypt;
 
 /* Does the identity `subject` of a credential speak for the member `name`? As slim_auth_identity_is_source. */
 typedef bool slim_session_is_source(void *ctx, struct slim_view subject,
-                                    const struct slim_name *name);
+                                    const struct slim_name_key *name);
 
 /* The client must outlive it. SLIM_ERR_NO_MEMORY. */
 SLIM_MUST_CHECK enum slim_status slim_session_crypt_new(struct slim_mls_client *client,
@@ -44,15 +44,15 @@ SLIM_MUST_CHECK enum slim_status slim_session_crypt_create(struct slim_session_c
 /* Is this a key package that `name` may be added with? The status of the refusal with a sentence in *error. */
 SLIM_MUST_CHECK enum slim_status slim_session_crypt_check(struct slim_session_crypt *crypt,
                                                           struct slim_view key_package,
-                                                          const struct slim_name *name,
+                                                          const struct slim_name_key *name,
                                                           struct slim_error *error);
 
 /* Add and remove members in one commit, and apply it; none of both: a refresh of our own keys and credential. Removed ones are named by
  * the names they were added with. Nothing changes on failure: SLIM_ERR_NOT_FOUND, SLIM_ERR_EXISTS, or what MLS says. */
 SLIM_MUST_CHECK enum slim_status
 slim_session_crypt_change(struct slim_session_crypt *crypt, const struct slim_view *key_packages,
-                          const struct slim_name *added, size_t added_count,
-                          const struct slim_name *removed, size_t removed_count,
+                          const struct slim_name_key *added, size_t added_count,
+                          const struct slim_name_key *removed, size_t removed_count,
                           struct slim_session_commit *commit, struct slim_error *error);
 
 /* ---- participant */
@@ -64,7 +64,7 @@ SLIM_MUST_CHECK enum slim_status slim_session_crypt_key_package(struct slim_sess
 SLIM_MUST_CHECK enum slim_status slim_session_crypt_join(struct slim_session_crypt *crypt,
                                                          uint32_t commit_id,
                                                          struct slim_view welcome,
-                                                         const struct slim_name *moderator,
+                                                         const struct slim_name_key *moderator,
                                                          struct slim_error *error);
 
 /* A commit of GROUP_ADD or GROUP_REMOVE.
@@ -84,7 +84,8 @@ SLIM_MUST_CHECK enum slim_status slim_session_crypt_take_commit(struct slim_sess
 bool slim_session_crypt_is_behind(const struct slim_session_crypt *crypt);
 
 /* Is `name` a member of the MLS group as of now? For "an add or remove must match its commit". */
-bool slim_session_crypt_has(const struct slim_session_crypt *crypt, const struct slim_name *name);
+bool slim_session_crypt_has(const struct slim_session_crypt *crypt,
+                            const struct slim_name_key *name);
 
 /* ---- both */
 
@@ -106,7 +107,7 @@ enum slim_session_blob slim_session_crypt_classify(const struct slim_session_cry
 /* Open a payload that `source` sent; the leaf that signed it must be its. The plaintext is appended. SLIM_ERR_REPLAYED: opened before;
  * SLIM_ERR_FUTURE, SLIM_ERR_STALE; SLIM_ERR_DENIED: another member's; SLIM_ERR_DECRYPT, SLIM_ERR_SIGNATURE and others: forged. */
 SLIM_MUST_CHECK enum slim_status slim_session_crypt_open(struct slim_session_crypt *crypt,
-                                                         const struct slim_name *source,
+                                                         const struct slim_name_key *source,
                                                          struct slim_view blob,
                                                          struct slim_buf *plaintext);
 

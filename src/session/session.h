@@ -106,8 +106,9 @@ struct slim_session_event {
  * read_credential    as verify_token of struct slim_mls_profile */
 struct slim_session_identity {
     enum slim_status (*token)(void *ctx, struct slim_view *token);
-    enum slim_status (*check)(void *ctx, struct slim_view token, const struct slim_name *source);
-    bool (*is_source)(void *ctx, struct slim_view subject, const struct slim_name *name);
+    enum slim_status (*check)(void *ctx, struct slim_view token,
+                              const struct slim_name_key *source);
+    bool (*is_source)(void *ctx, struct slim_view subject, const struct slim_name_key *name);
     enum slim_status (*make_credential)(void *ctx, const uint8_t *key, struct slim_buf *token);
     enum slim_status (*read_credential)(void *ctx, struct slim_view token, bool any_age,
                                         struct slim_mls_claims *claims, struct slim_error *error);
