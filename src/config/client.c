@@ -205,10 +205,12 @@ static void check_proxy(struct slim_config_reader *reader, const struct slim_con
                         const struct slim_config_proxy *proxy)
 {
     if (proxy->url != NULL && !is_proxy_url(proxy->url)) {
+        size_t mark = slim_config_path_push(reader, ".url");
         slim_config_put_start_problem(
             reader, slim_config_yaml_find(node, "url"),
             (const char *const[]){"URI parse error", "invalid proxy url", NULL},
             "write http://HOST:PORT or https://HOST:PORT");
+        slim_config_path_pop(reader, mark);
         return;
     }
     if ((proxy->username == NULL) != (proxy->password == NULL)) {
@@ -241,43 +243,48 @@ static void read_proxy(struct slim_config_reader *reader, const struct slim_conf
 
 /* ---------------------------------------------------------------------------------------------------- start */
 
+/* A problem of the value under `key` of the section `node`. */
 static void put_start_problem(struct slim_config_reader *reader,
-                              const struct slim_config_yaml_node *at, const char *outer,
-                              const char *inner, const char *hint)
+                              const struct slim_config_yaml_node *node, const char *key,
+                              const char *outer, const char *inner, const char *hint)
 {
-    slim_config_put_start_problem(reader, at, (const char *const[]){outer, inner, NULL}, hint);
+    size_t mark = slim_config_path_push(reader, ".%s", key);
+    slim_config_put_start_problem(reader, slim_config_yaml_find(node, key),
+                                  (const char *const[]){outer, inner, NULL}, hint);
+    slim_config_path_pop(reader, mark);
 }
 
 static void check_endpoint(struct slim_config_reader *reader,
-                           const struct slim_config_yaml_node *at, const char *endpoint)
+                           const struct slim_config_yaml_node *node, const char *endpoint)
 {
     static const char hint[] = "write http://HOST:PORT, https://HOST:PORT or unix:///PATH";
     size_t scheme_len = web_scheme_len(endpoint);
     if (endpoint[0] == '\0') {
-        put_start_problem(reader, at, "missing grpc endpoint", NULL, hint);
+        put_start_problem(reader, node, "endpoint", "missing grpc endpoint", NULL, hint);
     } else if (scheme_len > 0) {
         const char *authority = endpoint + scheme_len;
         if (!slim_config_is_authority(authority, strcspn(authority, "/?#"))) {
-            put_start_problem(reader, at, "endpoint parse error", "invalid authority", hint);
+            put_start_problem(reader, node, "endpoint", "endpoint parse error", "invalid authority",
+                              hint);
         }
     } else if (strncmp(endpoint, "unix://", 7) == 0) {
         if (strcspn(endpoint + 7, "?#") == 0) {
-            put_start_problem(reader, at, "endpoint parse error", "invalid unix domain socket path",
-                              hint);
+            put_start_problem(reader, node, "endpoint", "endpoint parse error",
+                              "invalid unix domain socket path", hint);
         }
     } else {
-        put_start_problem(reader, at, "invalid endpoint scheme", NULL, hint);
+        put_start_problem(reader, node, "endpoint", "invalid endpoint scheme", NULL, hint);
     }
 }
 
 /* It stands for scheme and authority of the requests. */
-static void check_origin(struct slim_config_reader *reader, const struct slim_config_yaml_node *at,
-                         const char *origin)
+static void check_origin(struct slim_config_reader *reader,
+                         const struct slim_config_yaml_node *node, const char *origin)
 {
     size_t scheme_len = web_scheme_len(origin);
     const char *authority = origin + scheme_len;
     if (scheme_len == 0 || !slim_config_is_authority(authority, strcspn(authority, "/?#"))) {
-        put_start_problem(reader, at, "URI parse error", "invalid format",
+        put_start_problem(reader, node, "origin", "URI parse error", "invalid format",
                           "write http://HOST[:PORT] or https://HOST[:PORT]");
     }
 }
@@ -338,12 +345,12 @@ static void warn_unprotected(struct slim_config_reader *reader,
 static void check_start(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
                         const struct slim_config_client *client)
 {
-    check_endpoint(reader, slim_config_yaml_find(node, "endpoint"), client->endpoint);
+    check_endpoint(reader, node, client->endpoint);
     if (client->origin != NULL) {
-        check_origin(reader, slim_config_yaml_find(node, "origin"), client->origin);
+        check_origin(reader, node, client->origin);
     }
     if (client->link_id != NULL && !is_uuid_v4(client->link_id)) {
-        put_start_problem(reader, slim_config_yaml_find(node, "link_id"), "invalid link_id", NULL,
+        put_start_problem(reader, node, "link_id", "invalid link_id", NULL,
                           "write an UUID of version 4, e.g. 123e4567-e89b-42d3-a456-426614174000");
     }
     size_t mark = slim_config_path_push(reader, ".tls");

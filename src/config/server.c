@@ -72,11 +72,15 @@ static void read_keepalive(struct slim_config_reader *reader,
 
 /* ---------------------------------------------------------------------------------------------------- start */
 
+/* A problem of the value under `key` of the section `node`. */
 static void put_start_problem(struct slim_config_reader *reader,
-                              const struct slim_config_yaml_node *at, const char *outer,
-                              const char *inner, const char *hint)
+                              const struct slim_config_yaml_node *node, const char *key,
+                              const char *outer, const char *inner, const char *hint)
 {
-    slim_config_put_start_problem(reader, at, (const char *const[]){outer, inner, NULL}, hint);
+    size_t mark = slim_config_path_push(reader, ".%s", key);
+    slim_config_put_start_problem(reader, slim_config_yaml_find(node, key),
+                                  (const char *const[]){outer, inner, NULL}, hint);
+    slim_config_path_pop(reader, mark);
 }
 
 static bool is_unix(const char *endpoint)
@@ -84,16 +88,16 @@ static bool is_unix(const char *endpoint)
     return strncmp(endpoint, "unix:", 5) == 0;
 }
 
-static void check_unix(struct slim_config_reader *reader, const struct slim_config_yaml_node *at,
+static void check_unix(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
                        const struct slim_config_server *server)
 {
     const char *path = server->endpoint + 5;
     if (!server->tls.is_insecure) {
-        put_start_problem(reader, at, "unix domain sockets require tls.insecure=true", NULL,
-                          "add tls: {insecure: true}");
+        put_start_problem(reader, node, "endpoint", "unix domain sockets require tls.insecure=true",
+                          NULL, "add tls: {insecure: true}");
     } else if (strncmp(path, "//", 2) != 0 || path[2] == '\0' || path[2] == '?' || path[2] == '#') {
-        put_start_problem(reader, at, "endpoint parse error", "invalid unix domain socket path",
-                          "write unix:///path/of/the/socket");
+        put_start_problem(reader, node, "endpoint", "endpoint parse error",
+                          "invalid unix domain socket path", "write unix:///path/of/the/socket");
     }
 }
 
@@ -118,14 +122,14 @@ static void check_auth(struct slim_config_reader *reader, const struct slim_conf
 static void check_start(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
                         const struct slim_config_server *server)
 {
-    const struct slim_config_yaml_node *at = slim_config_yaml_find(node, "endpoint");
     if (server->endpoint[0] == '\0') {
-        put_start_problem(reader, at, "missing grpc endpoint", NULL,
+        put_start_problem(reader, node, "endpoint", "missing grpc endpoint", NULL,
                           "write IP:PORT or unix:///PATH");
     } else if (is_unix(server->endpoint)) {
-        check_unix(reader, at, server);
+        check_unix(reader, node, server);
     } else if (!slim_config_is_socket_address(server->endpoint)) {
-        put_start_problem(reader, at, "endpoint parse error", "invalid socket address syntax",
+        put_start_problem(reader, node, "endpoint", "endpoint parse error",
+                          "invalid socket address syntax",
                           "write IP:PORT with a numeric address, e.g. 0.0.0.0:46357 or [::]:46357, "
                           "or unix:///PATH");
     } else {
