@@ -324,10 +324,10 @@ static void put_auth_problem(struct slim_config_reader *reader,
 static void check_basic(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
                         const struct slim_config_auth *auth)
 {
-    if (auth->username[0] == '\0') {
+    if (auth->username != NULL && auth->username[0] == '\0') {
         put_auth_problem(reader, node, "username", "username cannot be empty", NULL,
                          "write a name");
-    } else if (auth->password[0] == '\0') {
+    } else if (auth->password != NULL && auth->password[0] == '\0') {
         put_auth_problem(reader, node, "password", "password cannot be empty", NULL,
                          "write a password, or ${env:NAME} or ${file:PATH}");
     }
@@ -355,6 +355,10 @@ static void check_file(struct slim_config_reader *reader, const struct slim_conf
 static void check_jwt(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
                       enum slim_config_auth_role role, const struct slim_config_auth *auth)
 {
+    if (auth->jwt_key.kind != SLIM_CONFIG_JWT_KEY_AUTORESOLVE && auth->jwt_key.file == NULL &&
+        auth->jwt_key.data == NULL) {
+        return; /* the key could not be read: reported already */
+    }
     bool makes_tokens = role == SLIM_CONFIG_ROLE_CLIENT || role == SLIM_CONFIG_ROLE_PROVIDER;
     bool can_make = auth->jwt_key.kind == SLIM_CONFIG_JWT_KEY_ENCODING;
     if (makes_tokens && !can_make) {

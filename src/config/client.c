@@ -234,11 +234,8 @@ static void read_proxy(struct slim_config_reader *reader, const struct slim_conf
         {"tls", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_proxy_tls},
     };
     struct slim_config_proxy *proxy = &((struct slim_config_client *)target)->proxy;
-    size_t problems_before = slim_config_problem_total(reader);
     slim_config_read_map(reader, node, "struct ProxyConfig", keys, SLIM_COUNT(keys), proxy);
-    if (slim_config_problem_total(reader) == problems_before && !reader->is_out_of_memory) {
-        check_proxy(reader, node, proxy);
-    }
+    check_proxy(reader, node, proxy);
 }
 
 /* ---------------------------------------------------------------------------------------------------- start */
@@ -341,11 +338,16 @@ static void warn_unprotected(struct slim_config_reader *reader,
     }
 }
 
-/* What the reference finds out when it starts the client. */
+/* What the reference finds out when it starts the client; what could not be read is left alone. */
 static void check_start(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
                         const struct slim_config_client *client)
 {
-    check_endpoint(reader, node, client->endpoint);
+    if (client->endpoint != NULL) {
+        check_endpoint(reader, node, client->endpoint);
+        warn_unprotected(reader, node, client);
+    } else if (slim_config_yaml_find(node, "endpoint") == NULL) {
+        slim_config_put_missing(reader, node, "endpoint", "add endpoint: http://HOST:PORT");
+    }
     if (client->origin != NULL) {
         check_origin(reader, node, client->origin);
     }
@@ -360,7 +362,6 @@ static void check_start(struct slim_config_reader *reader, const struct slim_con
     slim_config_check_auth(reader, slim_config_yaml_find(node, "auth"), SLIM_CONFIG_ROLE_CLIENT,
                            &client->auth);
     slim_config_path_pop(reader, mark);
-    warn_unprotected(reader, node, client);
 }
 
 static void set_defaults(struct slim_config_client *client)
@@ -405,17 +406,11 @@ void slim_config_read_client(struct slim_config_reader *reader,
         {"transport", SLIM_CONFIG_TYPE_CUSTOM, 0, true, slim_config_read_transport},
         {"websocket_auth_query_param", SLIM_CONFIG_TYPE_STRING, SLIM_CONFIG_NO_FIELD, true, NULL},
     };
-    size_t problems_before = slim_config_problem_total(reader);
     set_defaults(client);
     slim_config_read_map(reader, node, "struct ClientConfig", keys, SLIM_COUNT(keys), client);
-    if (slim_config_problem_total(reader) != problems_before || reader->is_out_of_memory) {
-        return;
+    if (node->kind == SLIM_CONFIG_YAML_MAP || node->kind == SLIM_CONFIG_YAML_NULL) {
+        check_start(reader, node, client);
     }
-    if (client->endpoint == NULL) {
-        slim_config_put_missing(reader, node, "endpoint", "add endpoint: http://HOST:PORT");
-        return;
-    }
-    check_start(reader, node, client);
 }
 
 void slim_config_client_fini(struct slim_config_client *client)

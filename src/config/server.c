@@ -118,9 +118,9 @@ static void check_auth(struct slim_config_reader *reader, const struct slim_conf
     slim_config_path_pop(reader, mark);
 }
 
-/* What the reference finds out when it starts the server. */
-static void check_start(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
-                        const struct slim_config_server *server)
+static void check_endpoint(struct slim_config_reader *reader,
+                           const struct slim_config_yaml_node *node,
+                           const struct slim_config_server *server)
 {
     if (server->endpoint[0] == '\0') {
         put_start_problem(reader, node, "endpoint", "missing grpc endpoint", NULL,
@@ -135,7 +135,6 @@ static void check_start(struct slim_config_reader *reader, const struct slim_con
     } else {
         check_tls(reader, node, server);
     }
-    check_auth(reader, node, server);
 }
 
 void slim_config_read_server(struct slim_config_reader *reader,
@@ -156,7 +155,6 @@ void slim_config_read_server(struct slim_config_reader *reader,
         {"metadata", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_metadata},
         {"transport", SLIM_CONFIG_TYPE_CUSTOM, 0, true, slim_config_read_transport},
     };
-    size_t problems_before = slim_config_problem_total(reader);
     slim_config_tls_init(&server->tls);
     server->max_frame_bytes = FRAME_BYTES_MIN;
     server->header_list_bytes = HEADER_LIST_BYTES;
@@ -164,14 +162,15 @@ void slim_config_read_server(struct slim_config_reader *reader,
     server->keepalive_timeout_ms = KEEPALIVE_TIMEOUT_MS;
     server->max_connection_age_ms = CONNECTION_AGE_MS;
     slim_config_read_map(reader, node, "struct ServerConfig", keys, SLIM_COUNT(keys), server);
-    if (slim_config_problem_total(reader) != problems_before || reader->is_out_of_memory) {
+    if (node->kind != SLIM_CONFIG_YAML_MAP && node->kind != SLIM_CONFIG_YAML_NULL) {
         return;
     }
-    if (server->endpoint == NULL) {
+    if (server->endpoint != NULL) {
+        check_endpoint(reader, node, server); /* what the reference finds out at the start */
+    } else if (slim_config_yaml_find(node, "endpoint") == NULL) {
         slim_config_put_missing(reader, node, "endpoint", "add endpoint: IP:PORT");
-        return;
     }
-    check_start(reader, node, server);
+    check_auth(reader, node, server);
 }
 
 void slim_config_server_fini(struct slim_config_server *server)

@@ -312,6 +312,9 @@ static void check_pem_file(struct slim_config_reader *reader,
 static void check_pem(struct slim_config_reader *reader, const struct slim_config_yaml_node *source,
                       const char *key, enum slim_config_source_kind kind, const char *text)
 {
+    if (text == NULL) {
+        return; /* it could not be read: reported already */
+    }
     enum pem_kind pem = strcmp(key, "key") == 0 ? PEM_KEY : PEM_CERTIFICATE;
     size_t mark = slim_config_path_push(reader, ".%s", key);
     switch (kind) {
@@ -354,7 +357,8 @@ static bool is_good_version(struct slim_config_reader *reader,
                             const struct slim_config_yaml_node *node)
 {
     const struct slim_config_yaml_node *version = find_in(node, "tls_version");
-    if (version == NULL || slim_view_is_equal(version->text, SLIM_VIEW("tls1.2")) ||
+    if (version == NULL || version->kind != SLIM_CONFIG_YAML_STRING || version->is_broken ||
+        slim_view_is_equal(version->text, SLIM_VIEW("tls1.2")) ||
         slim_view_is_equal(version->text, SLIM_VIEW("tls1.3"))) {
         return true;
     }
@@ -380,6 +384,17 @@ static void warn_insecure(struct slim_config_reader *reader,
     }
 }
 
+/* A source that says none, or is not there; one that could not be read is none of these. */
+static bool has_no_source(const struct slim_config_yaml_node *node)
+{
+    const struct slim_config_yaml_node *source = find_in(node, "source");
+    const struct slim_config_yaml_node *type = find_in(source, "type");
+    bool is_section =
+        node == NULL || node->kind == SLIM_CONFIG_YAML_MAP || node->kind == SLIM_CONFIG_YAML_NULL;
+    return is_section && (source == NULL || source->kind == SLIM_CONFIG_YAML_NULL ||
+                          (type != NULL && slim_view_is_equal(type->text, SLIM_VIEW("none"))));
+}
+
 void slim_config_check_server_tls(struct slim_config_reader *reader,
                                   const struct slim_config_yaml_node *node,
                                   const struct slim_config_yaml_node *at,
@@ -389,7 +404,7 @@ void slim_config_check_server_tls(struct slim_config_reader *reader,
         warn_insecure(reader, node, tls);
     } else if (!is_good_version(reader, node)) {
         return;
-    } else if (tls->source.kind == SLIM_CONFIG_SOURCE_NONE) {
+    } else if (has_no_source(node)) {
         put_tls_problem(reader, node == NULL ? at : node, "missing server cert or key", NULL,
                         "add source: {type: file, cert: PATH, key: PATH}, or tls: {insecure: "
                         "true} for a server without TLS");

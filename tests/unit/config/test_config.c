@@ -452,17 +452,20 @@ static void check_finds_all_problems_at_once(void **state)
 {
     (void)state;
     char path[] = "/tmp/slim-config-XXXXXX";
-    write_file(path, "runtime: {n_cores: many, typo: 1}\n"
-                     "services:\n"
-                     "  slim: {}\n"
-                     "  slim/1: {dataplane: {servers: [{endpoint: \"localhost:1\"" INSECURE
-                     "}, {tls: 5}]}}\n");
+    write_file(path,
+               "runtime: {n_cores: many, typo: 1}\n"
+               "services:\n"
+               "  slim: {}\n"
+               "  slim/1: {dataplane: {servers: [{endpoint: \"localhost:1\"" INSECURE
+               "}, {tls: 5, auth: {type: basic, username: \"\"}}, {endpoint: \"127.0.0.1:1\", "
+               "tls: {tls_version: x}}]}}\n");
     struct slim_config_report *report = NULL;
     CHECK_OK(slim_config_check(path, &report));
-    CHECK(report->problem_count == 4 && report->left_out_count == 0);
+    CHECK(report->problem_count == 8 && report->left_out_count == 0);
     static const enum slim_config_stage stages[] = {
-        SLIM_CONFIG_STAGE_FILE, SLIM_CONFIG_STAGE_SERVICES, SLIM_CONFIG_STAGE_START,
-        SLIM_CONFIG_STAGE_SERVICES};
+        SLIM_CONFIG_STAGE_FILE,     SLIM_CONFIG_STAGE_SERVICES, SLIM_CONFIG_STAGE_START,
+        SLIM_CONFIG_STAGE_SERVICES, SLIM_CONFIG_STAGE_SERVICES, SLIM_CONFIG_STAGE_SERVICES,
+        SLIM_CONFIG_STAGE_START,    SLIM_CONFIG_STAGE_START};
     for (size_t i = 0; i < SLIM_COUNT(stages); i++) {
         CHECK_ROW(report->problems[i].cause[0], report->problems[i].stage == stages[i]);
     }
@@ -478,7 +481,7 @@ static void problems_beyond_the_limit_are_counted(void **state)
     char path[] = "/tmp/slim-config-XXXXXX";
     char text[8192] = "services: {slim/0: {dataplane: {servers: [";
     for (int i = 0; i < SLIM_CONFIG_PROBLEM_COUNT_MAX + 3; i++) {
-        strcat(text, "{http2_only: 1},");
+        strcat(text, "{endpoint: x},");
     }
     strcat(text, "]}}}\n");
     write_file(path, text);
