@@ -136,6 +136,44 @@ def test_secrets_are_never_shown(config):  # noqa: F811
     assert "hunter2" not in done.stderr + done.stdout and "918273645" not in done.stderr + done.stdout
 
 
+EVERY_SECTION = """\
+tracing: {x: 1, opentelemetry: {x: 1, grpc: {endpoint: "http://a:1"}}}
+runtime: {x: 1}
+telemetry: {x: 1}
+services:
+  slim/0:
+    x: 1
+    dataplane:
+      x: 1
+      servers:
+      - {endpoint: "127.0.0.1:1", x: 1, tls: {x: 1, insecure: true}, keepalive: {x: 1}, auth: {x: 1, type: none}}
+      - {endpoint: "127.0.0.1:2", tls: {insecure: true, source: {type: spire, x: 1}}}
+      clients:
+      - {endpoint: "http://a:1", x: 1, tls: {x: 1}, keepalive: {x: 1}, proxy: {x: 1}}
+      - {endpoint: "http://a:2", auth: {type: basic, username: a, password: b, x: 1}}
+      - {endpoint: "http://a:3", backoff: {type: exponential, x: 1}}
+      - {endpoint: "http://a:4", backoff: {type: fixed_interval, x: 1}}
+      - endpoint: "http://a:5"
+        auth:
+          type: jwt
+          x: 1
+          claims: {x: 1}
+          key: {type: encoding, algorithm: HS256, format: pem, key: {data: x}, x: 1}
+    controller:
+      x: 1
+      token_provider: {type: shared_secret, id: a, data: 0123456789abcdef0123456789abcdef, x: 1}
+"""
+
+
+def test_man_page_names_every_key(config):  # noqa: F811
+    done = slim("--check", "--config", config(EVERY_SECTION))
+    known = [line.split("known are: ")[1] for line in done.stderr.splitlines() if ".x: " in line]
+    assert done.returncode == 0 and len(known) == EVERY_SECTION.count("x: 1")
+    page = (Path(__file__).resolve().parents[2] / "man" / "slim.yaml.5").read_text().replace("\\-", "-")
+    words = set(re.findall(r"[a-z0-9_]+", page))
+    assert {key for line in known for key in line.split(", ")} - words == set()
+
+
 # ---- the log
 
 
