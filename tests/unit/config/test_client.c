@@ -1,6 +1,7 @@
 /* What only clients have: origin, rate limit, proxy, headers, metadata, link id (spec node.md 3.6, 9.1). */
 #include <stdlib.h>
 
+#include "base/buf.h"
 #include "config/limits.h"
 #include "rows.h"
 
@@ -275,21 +276,22 @@ static void settings_that_cannot_be_are_refused(void **state)
     check_bad_rows(rows, SLIM_COUNT(rows));
 }
 
-/* `head`, `count` times a header with a value of `value_len` bytes, and the end. */
+/* A client with `count` headers, whose values have `value_len` bytes; zero-terminated, to be freed. */
 static char *many_headers(size_t count, size_t value_len)
 {
-    static const char head[] =
-        "services: {slim/0: {dataplane: {clients: [{endpoint: \"http://a:1\", headers: {";
-    char *text = malloc(sizeof(head) + count * (value_len + 20) + 20);
-    assert_non_null(text);
-    char *at = stpcpy(text, head);
+    struct slim_buf text = {0};
+    CHECK_OK(slim_buf_put_text(&text, "services: {slim/0: {dataplane: {clients: [{endpoint: "
+                                      "\"http://a:1\", headers: {"));
     for (size_t i = 0; i < count; i++) {
-        at += sprintf(at, "h%04zu: \"", i);
-        memset(at, 'v', value_len);
-        at = stpcpy(at + value_len, "\",");
+        CHECK_OK(slim_buf_put_text(&text, "h%04zu: \"", i));
+        for (size_t j = 0; j < value_len; j++) {
+            CHECK_OK(slim_buf_put_byte(&text, 'v'));
+        }
+        CHECK_OK(slim_buf_put_text(&text, "\","));
     }
-    strcpy(at, "}}]}}}\n");
-    return text;
+    CHECK_OK(slim_buf_put_text(&text, "}}]}}}\n"));
+    CHECK_OK(slim_buf_put_byte(&text, 0));
+    return (char *)text.data;
 }
 
 static void headers_have_limits(void **state)
