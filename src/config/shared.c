@@ -111,6 +111,7 @@ static void lower(char *text)
 static bool has_name(const struct slim_config_pairs *pairs, const char *name)
 {
     for (size_t i = 0; i < pairs->count; i++) {
+        assert(pairs->items[i].key != NULL);
         if (strcmp(pairs->items[i].key, name) == 0) {
             return true;
         }
