@@ -134,7 +134,7 @@ struct slim_config_auth {
     struct slim_config_spire spire;
 };
 
-/* proxy of a client. url NULL: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY of the environment, read when connecting. */
+/* proxy of a client. url: http:// or https://, perhaps with user:password@ in front of the host. url NULL: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY of the environment, read when connecting. */
 struct slim_config_proxy {
     char *url;
     char *username;
@@ -157,7 +157,7 @@ struct slim_config_server {
     char *metadata;                  /* text of a JSON object; NULL: absent. For the controller. */
 };
 
-/* One entry of dataplane.clients. endpoint as written: "http://host:port" or "unix:///path". */
+/* One entry of dataplane.clients. endpoint as written: "http://host:port", "https://host:port" or "unix:///path". */
 struct slim_config_client {
     char *endpoint;
     char *origin;      /* NULL: absent */
@@ -165,13 +165,13 @@ struct slim_config_client {
     struct slim_config_tls tls;
     struct slim_config_auth auth;
     struct slim_config_proxy proxy;
-    struct slim_config_pairs headers; /* sent with each call */
+    struct slim_config_pairs headers; /* sent with each call; names in lower case, once each */
     uint32_t rate_limit_count;        /* calls per rate_limit_ms; 0: no limit */
     uint64_t rate_limit_ms;
     uint64_t connect_timeout_ms; /* 0: none */
     uint64_t request_timeout_ms; /* 0: none */
     bool has_keepalive;
-    uint64_t tcp_keepalive_ms;
+    uint64_t tcp_keepalive_ms; /* these four count when has_keepalive is set */
     uint64_t http2_keepalive_ms;
     uint64_t keepalive_timeout_ms;
     bool keepalive_while_idle;
@@ -179,6 +179,20 @@ struct slim_config_client {
     char *link_id;  /* UUID v4 text; NULL: no link negotiation is sent (wire.md 11.6 rule 4) */
     char *metadata; /* text of a JSON object; NULL: absent */
 };
+
+/* Does a server speak TLS? Unless tls.insecure is set, always. */
+static inline bool slim_config_server_has_tls(const struct slim_config_server *server)
+{
+    return !server->tls.is_insecure;
+}
+
+/* Does a client speak TLS? With https:// only: http:// and unix:// are plaintext whatever tls says. https:// with tls.insecure is plaintext
+ * HTTP/2 too, unless there is a ca_source. */
+static inline bool slim_config_client_has_tls(const struct slim_config_client *client)
+{
+    return strncmp(client->endpoint, "https://", 8) == 0 &&
+           (!client->tls.is_insecure || client->tls.ca_source.kind != SLIM_CONFIG_SOURCE_NONE);
+}
 
 /* controller of a service: parsed and checked; acted on by the control plane. */
 struct slim_config_controller {
@@ -247,14 +261,15 @@ struct slim_config_error {
 /* The context of a stage, e.g. "error loading services". */
 const char *slim_config_stage_text(enum slim_config_stage stage);
 
-/* Read and check the file at `path`. SLIM_OK: *config is the caller's, free it with slim_config_free.
- * SLIM_ERR_CONFIG, SLIM_ERR_NO_MEMORY: *error says why: the first problem of the earliest
- * stage. When the stage is not SLIM_CONFIG_STAGE_FILE, *config is given too, with tracing, runtime and warnings filled in
+/* Read and check the file at `path`. The files with certificates, keys and tokens that it names are looked at: they must be there,
+ * and have what PEM begins with; whether it is any good shows when it is used.
+ * SLIM_OK: *config is the caller's, free it with slim_config_free. SLIM_ERR_CONFIG, SLIM_ERR_NO_MEMORY: *error says why: the
+ * first problem of the earliest stage. When the stage is not SLIM_CONFIG_STAGE_FILE, *config is given too, with tracing, runtime and warnings filled in
  * and no services, so that the log can be started first; else *config is NULL. */
 SLIM_MUST_CHECK enum slim_status slim_config_load(const char *path, struct slim_config **config,
                                                   struct slim_config_error *error);
 
-/* The same from text in memory; `path` is used in messages only. */
+/* The same from text in memory, without a look at the files that it names; `path` is used in messages only. */
 SLIM_MUST_CHECK enum slim_status slim_config_parse(struct slim_view text, const char *path,
                                                    struct slim_config **config,
                                                    struct slim_config_error *error);
@@ -277,7 +292,7 @@ SLIM_MUST_CHECK enum slim_status slim_config_check(const char *path,
 /* NULL is allowed. */
 void slim_config_report_free(struct slim_config_report *report);
 
-/* NULL is allowed. */
+/* NULL is allowed. All texts are wiped: any of them may be a secret, or have come from ${env:..} or ${file:..}. */
 void slim_config_free(struct slim_config *config);
 
 /* "1m30s" and the like (node.md 3.9) to milliseconds, a fraction of a millisecond rounded up.

@@ -1,5 +1,6 @@
 """Nodes as processes: ours, and the reference's out of its Python packages."""
 
+import json
 import os
 import re
 import shutil
@@ -67,19 +68,33 @@ runtime:
     dataplane:
       servers:
         - endpoint: "127.0.0.1:{port}"
-          tls:
-            insecure: true
+          tls: {tls}
       clients: [{clients}]
 """
 
 CLIENT = '{{endpoint: "http://127.0.0.1:{port}", tls: {{insecure: true}}{backoff}}}'
 
 
+def server_tls(tls):
+    """As YAML."""
+    if not tls:
+        return "{insecure: true}"
+    if isinstance(tls, str):
+        return tls
+    text = f'source: {{type: file, cert: "{tls["cert"]}", key: "{tls["key"]}"}}'
+    text += f', tls_version: {tls.get("version", "tls1.3")}'
+    if "client_ca" in tls:
+        text += f', client_ca: {{type: file, path: "{tls["client_ca"]}"}}'
+    return "{" + text + "}"
+
+
 class Node:
     """A running node. kind: "ours" or a version of the reference."""
 
     def __init__(self, kind="ours", port=None, clients=(), runtime=None, log_level="info", n_cores=1, backoff=None,
-                 wait=True):
+                 wait=True, tls=None):
+        """tls: of the server: cert, key, client_ca (paths), version; or YAML; None: plain.
+        clients: ports to connect to in plain text, or whole entries as YAML."""
         self.kind = kind
         self.port = port or free_port()
         self.log_level = log_level
@@ -87,6 +102,7 @@ class Node:
         self.clients = clients
         self.runtime = runtime or {}
         self.backoff = backoff
+        self.tls = {key: str(value) for key, value in tls.items()} if isinstance(tls, dict) else tls
         self.folder = Path(tempfile.mkdtemp(prefix="slim-node-"))
         self.process = None
         self.start(wait)
@@ -98,7 +114,8 @@ class Node:
     def _command(self):
         if not self.is_ours:
             assert not self.clients, "the reference node of the tests is a server only"
-            return [str(peer_python(self.kind)), str(HARNESS / "ref_node.py"), f"127.0.0.1:{self.port}"]
+            return [str(peer_python(self.kind)), str(HARNESS / "ref_node.py"), f"127.0.0.1:{self.port}",
+                    json.dumps(self.tls)]
         backoff = f", backoff: {self.backoff}" if self.backoff else ""
         config = self.folder / "config.yaml"
         config.write_text(
@@ -107,7 +124,9 @@ class Node:
                 log_level=self.log_level,
                 n_cores=self.n_cores,
                 runtime="".join(f"  {key}: {value}\n" for key, value in self.runtime.items()),
-                clients=", ".join(CLIENT.format(port=port, backoff=backoff) for port in self.clients),
+                tls=server_tls(self.tls),
+                clients=", ".join(client if isinstance(client, str) else CLIENT.format(port=client, backoff=backoff)
+                                  for client in self.clients),
             )
         )
         return [*os.environ.get("SLIM_BIN_WRAPPER", "").split(), str(slim_bin()), "--config", str(config)]
