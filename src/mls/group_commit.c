@@ -177,7 +177,7 @@ static bool is_wanted(const struct slim_mls_group *group,
     case MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS:
         return options->extensions == NULL;
     case MLS_PROPOSAL_REINIT:
-        return group->proposal_count == 1 && !has_inline(options);
+        return options->accept_reinit && group->proposal_count == 1 && !has_inline(options);
     case MLS_PROPOSAL_PSK:
         return true;
     case MLS_PROPOSAL_EXTERNAL_INIT:
@@ -432,8 +432,11 @@ enum slim_mls_status slim_mls_group_info(const struct slim_mls_group *group, boo
     uint8_t private_key[MLS_KEM_PRIVATE_MAX];
     uint8_t public_key[MLS_KEM_PUBLIC_MAX];
     const struct slim_mls_suite *suite = group->suite;
-    if (group->is_removed || group->epoch->is_closed) {
+    if (group->is_removed || slim_mls_epoch_is_closed(group->epoch)) {
         return SLIM_MLS_ERR_STATE;
+    }
+    if (!slim_mls_group_is_ours_to_change(group)) {
+        return SLIM_MLS_ERR_DENIED;
     }
     enum slim_status status = slim_mls_hpke_derive_key_pair(
         suite, slim_view_of(group->epoch->secrets.external, suite->hash_len), private_key,
@@ -515,12 +518,10 @@ static void put_psk_ids(struct slim_mls_out *out, const struct slim_mls_change *
 }
 
 /* One EncryptedGroupSecrets: the secrets for one new leaf. `package` is its proposal. */
-static enum slim_status put_secrets_for(const struct slim_mls_change *change,
-                                        const struct slim_mls_key_package *package,
-                                        uint32_t leaf_index,
-                                        const struct slim_mls_path_secrets *path,
-                                        const struct slim_mls_hpke_info *info,
-                                        struct slim_view psks, struct slim_mls_out *out)
+static enum slim_status
+put_secrets_for(const struct slim_mls_change *change, const struct slim_mls_key_package *package,
+                uint32_t leaf_index, const struct slim_mls_path_secrets *path,
+                struct slim_mls_sealer *sealer, struct slim_view psks, struct slim_mls_out *out)
 {
     const struct slim_mls_suite *suite = change->group->suite;
     struct slim_mls_group_secrets secrets = {
@@ -540,20 +541,40 @@ static enum slim_status put_secrets_for(const struct slim_mls_change *change,
     slim_mls_put_opaque(out, slim_view_of(ref, suite->hash_len));
     enum slim_status status = plain.status;
     if (status == SLIM_OK) {
-        status = slim_mls_encrypt_prepared(suite, &change->group->client->random, package->init_key,
-                                           info, slim_mls_out_view(&plain), out);
+        status = slim_mls_sealer_put(sealer, slim_mls_out_view(&plain), out);
     }
     slim_mls_out_fini(&plain);
     return status;
+}
+
+/* The init keys of all who are added, in the order of their proposals. */
+static enum slim_status list_init_keys(const struct slim_mls_change *change,
+                                       struct slim_view **init_keys)
+{
+    struct slim_view *list = slim_secret_take(change->added.count, sizeof(*list));
+    if (list == NULL) {
+        return SLIM_ERR_NO_MEMORY;
+    }
+    size_t used = 0;
+    for (size_t i = 0; i < change->item_count; i++) {
+        if (change->items[i].proposal.type == MLS_PROPOSAL_ADD) {
+            list[used++] = change->items[i].proposal.u.add.init_key;
+        }
+    }
+    *init_keys = list;
+    return SLIM_OK;
 }
 
 static enum slim_status put_all_secrets(const struct slim_mls_change *change,
                                         const struct slim_mls_path_secrets *path,
                                         struct slim_view group_info, struct slim_mls_out *out)
 {
-    struct slim_mls_hpke_info info;
+    struct slim_mls_sealer sealer;
     struct slim_mls_out psks = {0};
-    slim_mls_hpke_info_label(change->group->suite, "Welcome", group_info, &info);
+    struct slim_view *init_keys;
+    SLIM_TRY(list_init_keys(change, &init_keys));
+    slim_mls_sealer_init(&sealer, change->group->suite, &change->group->client->random, "Welcome",
+                         group_info, init_keys, change->added.count);
     put_psk_ids(&psks, change);
     enum slim_status status = psks.status;
     size_t next_leaf = 0;
@@ -561,10 +582,12 @@ static enum slim_status put_all_secrets(const struct slim_mls_change *change,
         if (change->items[i].proposal.type == MLS_PROPOSAL_ADD) {
             uint32_t leaf_index = change->added.items[next_leaf++] / 2;
             status = put_secrets_for(change, &change->items[i].proposal.u.add, leaf_index, path,
-                                     &info, slim_mls_out_view(&psks), out);
+                                     &sealer, slim_mls_out_view(&psks), out);
         }
     }
     slim_mls_out_fini(&psks);
+    slim_mls_sealer_fini(&sealer);
+    slim_secret_return(init_keys);
     return status;
 }
 
@@ -645,7 +668,10 @@ enum slim_mls_status slim_mls_group_commit(struct slim_mls_group *group,
     if (group->is_removed) {
         return SLIM_MLS_ERR_REMOVED;
     }
-    if (group->pending != NULL || group->epoch->is_closed) {
+    if (!slim_mls_group_is_ours_to_change(group)) {
+        return SLIM_MLS_ERR_DENIED;
+    }
+    if (group->pending != NULL || slim_mls_epoch_is_closed(group->epoch)) {
         return SLIM_MLS_ERR_STATE;
     }
     struct parts *parts = slim_secret_take(1, sizeof(*parts));

@@ -98,6 +98,55 @@ static void hpke_gives_its_published_value(void **state)
     CHECK(is_hex(plain, "3853fe2b4035195a573ffc53856e77058e15d9ea064de3e59f4961d0095250ee"));
 }
 
+/* What the sender of RFC 9180 appendix A.1.2 takes for random. */
+static void give_ikm(void *context, void *out, size_t len)
+{
+    memcpy(out, context, len);
+}
+
+/* RFC 9180 appendix A.1.2: the same suite, mode PSK, both sides. */
+static void hpke_mode_psk_gives_its_published_value(void **state)
+{
+    (void)state;
+    const struct slim_mls_suite *suite = slim_mls_suite_find(1);
+    uint8_t bytes[6][64];
+    uint8_t kem_output[32];
+    struct slim_mls_hpke_info info;
+    struct slim_mls_hpke_context sides[2];
+    struct slim_view text = unhex("4f6465206f6e2061204772656369616e2055726e", bytes[0]);
+    struct slim_mls_hpke_psk psk = {
+        unhex("0247fd33b913760fa1fa51e1892d9f307fbe65eb171e8132c2af18555a738b82", bytes[1]),
+        unhex("456e6e796e20447572696e206172616e204d6f726961", bytes[2])};
+    struct slim_view public_key =
+        unhex("9fed7e8c17387560e92cc6462a68049657246a09bfa8ade7aefe589672016366", bytes[3]);
+    unhex("78628c354e46f3e169bd231be7b2ff1c77aa302460a26dbfa15515684c00130b", bytes[4]);
+    struct slim_mls_random random = {give_ikm, bytes[4]};
+    CHECK_OK(slim_mls_hpke_info_init(suite, &text, 1, psk, &info));
+    CHECK_OK(slim_mls_hpke_setup_sender(suite, &random, public_key, &info, kem_output, &sides[0]));
+    CHECK(is_hex(kem_output, "0ad0950d9fb9588e59690b74f1237ecdf1d775cd60be2eca57af5a4b0471c91b"));
+    unhex("c5eb01eb457fe6c6f57577c5413b931550a162c71a03ac8d196babbd4e5ce0fd", bytes[5]);
+    CHECK_OK(slim_mls_hpke_setup_receiver(suite, bytes[5], public_key, slim_view_of(kem_output, 32),
+                                          &info, &sides[1]));
+    for (size_t i = 0; i < 2; i++) {
+        uint8_t sealed[64];
+        uint8_t out[64];
+        uint8_t aad[8];
+        CHECK(is_hex(sides[i].key, "15026dba546e3ae05836fc7de5a7bb26"));
+        CHECK(is_hex(sides[i].nonce, "9518635eba129d5ce0914555"));
+        CHECK(is_hex(sides[i].exporter,
+                     "3d76025dbbedc49448ec3f9080a1abab6b06e91c0b11ad23c912f043a0ee7655"));
+        CHECK_OK(slim_crypto_open(
+            suite->aead, sides[i].key, sides[i].nonce, unhex("436f756e742d30", aad),
+            unhex("e52c6fed7f758d0cf7145689f21bc1be6ec9ea097fef4e959440012f4feb73fb"
+                  "611b946199e681f4cfc34db8ea",
+                  sealed),
+            out));
+        CHECK_VIEW(slim_view_of(out, 29), "Beauty is truth, truth beauty");
+        slim_mls_hpke_export(suite, &sides[i], (struct slim_view){0}, out, 32);
+        CHECK(is_hex(out, "dff17af354c8b41673567db6259fd6029967b4e1aad13023c2ae5df8f4f43bf6"));
+    }
+}
+
 static void psk_mode_needs_key_and_id(void **state)
 {
     (void)state;
@@ -156,6 +205,186 @@ static void every_suite_seals_and_opens(void **state)
                                           SLIM_VIEW("other"), kem_output, sealed,
                                           &plain) == SLIM_ERR_DECRYPT);
         slim_buf_wipe(&plain);
+        slim_mls_out_fini(&out);
+    }
+}
+
+/* RFC 7748 sections 5.2 and 6.1. */
+static void x25519_gives_its_published_values(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *why;
+        const char *scalar;
+        const char *point;
+        const char *want;
+    } rows[] = {
+        {"first", "a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4",
+         "e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c",
+         "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552"},
+        {"second, a point with the highest bit set",
+         "4b66e9d4d1b4673c5ad22691957d6af5c11b6421e0ea01d42ca4169e7918ba0d",
+         "e5210f12786811d3f4b7959d0538ae2c31dbe7106fc03c3efc4cd549c715a493",
+         "95cbde9476e8907d7aade45cb4b873f88b595a68799fa152e6f8f7647aac7957"},
+        {"alice's public key", "77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a",
+         "0900000000000000000000000000000000000000000000000000000000000000",
+         "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a"},
+    };
+    for (size_t i = 0; i < SLIM_COUNT(rows); i++) {
+        uint8_t bytes[2][32];
+        uint8_t results[8][32];
+        struct slim_view scalars[8];
+        struct slim_view points[8];
+        uint8_t *outs[8];
+        for (size_t j = 0; j < 8; j++) {
+            scalars[j] = unhex(rows[i].scalar, bytes[0]);
+            points[j] = unhex(rows[i].point, bytes[1]);
+            outs[j] = results[j];
+        }
+        CHECK_OK(slim_crypto_dh(SLIM_CRYPTO_X25519, scalars[0], points[0], results[0]));
+        CHECK_ROW(rows[i].why, is_hex(results[0], rows[i].want));
+        CHECK_OK(slim_crypto_dh_many(SLIM_CRYPTO_X25519, scalars, points, 8, outs));
+        for (size_t j = 0; j < 8; j++) {
+            CHECK_ROW(rows[i].why, is_hex(results[j], rows[i].want));
+        }
+    }
+}
+
+enum { MANY_MAX = 19 };
+
+/* Keys and points for slim_crypto_dh_many, the odd numbers among the points included. */
+struct many {
+    uint8_t scalar_bytes[MANY_MAX][32];
+    uint8_t point_bytes[MANY_MAX][32];
+    uint8_t out_bytes[MANY_MAX][32];
+    struct slim_view scalars[MANY_MAX];
+    struct slim_view points[MANY_MAX];
+    uint8_t *outs[MANY_MAX];
+};
+
+static void many_fill(struct many *many, uint64_t seed)
+{
+    for (size_t i = 0; i < MANY_MAX; i++) {
+        for (size_t j = 0; j < 32; j++) {
+            seed = seed * 6364136223846793005U + 1442695040888963407U;
+            many->scalar_bytes[i][j] = (uint8_t)(seed >> 56);
+            many->point_bytes[i][j] = (uint8_t)(seed >> 48);
+        }
+        many->scalars[i] = slim_view_of(many->scalar_bytes[i], 32);
+        many->points[i] = slim_view_of(many->point_bytes[i], 32);
+        many->outs[i] = many->out_bytes[i];
+    }
+    memset(many->point_bytes[1], 0xff, 32); /* 2^255 - 1, which is 18 */
+    memset(many->point_bytes[2], 0xff, 32); /* p + 9 */
+    many->point_bytes[2][0] = 0xf6;
+    many->point_bytes[2][31] = 0x7f;
+    memset(many->scalar_bytes[3], 0xff, 32);
+    memset(many->scalar_bytes[4], 0, 32);
+}
+
+/* Whatever computes them: libsodium, or our own code for eight at a time. */
+static void many_agreements_are_as_one_by_one(void **state)
+{
+    (void)state;
+    static struct many many;
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        many_fill(&many, seed);
+        for (size_t count = 0; count <= MANY_MAX; count += seed < 3 ? 1 : 9) {
+            uint8_t one[32];
+            CHECK_OK(slim_crypto_dh_many(SLIM_CRYPTO_X25519, many.scalars, many.points, count,
+                                         many.outs));
+            for (size_t i = 0; i < count; i++) {
+                CHECK_OK(slim_crypto_dh(SLIM_CRYPTO_X25519, many.scalars[i], many.points[i], one));
+                CHECK(memcmp(one, many.outs[i], 32) == 0);
+            }
+            CHECK_OK(
+                slim_crypto_dh_public_many(SLIM_CRYPTO_X25519, many.scalars, count, many.outs));
+            for (size_t i = 0; i < count; i++) {
+                static const uint8_t base[32] = {9};
+                uint8_t by_table[32];
+                CHECK_OK(slim_crypto_dh(SLIM_CRYPTO_X25519, many.scalars[i], slim_view_of(base, 32),
+                                        one));
+                CHECK_OK(slim_crypto_dh_public(SLIM_CRYPTO_X25519, many.scalars[i], by_table));
+                CHECK(memcmp(one, many.outs[i], 32) == 0 && memcmp(one, by_table, 32) == 0);
+            }
+        }
+    }
+}
+
+/* The points of low order, RFC 7748 section 6.1: their agreement is known to everybody. */
+static void one_bad_point_among_many_is_refused(void **state)
+{
+    (void)state;
+    static const char *const points[] = {
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+        "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    };
+    static struct many many;
+    for (size_t i = 0; i < SLIM_COUNT(points); i++) {
+        for (size_t place = 0; place < MANY_MAX; place++) {
+            many_fill(&many, i + 1);
+            unhex(points[i], many.point_bytes[place]);
+            CHECK_ROW(points[i], slim_crypto_dh_many(SLIM_CRYPTO_X25519, many.scalars, many.points,
+                                                     MANY_MAX, many.outs) == SLIM_ERR_INVALID);
+        }
+    }
+    for (size_t place = 0; place < MANY_MAX; place++) {
+        many_fill(&many, 1);
+        many.points[place].len = 31;
+        CHECK(slim_crypto_dh_many(SLIM_CRYPTO_X25519, many.scalars, many.points, MANY_MAX,
+                                  many.outs) == SLIM_ERR_INVALID);
+        many_fill(&many, 1);
+        many.scalars[place].len = 33;
+        CHECK(slim_crypto_dh_public_many(SLIM_CRYPTO_X25519, many.scalars, MANY_MAX, many.outs) ==
+              SLIM_ERR_INVALID);
+    }
+}
+
+/* A list of any length, each message for its own receiver. */
+static void a_sealer_writes_to_each_of_its_receivers(void **state)
+{
+    (void)state;
+    enum { COUNT = 11 };
+    for (uint16_t id = 1; id <= 7; id++) {
+        const struct slim_mls_suite *suite = slim_mls_suite_find(id);
+        uint8_t counter = 0;
+        struct slim_mls_random random = {count_up, &counter};
+        static uint8_t private_keys[COUNT][SLIM_CRYPTO_DH_MAX];
+        static uint8_t public_bytes[COUNT][SLIM_CRYPTO_DH_PUBLIC_MAX];
+        struct slim_view public_keys[COUNT];
+        struct slim_mls_sealer sealer;
+        struct slim_mls_out out = {0};
+        for (size_t i = 0; i < COUNT; i++) {
+            CHECK_OK(slim_mls_hpke_generate(suite, &random, private_keys[i], public_bytes[i]));
+            public_keys[i] = slim_view_of(public_bytes[i], slim_crypto_dh_public_len(suite->curve));
+        }
+        slim_mls_sealer_init(&sealer, suite, &random, "label", SLIM_VIEW("context"), public_keys,
+                             COUNT);
+        for (size_t i = 0; i < COUNT; i++) {
+            uint8_t number = (uint8_t)i;
+            CHECK_OK(slim_mls_sealer_put(&sealer, slim_view_of(&number, 1), &out));
+        }
+        slim_mls_sealer_fini(&sealer);
+        struct slim_view in = slim_mls_out_view(&out);
+        struct slim_view before = {0};
+        for (size_t i = 0; i < COUNT; i++) {
+            struct slim_view kem_output;
+            struct slim_view sealed;
+            struct slim_buf plain = {0};
+            CHECK_OK(slim_mls_take_opaque(&in, &kem_output));
+            CHECK_OK(slim_mls_take_opaque(&in, &sealed));
+            CHECK(!slim_view_is_equal(kem_output, before)); /* an ephemeral key for each */
+            before = kem_output;
+            CHECK_OK(slim_mls_decrypt_with_label(suite, private_keys[i], public_keys[i], "label",
+                                                 SLIM_VIEW("context"), kem_output, sealed, &plain));
+            CHECK(plain.len == 1 && plain.data[0] == i);
+            slim_buf_wipe(&plain);
+        }
         slim_mls_out_fini(&out);
     }
 }
@@ -276,8 +505,13 @@ int main(void)
         cmocka_unit_test(hashes_give_their_published_values),
         cmocka_unit_test(hkdf_gives_its_published_value),
         cmocka_unit_test(hpke_gives_its_published_value),
+        cmocka_unit_test(hpke_mode_psk_gives_its_published_value),
         cmocka_unit_test(psk_mode_needs_key_and_id),
         cmocka_unit_test(every_suite_seals_and_opens),
+        cmocka_unit_test(a_sealer_writes_to_each_of_its_receivers),
+        cmocka_unit_test(x25519_gives_its_published_values),
+        cmocka_unit_test(many_agreements_are_as_one_by_one),
+        cmocka_unit_test(one_bad_point_among_many_is_refused),
         cmocka_unit_test(bad_keys_are_refused),
         cmocka_unit_test(signatures_verify_and_their_changes_do_not),
         cmocka_unit_test(a_wrong_tag_gives_no_plaintext),
