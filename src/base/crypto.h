@@ -95,18 +95,6 @@ SLIM_MUST_CHECK enum slim_status slim_crypto_dh_public(enum slim_crypto_curve cu
                                                        struct slim_view private_key,
                                                        uint8_t *public_key);
 
-/* The public keys of `count` private ones, and what slim_crypto_dh gives for each of `count` pairs. X25519 is computed eight at a
- * time where the processor can (AVX-512 IFMA), for about the price of two; else these are loops. On failure nothing in the
- * outputs is meant. */
-SLIM_MUST_CHECK enum slim_status slim_crypto_dh_public_many(enum slim_crypto_curve curve,
-                                                            const struct slim_view *private_keys,
-                                                            size_t count,
-                                                            uint8_t *const *public_keys);
-SLIM_MUST_CHECK enum slim_status slim_crypto_dh_many(enum slim_crypto_curve curve,
-                                                     const struct slim_view *private_keys,
-                                                     const struct slim_view *public_keys,
-                                                     size_t count, uint8_t *const *shared);
-
 /* SLIM_ERR_INVALID: a key of a wrong length, not on the curve, or a shared secret of all zeros. */
 SLIM_MUST_CHECK enum slim_status slim_crypto_dh(enum slim_crypto_curve curve,
                                                 struct slim_view private_key,

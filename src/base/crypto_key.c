@@ -9,7 +9,6 @@
 #include <openssl/params.h>
 #include <sodium.h>
 
-#include "base/crypto_x25519.h"
 #include "base/secret.h"
 
 /* What OpenSSL calls a P curve, and the sizes of its keys. */
@@ -195,7 +194,8 @@ enum slim_status slim_crypto_dh_public(enum slim_crypto_curve curve, struct slim
 {
     if (curve == SLIM_CRYPTO_X25519) {
         slim_crypto_init();
-        if (private_key.len != SLIM_X25519_LEN || !slim_x25519_base(public_key, private_key.data)) {
+        if (private_key.len != crypto_scalarmult_SCALARBYTES ||
+            crypto_scalarmult_base(public_key, private_key.data) != 0) {
             return SLIM_ERR_INVALID;
         }
         return SLIM_OK;
@@ -255,79 +255,6 @@ enum slim_status slim_crypto_dh(enum slim_crypto_curve curve, struct slim_view p
     EVP_PKEY_free(own);
     EVP_PKEY_free(peer);
     return status;
-}
-
-/* ---- many keys at a time */
-
-/* From how many on eight at a time are faster than one after the other. */
-enum { EIGHT_MIN = 3 };
-
-static const uint8_t base_point[SLIM_X25519_LEN] = {9};
-
-/* How many of `count` the next call of slim_x25519_eight shall do; 0: one by one. */
-static size_t eight_take(enum slim_crypto_curve curve, size_t count)
-{
-    if (curve != SLIM_CRYPTO_X25519 || count < EIGHT_MIN || !slim_x25519_has_eight()) {
-        return 0;
-    }
-    return count < SLIM_X25519_LANES ? count : SLIM_X25519_LANES;
-}
-
-/* `count` at most SLIM_X25519_LANES; points NULL: the base point. Lanes that are not needed repeat the first one. */
-static enum slim_status eight(const struct slim_view *private_keys, const struct slim_view *points,
-                              size_t count, uint8_t *const *out)
-{
-    uint8_t unused[SLIM_X25519_LEN];
-    const uint8_t *scalars[SLIM_X25519_LANES];
-    const uint8_t *from[SLIM_X25519_LANES];
-    uint8_t *to[SLIM_X25519_LANES];
-    for (size_t i = 0; i < SLIM_X25519_LANES; i++) {
-        size_t source = i < count ? i : 0;
-        if (private_keys[source].len != SLIM_X25519_LEN ||
-            (points != NULL && points[source].len != SLIM_X25519_LEN)) {
-            return SLIM_ERR_INVALID;
-        }
-        scalars[i] = private_keys[source].data;
-        from[i] = points == NULL ? base_point : points[source].data;
-        to[i] = i < count ? out[i] : unused;
-    }
-    slim_x25519_eight(to, scalars, from);
-    slim_secret_wipe(unused, sizeof(unused));
-    static const uint8_t zeros[SLIM_X25519_LEN];
-    bool is_zero = false;
-    for (size_t i = 0; i < count; i++) {
-        is_zero |= slim_secret_is_equal(out[i], zeros, sizeof(zeros));
-    }
-    return is_zero ? SLIM_ERR_INVALID : SLIM_OK;
-}
-
-enum slim_status slim_crypto_dh_public_many(enum slim_crypto_curve curve,
-                                            const struct slim_view *private_keys, size_t count,
-                                            uint8_t *const *public_keys)
-{
-    size_t i = 0;
-    for (size_t taken; (taken = eight_take(curve, count - i)) > 0; i += taken) {
-        SLIM_TRY(eight(private_keys + i, NULL, taken, public_keys + i));
-    }
-    for (; i < count; i++) {
-        SLIM_TRY(slim_crypto_dh_public(curve, private_keys[i], public_keys[i]));
-    }
-    return SLIM_OK;
-}
-
-enum slim_status slim_crypto_dh_many(enum slim_crypto_curve curve,
-                                     const struct slim_view *private_keys,
-                                     const struct slim_view *public_keys, size_t count,
-                                     uint8_t *const *shared)
-{
-    size_t i = 0;
-    for (size_t taken; (taken = eight_take(curve, count - i)) > 0; i += taken) {
-        SLIM_TRY(eight(private_keys + i, public_keys + i, taken, shared + i));
-    }
-    for (; i < count; i++) {
-        SLIM_TRY(slim_crypto_dh(curve, private_keys[i], public_keys[i], shared[i]));
-    }
-    return SLIM_OK;
 }
 
 /* ---- signatures */

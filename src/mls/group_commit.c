@@ -518,10 +518,12 @@ static void put_psk_ids(struct slim_mls_out *out, const struct slim_mls_change *
 }
 
 /* One EncryptedGroupSecrets: the secrets for one new leaf. `package` is its proposal. */
-static enum slim_status
-put_secrets_for(const struct slim_mls_change *change, const struct slim_mls_key_package *package,
-                uint32_t leaf_index, const struct slim_mls_path_secrets *path,
-                struct slim_mls_sealer *sealer, struct slim_view psks, struct slim_mls_out *out)
+static enum slim_status put_secrets_for(const struct slim_mls_change *change,
+                                        const struct slim_mls_key_package *package,
+                                        uint32_t leaf_index,
+                                        const struct slim_mls_path_secrets *path,
+                                        const struct slim_mls_hpke_info *info,
+                                        struct slim_view psks, struct slim_mls_out *out)
 {
     const struct slim_mls_suite *suite = change->group->suite;
     struct slim_mls_group_secrets secrets = {
@@ -541,40 +543,20 @@ put_secrets_for(const struct slim_mls_change *change, const struct slim_mls_key_
     slim_mls_put_opaque(out, slim_view_of(ref, suite->hash_len));
     enum slim_status status = plain.status;
     if (status == SLIM_OK) {
-        status = slim_mls_sealer_put(sealer, slim_mls_out_view(&plain), out);
+        status = slim_mls_encrypt_prepared(suite, &change->group->client->random, package->init_key,
+                                           info, slim_mls_out_view(&plain), out);
     }
     slim_mls_out_fini(&plain);
     return status;
-}
-
-/* The init keys of all who are added, in the order of their proposals. */
-static enum slim_status list_init_keys(const struct slim_mls_change *change,
-                                       struct slim_view **init_keys)
-{
-    struct slim_view *list = slim_secret_take(change->added.count, sizeof(*list));
-    if (list == NULL) {
-        return SLIM_ERR_NO_MEMORY;
-    }
-    size_t used = 0;
-    for (size_t i = 0; i < change->item_count; i++) {
-        if (change->items[i].proposal.type == MLS_PROPOSAL_ADD) {
-            list[used++] = change->items[i].proposal.u.add.init_key;
-        }
-    }
-    *init_keys = list;
-    return SLIM_OK;
 }
 
 static enum slim_status put_all_secrets(const struct slim_mls_change *change,
                                         const struct slim_mls_path_secrets *path,
                                         struct slim_view group_info, struct slim_mls_out *out)
 {
-    struct slim_mls_sealer sealer;
+    struct slim_mls_hpke_info info;
     struct slim_mls_out psks = {0};
-    struct slim_view *init_keys;
-    SLIM_TRY(list_init_keys(change, &init_keys));
-    slim_mls_sealer_init(&sealer, change->group->suite, &change->group->client->random, "Welcome",
-                         group_info, init_keys, change->added.count);
+    slim_mls_hpke_info_label(change->group->suite, "Welcome", group_info, &info);
     put_psk_ids(&psks, change);
     enum slim_status status = psks.status;
     size_t next_leaf = 0;
@@ -582,12 +564,10 @@ static enum slim_status put_all_secrets(const struct slim_mls_change *change,
         if (change->items[i].proposal.type == MLS_PROPOSAL_ADD) {
             uint32_t leaf_index = change->added.items[next_leaf++] / 2;
             status = put_secrets_for(change, &change->items[i].proposal.u.add, leaf_index, path,
-                                     &sealer, slim_mls_out_view(&psks), out);
+                                     &info, slim_mls_out_view(&psks), out);
         }
     }
     slim_mls_out_fini(&psks);
-    slim_mls_sealer_fini(&sealer);
-    slim_secret_return(init_keys);
     return status;
 }
 

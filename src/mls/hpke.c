@@ -75,59 +75,23 @@ static enum slim_status derive_p_key(const struct slim_mls_suite *suite, const u
     return SLIM_ERR_CRYPTO;
 }
 
-/* Key pairs of X25519 or X448, at most SLIM_MLS_HPKE_BATCH_MAX. */
-static enum slim_status derive_x_keys(const struct slim_mls_suite *suite,
-                                      const uint8_t (*dkp_prks)[MLS_SECRET_MAX], size_t count,
-                                      uint8_t *const *private_keys, uint8_t *const *public_keys)
-{
-    struct suite_id id = kem_suite_id(suite);
-    size_t len = slim_crypto_dh_private_len(suite->curve);
-    struct slim_view views[SLIM_MLS_HPKE_BATCH_MAX];
-    for (size_t i = 0; i < count; i++) {
-        labeled_expand(suite, &id, dkp_prks[i], "sk", (struct slim_view){0}, private_keys[i], len);
-        views[i] = slim_view_of(private_keys[i], len);
-    }
-    return slim_crypto_dh_public_many(suite->curve, views, count, public_keys);
-}
-
-static enum slim_status derive_batch(const struct slim_mls_suite *suite,
-                                     const struct slim_view *ikms, size_t count,
-                                     uint8_t *const *private_keys, uint8_t *const *public_keys)
-{
-    struct suite_id id = kem_suite_id(suite);
-    uint8_t dkp_prks[SLIM_MLS_HPKE_BATCH_MAX][MLS_SECRET_MAX];
-    for (size_t i = 0; i < count; i++) {
-        labeled_extract(suite, &id, (struct slim_view){0}, "dkp_prk", ikms[i], dkp_prks[i]);
-    }
-    enum slim_status status = SLIM_OK;
-    if (suite->curve == SLIM_CRYPTO_X25519 || suite->curve == SLIM_CRYPTO_X448) {
-        status = derive_x_keys(suite, dkp_prks, count, private_keys, public_keys);
-    } else {
-        for (size_t i = 0; i < count && status == SLIM_OK; i++) {
-            status = derive_p_key(suite, dkp_prks[i], private_keys[i], public_keys[i]);
-        }
-    }
-    slim_secret_wipe(dkp_prks, sizeof(dkp_prks));
-    return status;
-}
-
-enum slim_status slim_mls_hpke_derive_key_pairs(const struct slim_mls_suite *suite,
-                                                const struct slim_view *ikms, size_t count,
-                                                uint8_t *const *private_keys,
-                                                uint8_t *const *public_keys)
-{
-    for (size_t i = 0; i < count; i += SLIM_MLS_HPKE_BATCH_MAX) {
-        size_t batch = count - i < SLIM_MLS_HPKE_BATCH_MAX ? count - i : SLIM_MLS_HPKE_BATCH_MAX;
-        SLIM_TRY(derive_batch(suite, ikms + i, batch, private_keys + i, public_keys + i));
-    }
-    return SLIM_OK;
-}
-
 enum slim_status slim_mls_hpke_derive_key_pair(const struct slim_mls_suite *suite,
                                                struct slim_view ikm, uint8_t *private_key,
                                                uint8_t *public_key)
 {
-    return derive_batch(suite, &ikm, 1, &private_key, &public_key);
+    struct suite_id id = kem_suite_id(suite);
+    uint8_t dkp_prk[MLS_SECRET_MAX];
+    labeled_extract(suite, &id, (struct slim_view){0}, "dkp_prk", ikm, dkp_prk);
+    enum slim_status status;
+    if (suite->curve == SLIM_CRYPTO_X25519 || suite->curve == SLIM_CRYPTO_X448) {
+        size_t len = slim_crypto_dh_private_len(suite->curve);
+        labeled_expand(suite, &id, dkp_prk, "sk", (struct slim_view){0}, private_key, len);
+        status = slim_crypto_dh_public(suite->curve, slim_view_of(private_key, len), public_key);
+    } else {
+        status = derive_p_key(suite, dkp_prk, private_key, public_key);
+    }
+    slim_secret_wipe(dkp_prk, sizeof(dkp_prk));
+    return status;
 }
 
 enum slim_status slim_mls_hpke_generate(const struct slim_mls_suite *suite,
@@ -226,66 +190,28 @@ static void key_schedule(const struct slim_mls_suite *suite, const uint8_t *shar
     slim_secret_wipe(secret, sizeof(secret));
 }
 
-/* Secrets on the way of slim_mls_hpke_encap. */
-struct encap_room {
-    uint8_t ikms[SLIM_MLS_HPKE_BATCH_MAX][MLS_KEM_PRIVATE_MAX];
-    uint8_t ephemerals[SLIM_MLS_HPKE_BATCH_MAX][MLS_KEM_PRIVATE_MAX];
-    uint8_t shared[SLIM_MLS_HPKE_BATCH_MAX][SLIM_CRYPTO_DH_MAX];
-};
-
-static enum slim_status encap(const struct slim_mls_suite *suite,
-                              const struct slim_mls_random *random,
-                              const struct slim_view *public_keys, size_t count,
-                              struct encap_room *room, struct slim_mls_hpke_agreement *agreements)
-{
-    size_t len = slim_crypto_dh_private_len(suite->curve);
-    struct slim_view ikms[SLIM_MLS_HPKE_BATCH_MAX];
-    struct slim_view ephemerals[SLIM_MLS_HPKE_BATCH_MAX];
-    uint8_t *privates[SLIM_MLS_HPKE_BATCH_MAX];
-    uint8_t *outputs[SLIM_MLS_HPKE_BATCH_MAX];
-    uint8_t *shared[SLIM_MLS_HPKE_BATCH_MAX];
-    for (size_t i = 0; i < count; i++) {
-        random->fill(random->context, room->ikms[i], len);
-        ikms[i] = slim_view_of(room->ikms[i], len);
-        ephemerals[i] = slim_view_of(room->ephemerals[i], len);
-        privates[i] = room->ephemerals[i];
-        outputs[i] = agreements[i].kem_output;
-        shared[i] = room->shared[i];
-    }
-    SLIM_TRY(derive_batch(suite, ikms, count, privates, outputs));
-    SLIM_TRY(slim_crypto_dh_many(suite->curve, ephemerals, public_keys, count, shared));
-    for (size_t i = 0; i < count; i++) {
-        kem_secret(suite, room->shared[i],
-                   slim_view_of(outputs[i], slim_crypto_dh_public_len(suite->curve)),
-                   public_keys[i], agreements[i].secret);
-    }
-    return SLIM_OK;
-}
-
-enum slim_status slim_mls_hpke_encap(const struct slim_mls_suite *suite,
-                                     const struct slim_mls_random *random,
-                                     const struct slim_view *public_keys, size_t count,
-                                     struct slim_mls_hpke_agreement *agreements)
-{
-    assert(count <= SLIM_MLS_HPKE_BATCH_MAX);
-    struct encap_room room;
-    enum slim_status status = encap(suite, random, public_keys, count, &room, agreements);
-    slim_secret_wipe(&room, sizeof(room));
-    return status;
-}
-
 enum slim_status
 slim_mls_hpke_setup_sender(const struct slim_mls_suite *suite, const struct slim_mls_random *random,
                            struct slim_view public_key, const struct slim_mls_hpke_info *info,
                            uint8_t *kem_output, struct slim_mls_hpke_context *context)
 {
-    struct slim_mls_hpke_agreement agreement;
-    enum slim_status status = slim_mls_hpke_encap(suite, random, &public_key, 1, &agreement);
+    uint8_t ephemeral[MLS_KEM_PRIVATE_MAX];
+    uint8_t dh[SLIM_CRYPTO_DH_MAX];
+    uint8_t secret[MLS_SECRET_MAX];
+    enum slim_status status = slim_mls_hpke_generate(suite, random, ephemeral, kem_output);
     if (status == SLIM_OK) {
-        memcpy(kem_output, agreement.kem_output, slim_crypto_dh_public_len(suite->curve));
-        key_schedule(suite, agreement.secret, info, context);
+        status = slim_crypto_dh(suite->curve,
+                                slim_view_of(ephemeral, slim_crypto_dh_private_len(suite->curve)),
+                                public_key, dh);
     }
-    slim_secret_wipe(&agreement, sizeof(agreement));
+    if (status == SLIM_OK) {
+        kem_secret(suite, dh, slim_view_of(kem_output, slim_crypto_dh_public_len(suite->curve)),
+                   public_key, secret);
+        key_schedule(suite, secret, info, context);
+    }
+    slim_secret_wipe(ephemeral, sizeof(ephemeral));
+    slim_secret_wipe(dh, sizeof(dh));
+    slim_secret_wipe(secret, sizeof(secret));
     return status;
 }
 
@@ -321,23 +247,26 @@ void slim_mls_hpke_export(const struct slim_mls_suite *suite,
     labeled_expand(suite, &id, context->exporter, "sec", exporter_context, out, len);
 }
 
-/* HPKECiphertext of a message to the receiver of that agreement. */
-static enum slim_status put_sealed(const struct slim_mls_suite *suite,
-                                   const struct slim_mls_hpke_agreement *agreement,
-                                   const struct slim_mls_hpke_info *info, struct slim_view plain,
-                                   struct slim_mls_out *out)
+enum slim_status slim_mls_encrypt_prepared(const struct slim_mls_suite *suite,
+                                           const struct slim_mls_random *random,
+                                           struct slim_view public_key,
+                                           const struct slim_mls_hpke_info *info,
+                                           struct slim_view plain, struct slim_mls_out *out)
 {
     struct slim_mls_hpke_context hpke;
     struct slim_buf sealed = {0};
-    key_schedule(suite, agreement->secret, info, &hpke);
-    enum slim_status status = slim_buf_reserve(&sealed, plain.len + SLIM_CRYPTO_TAG_LEN);
+    uint8_t kem_output[MLS_KEM_PUBLIC_MAX];
+    enum slim_status status =
+        slim_mls_hpke_setup_sender(suite, random, public_key, info, kem_output, &hpke);
+    if (status == SLIM_OK) {
+        status = slim_buf_reserve(&sealed, plain.len + SLIM_CRYPTO_TAG_LEN);
+    }
     if (status == SLIM_OK) {
         status = slim_crypto_seal(suite->aead, hpke.key, hpke.nonce, (struct slim_view){0}, plain,
                                   sealed.data);
     }
     if (status == SLIM_OK) {
-        slim_mls_put_opaque(
-            out, slim_view_of(agreement->kem_output, slim_crypto_dh_public_len(suite->curve)));
+        slim_mls_put_opaque(out, slim_view_of(kem_output, slim_crypto_dh_public_len(suite->curve)));
         slim_mls_put_opaque(out, slim_view_of(sealed.data, plain.len + SLIM_CRYPTO_TAG_LEN));
         status = out->status;
     }
@@ -346,46 +275,15 @@ static enum slim_status put_sealed(const struct slim_mls_suite *suite,
     return status;
 }
 
-void slim_mls_sealer_init(struct slim_mls_sealer *sealer, const struct slim_mls_suite *suite,
-                          const struct slim_mls_random *random, const char *label,
-                          struct slim_view context, const struct slim_view *receivers, size_t count)
-{
-    *sealer = (struct slim_mls_sealer){
-        .suite = suite, .random = random, .receivers = receivers, .count = count};
-    slim_mls_hpke_info_label(suite, label, context, &sealer->info);
-}
-
-void slim_mls_sealer_fini(struct slim_mls_sealer *sealer)
-{
-    slim_secret_wipe(sealer, sizeof(*sealer));
-}
-
-enum slim_status slim_mls_sealer_put(struct slim_mls_sealer *sealer, struct slim_view plain,
-                                     struct slim_mls_out *out)
-{
-    assert(sealer->next < sealer->count);
-    size_t slot = sealer->next % SLIM_MLS_HPKE_BATCH_MAX;
-    if (slot == 0) {
-        size_t rest = sealer->count - sealer->next;
-        SLIM_TRY(slim_mls_hpke_encap(
-            sealer->suite, sealer->random, sealer->receivers + sealer->next,
-            rest < SLIM_MLS_HPKE_BATCH_MAX ? rest : SLIM_MLS_HPKE_BATCH_MAX, sealer->ready));
-    }
-    sealer->next++;
-    return put_sealed(sealer->suite, &sealer->ready[slot], &sealer->info, plain, out);
-}
-
 enum slim_status slim_mls_encrypt_with_label(const struct slim_mls_suite *suite,
                                              const struct slim_mls_random *random,
                                              struct slim_view public_key, const char *label,
                                              struct slim_view context, struct slim_view plain,
                                              struct slim_mls_out *out)
 {
-    struct slim_mls_sealer sealer;
-    slim_mls_sealer_init(&sealer, suite, random, label, context, &public_key, 1);
-    enum slim_status status = slim_mls_sealer_put(&sealer, plain, out);
-    slim_mls_sealer_fini(&sealer);
-    return status;
+    struct slim_mls_hpke_info info;
+    slim_mls_hpke_info_label(suite, label, context, &info);
+    return slim_mls_encrypt_prepared(suite, random, public_key, &info, plain, out);
 }
 
 enum slim_status slim_mls_decrypt_with_label(const struct slim_mls_suite *suite,

@@ -24,13 +24,6 @@ SLIM_MUST_CHECK enum slim_status slim_mls_hpke_derive_key_pair(const struct slim
                                                                uint8_t *private_key,
                                                                uint8_t *public_key);
 
-/* The same for any number, several at a time. */
-SLIM_MUST_CHECK enum slim_status slim_mls_hpke_derive_key_pairs(const struct slim_mls_suite *suite,
-                                                                const struct slim_view *ikms,
-                                                                size_t count,
-                                                                uint8_t *const *private_keys,
-                                                                uint8_t *const *public_keys);
-
 /* A fresh key pair. */
 SLIM_MUST_CHECK enum slim_status slim_mls_hpke_generate(const struct slim_mls_suite *suite,
                                                         const struct slim_mls_random *random,
@@ -54,21 +47,6 @@ SLIM_MUST_CHECK enum slim_status slim_mls_hpke_info_init(const struct slim_mls_s
 /* EncryptContext of RFC 9420 section 5.1.3 as info. */
 void slim_mls_hpke_info_label(const struct slim_mls_suite *suite, const char *label,
                               struct slim_view context, struct slim_mls_hpke_info *info);
-
-/* What Encap (section 4.1) gives for one receiver. Holds a secret: wipe after use. */
-struct slim_mls_hpke_agreement {
-    uint8_t kem_output[MLS_KEM_PUBLIC_MAX];
-    uint8_t secret[MLS_SECRET_MAX];
-};
-
-/* Encap for each of these keys, each with an ephemeral key of its own. count <= SLIM_MLS_HPKE_BATCH_MAX, so many being computed at a
- * time (slim_crypto_dh_many).  SLIM_ERR_INVALID: one of them is not a key. */
-enum { SLIM_MLS_HPKE_BATCH_MAX = 8 };
-SLIM_MUST_CHECK enum slim_status slim_mls_hpke_encap(const struct slim_mls_suite *suite,
-                                                     const struct slim_mls_random *random,
-                                                     const struct slim_view *public_keys,
-                                                     size_t count,
-                                                     struct slim_mls_hpke_agreement *agreements);
 
 /* SetupBaseS / SetupPSKS: agree with the owner of `public_key`. `kem_output` has slim_crypto_dh_public_len bytes.
  *   SLIM_ERR_INVALID   public_key is not a key */
@@ -96,27 +74,11 @@ slim_mls_encrypt_with_label(const struct slim_mls_suite *suite,
                             const char *label, struct slim_view context, struct slim_view plain,
                             struct slim_mls_out *out);
 
-/* EncryptWithLabel of one context to a list of receivers: `receivers` are their public keys, in the order in which they will be
- * written to, and live as long as the sealer. Key agreements are made for a batch of them ahead. Secret: fini wipes. */
-struct slim_mls_sealer {
-    const struct slim_mls_suite *suite;
-    const struct slim_mls_random *random;
-    const struct slim_view *receivers;
-    size_t count;
-    size_t next;
-    struct slim_mls_hpke_info info;
-    struct slim_mls_hpke_agreement ready[SLIM_MLS_HPKE_BATCH_MAX];
-};
-void slim_mls_sealer_init(struct slim_mls_sealer *sealer, const struct slim_mls_suite *suite,
-                          const struct slim_mls_random *random, const char *label,
-                          struct slim_view context, const struct slim_view *receivers,
-                          size_t count);
-void slim_mls_sealer_fini(struct slim_mls_sealer *sealer);
-
-/* Append the HPKECiphertext for the next receiver, of which there must be one. */
-SLIM_MUST_CHECK enum slim_status slim_mls_sealer_put(struct slim_mls_sealer *sealer,
-                                                     struct slim_view plain,
-                                                     struct slim_mls_out *out);
+/* EncryptWithLabel with a prepared info: for many receivers of one context. */
+SLIM_MUST_CHECK enum slim_status
+slim_mls_encrypt_prepared(const struct slim_mls_suite *suite, const struct slim_mls_random *random,
+                          struct slim_view public_key, const struct slim_mls_hpke_info *info,
+                          struct slim_view plain, struct slim_mls_out *out);
 
 /* DecryptWithLabel: puts the plaintext into the empty *plain, which the caller wipes.
  *   SLIM_ERR_DECRYPT   it does not open

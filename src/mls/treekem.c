@@ -25,71 +25,39 @@ void slim_mls_private_prune(struct slim_mls_private *own, const struct slim_mls_
     }
 }
 
-/* Key pairs of the nodes of a path, the leaf's behind them. */
-struct path_keys {
-    size_t count;
-    uint8_t ikms[MLS_DEPTH_MAX + 1][MLS_SECRET_MAX];
-    uint8_t private_keys[MLS_DEPTH_MAX + 1][MLS_KEM_PRIVATE_MAX];
-    uint8_t public_keys[MLS_DEPTH_MAX + 1][MLS_KEM_PUBLIC_MAX];
-};
-
-/* node_secret = DeriveSecret(path_secret, "node"): what the next node's key pair is made of. */
-static void path_keys_put(struct path_keys *keys, const struct slim_mls_suite *suite,
-                          const uint8_t *path_secret)
+/* node_secret = DeriveSecret(path_secret, "node"), and its key pair. */
+static enum slim_status node_key_pair(const struct slim_mls_suite *suite,
+                                      const uint8_t *path_secret, uint8_t *private_key,
+                                      uint8_t *public_key)
 {
-    slim_mls_derive_secret(suite, path_secret, "node", keys->ikms[keys->count++]);
-}
-
-static enum slim_status path_keys_derive(struct path_keys *keys, const struct slim_mls_suite *suite)
-{
-    struct slim_view ikms[MLS_DEPTH_MAX + 1];
-    uint8_t *private_keys[MLS_DEPTH_MAX + 1];
-    uint8_t *public_keys[MLS_DEPTH_MAX + 1];
-    for (size_t i = 0; i < keys->count; i++) {
-        ikms[i] = slim_view_of(keys->ikms[i], suite->hash_len);
-        private_keys[i] = keys->private_keys[i];
-        public_keys[i] = keys->public_keys[i];
-    }
-    return slim_mls_hpke_derive_key_pairs(suite, ikms, keys->count, private_keys, public_keys);
-}
-
-static struct slim_view path_keys_public(const struct path_keys *keys,
-                                         const struct slim_mls_suite *suite, size_t index)
-{
-    return slim_view_of(keys->public_keys[index], slim_crypto_dh_public_len(suite->curve));
-}
-
-static void keep_key(struct slim_mls_private *own, uint32_t level, const uint8_t *private_key)
-{
-    memcpy(own->keys[level], private_key, sizeof(own->keys[level]));
-    own->is_known[level] = true;
-}
-
-/* Keep the key for `node` if it is the one that the tree shows. */
-static enum slim_status keep_node_key(struct slim_mls_private *own,
-                                      const struct slim_mls_tree *tree, uint32_t node,
-                                      const struct path_keys *keys, size_t index)
-{
-    if (tree->nodes[node] == NULL ||
-        !slim_view_is_equal(slim_mls_tree_key(tree, node),
-                            path_keys_public(keys, tree->suite, index))) {
-        return SLIM_ERR_TREE;
-    }
-    keep_key(own, slim_mls_node_level(node), keys->private_keys[index]);
-    return SLIM_OK;
+    uint8_t node_secret[MLS_SECRET_MAX];
+    slim_mls_derive_secret(suite, path_secret, "node", node_secret);
+    enum slim_status status = slim_mls_hpke_derive_key_pair(
+        suite, slim_view_of(node_secret, suite->hash_len), private_key, public_key);
+    slim_secret_wipe(node_secret, sizeof(node_secret));
+    return status;
 }
 
 enum slim_status slim_mls_private_put(struct slim_mls_private *own,
                                       const struct slim_mls_tree *tree, uint32_t node,
                                       const uint8_t *path_secret)
 {
-    struct path_keys keys = {0};
-    path_keys_put(&keys, tree->suite, path_secret);
-    enum slim_status status = path_keys_derive(&keys, tree->suite);
-    if (status == SLIM_OK) {
-        status = keep_node_key(own, tree, node, &keys, 0);
+    uint8_t public_key[MLS_KEM_PUBLIC_MAX];
+    uint8_t private_key[MLS_KEM_PRIVATE_MAX];
+    enum slim_status status = node_key_pair(tree->suite, path_secret, private_key, public_key);
+    if (status == SLIM_OK &&
+        (tree->nodes[node] == NULL ||
+         !slim_view_is_equal(
+             slim_mls_tree_key(tree, node),
+             slim_view_of(public_key, slim_crypto_dh_public_len(tree->suite->curve))))) {
+        status = SLIM_ERR_TREE;
     }
-    slim_secret_wipe(&keys, sizeof(keys));
+    if (status == SLIM_OK) {
+        uint32_t level = slim_mls_node_level(node);
+        memcpy(own->keys[level], private_key, sizeof(private_key));
+        own->is_known[level] = true;
+    }
+    slim_secret_wipe(private_key, sizeof(private_key));
     return status;
 }
 
@@ -98,22 +66,17 @@ enum slim_status slim_mls_path_follow(struct slim_mls_private *own,
                                       const struct slim_mls_path_steps *steps, size_t from,
                                       const uint8_t *path_secret, uint8_t *commit_secret)
 {
-    struct path_keys keys = {0};
     uint8_t secret[MLS_SECRET_MAX];
     memcpy(secret, path_secret, tree->suite->hash_len);
-    for (size_t i = from; i < steps->count; i++) {
-        path_keys_put(&keys, tree->suite, secret);
-        slim_mls_derive_secret(tree->suite, secret, "path", secret);
-    }
-    enum slim_status status = path_keys_derive(&keys, tree->suite);
+    enum slim_status status = SLIM_OK;
     for (size_t i = from; i < steps->count && status == SLIM_OK; i++) {
-        status = keep_node_key(own, tree, steps->items[i].node, &keys, i - from);
+        status = slim_mls_private_put(own, tree, steps->items[i].node, secret);
+        slim_mls_derive_secret(tree->suite, secret, "path", secret);
     }
     if (status == SLIM_OK) {
         memcpy(commit_secret, secret, tree->suite->hash_len);
     }
     slim_secret_wipe(secret, sizeof(secret));
-    slim_secret_wipe(&keys, sizeof(keys));
     return status;
 }
 
@@ -152,24 +115,6 @@ static enum slim_status set_parents(struct slim_mls_tree *tree,
     return SLIM_OK;
 }
 
-/* Path secrets from a random one, and the key pairs of the nodes and of the leaf. */
-static enum slim_status make_path_keys(const struct slim_mls_suite *suite,
-                                       const struct slim_mls_random *random,
-                                       struct slim_mls_path_secrets *path, struct path_keys *keys)
-{
-    uint8_t secret[MLS_SECRET_MAX];
-    random->fill(random->context, secret, suite->hash_len);
-    for (size_t i = 0; i < path->steps.count; i++) {
-        memcpy(path->secrets[i], secret, suite->hash_len);
-        path_keys_put(keys, suite, secret);
-        slim_mls_derive_secret(suite, secret, "path", secret);
-    }
-    memcpy(path->commit_secret, secret, suite->hash_len);
-    slim_secret_wipe(secret, sizeof(secret));
-    random->fill(random->context, keys->ikms[keys->count++], suite->hash_len); /* of the leaf */
-    return path_keys_derive(keys, suite);
-}
-
 enum slim_status slim_mls_path_begin(struct slim_mls_tree *tree,
                                      const struct slim_mls_random *random,
                                      struct slim_mls_private *own,
@@ -180,21 +125,25 @@ enum slim_status slim_mls_path_begin(struct slim_mls_tree *tree,
     slim_mls_tree_filtered_path(tree, own->leaf_index, &path->steps);
     blank_outside(tree, own->leaf_index, &path->steps);
 
-    struct path_keys keys = {0};
-    struct slim_view views[MLS_DEPTH_MAX];
-    enum slim_status status = make_path_keys(suite, random, path, &keys);
-    if (status == SLIM_OK) {
-        size_t leaf = path->steps.count;
-        for (size_t i = 0; i < leaf; i++) {
-            views[i] = path_keys_public(&keys, suite, i);
-            keep_key(own, slim_mls_node_level(path->steps.items[i].node), keys.private_keys[i]);
-        }
-        keep_key(own, 0, keys.private_keys[leaf]);
-        memcpy(leaf_public_key, keys.public_keys[leaf], slim_crypto_dh_public_len(suite->curve));
-        status = set_parents(tree, &path->steps, views, parent_hash, parent_hash_len);
+    uint8_t secret[MLS_SECRET_MAX];
+    uint8_t public_keys[MLS_DEPTH_MAX][MLS_KEM_PUBLIC_MAX];
+    struct slim_view keys[MLS_DEPTH_MAX];
+    random->fill(random->context, secret, suite->hash_len);
+    enum slim_status status = SLIM_OK;
+    for (size_t i = 0; i < path->steps.count && status == SLIM_OK; i++) {
+        uint32_t level = slim_mls_node_level(path->steps.items[i].node);
+        memcpy(path->secrets[i], secret, suite->hash_len);
+        status = node_key_pair(suite, secret, own->keys[level], public_keys[i]);
+        own->is_known[level] = true;
+        keys[i] = slim_view_of(public_keys[i], slim_crypto_dh_public_len(suite->curve));
+        slim_mls_derive_secret(suite, secret, "path", secret);
     }
-    slim_secret_wipe(&keys, sizeof(keys));
-    return status;
+    memcpy(path->commit_secret, secret, suite->hash_len);
+    slim_secret_wipe(secret, sizeof(secret));
+    SLIM_TRY(status);
+    SLIM_TRY(slim_mls_hpke_generate(suite, random, own->keys[0], leaf_public_key));
+    own->is_known[0] = true;
+    return set_parents(tree, &path->steps, keys, parent_hash, parent_hash_len);
 }
 
 enum slim_status slim_mls_path_target_count(const struct slim_mls_tree *tree, uint32_t leaf_index,
@@ -214,41 +163,6 @@ enum slim_status slim_mls_path_target_count(const struct slim_mls_tree *tree, ui
     return status;
 }
 
-/* Whom a path is encrypted to: their public keys, those of step i before ends[i] and behind those of the step before. */
-struct path_targets {
-    struct slim_view *keys;
-    size_t ends[MLS_DEPTH_MAX];
-};
-
-static enum slim_status list_targets(const struct slim_mls_tree *tree,
-                                     const struct slim_mls_path_steps *steps,
-                                     const struct slim_mls_indices *added,
-                                     struct path_targets *targets)
-{
-    struct slim_mls_indices nodes = {0};
-    size_t ends[MLS_DEPTH_MAX] = {0};
-    size_t used = 0;
-    enum slim_status status = SLIM_OK;
-    for (size_t i = 0; i < steps->count && status == SLIM_OK; i++) {
-        status = slim_mls_tree_resolve(tree, steps->items[i].copath, &nodes);
-        ends[i] = nodes.count;
-    }
-    if (status == SLIM_OK) {
-        targets->keys = slim_secret_take(nodes.count + 1, sizeof(*targets->keys));
-        status = targets->keys == NULL ? SLIM_ERR_NO_MEMORY : SLIM_OK;
-    }
-    for (size_t i = 0, node = 0; i < steps->count && status == SLIM_OK; i++) {
-        for (; node < ends[i]; node++) {
-            if (!slim_mls_indices_have(added, nodes.items[node])) {
-                targets->keys[used++] = slim_mls_tree_key(tree, nodes.items[node]);
-            }
-        }
-        targets->ends[i] = used;
-    }
-    slim_mls_indices_fini(&nodes);
-    return status;
-}
-
 enum slim_status slim_mls_path_encrypt(const struct slim_mls_tree *tree,
                                        const struct slim_mls_random *random,
                                        const struct slim_mls_path_secrets *path,
@@ -256,26 +170,27 @@ enum slim_status slim_mls_path_encrypt(const struct slim_mls_tree *tree,
                                        struct slim_view group_context, struct slim_mls_out *out)
 {
     const struct slim_mls_suite *suite = tree->suite;
-    struct path_targets targets = {0};
-    struct slim_mls_sealer sealer;
-    SLIM_TRY(list_targets(tree, &path->steps, added, &targets));
-    size_t last = path->steps.count;
-    slim_mls_sealer_init(&sealer, suite, random, "UpdatePathNode", group_context, targets.keys,
-                         last == 0 ? 0 : targets.ends[last - 1]);
+    struct slim_mls_indices targets = {0};
+    struct slim_mls_hpke_info info;
     enum slim_status status = SLIM_OK;
+    slim_mls_hpke_info_label(suite, "UpdatePathNode", group_context, &info);
     size_t nodes = slim_mls_put_begin(out);
     for (size_t i = 0; i < path->steps.count && status == SLIM_OK; i++) {
         slim_mls_put_opaque(out, slim_mls_tree_key(tree, path->steps.items[i].node));
+        targets.count = 0;
+        status = slim_mls_tree_resolve(tree, path->steps.items[i].copath, &targets);
         size_t ciphertexts = slim_mls_put_begin(out);
-        while (sealer.next < targets.ends[i] && status == SLIM_OK) {
-            status =
-                slim_mls_sealer_put(&sealer, slim_view_of(path->secrets[i], suite->hash_len), out);
+        for (size_t j = 0; j < targets.count && status == SLIM_OK; j++) {
+            if (!slim_mls_indices_have(added, targets.items[j])) {
+                status = slim_mls_encrypt_with_label(
+                    suite, random, slim_mls_tree_key(tree, targets.items[j]), "UpdatePathNode",
+                    group_context, slim_view_of(path->secrets[i], suite->hash_len), out);
+            }
         }
         slim_mls_put_end(out, ciphertexts);
     }
     slim_mls_put_end(out, nodes);
-    slim_mls_sealer_fini(&sealer);
-    slim_secret_return(targets.keys);
+    slim_mls_indices_fini(&targets);
     return status == SLIM_OK ? out->status : status;
 }
 

@@ -248,7 +248,7 @@ static void a_lifetime_without_end_does_not_wrap(void **state)
 static void one_bad_signature_among_many_leaves_is_found(void **state)
 {
     (void)state;
-    enum { COUNT = 1000, BAD = 700 };
+    enum { COUNT = 130, BAD = 70 };
     struct world world = {.seed = 3, .now_s = WORLD_START_S};
     struct slim_mls_client *clients[COUNT];
     struct slim_mls_buf packages[COUNT];
