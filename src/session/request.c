@@ -107,6 +107,34 @@ static struct slim_session_request *new_request(struct slim_session *session)
     return made;
 }
 
+static void note_about(struct slim_session_request *request,
+                       const struct slim_wire_session_message *message)
+{
+    if (request->type == SLIM_WIRE_TYPE_GROUP_ADD || request->type == SLIM_WIRE_TYPE_GROUP_REMOVE) {
+        request->about = message->payload.group_change.participant.name;
+        request->has_about = message->payload.group_change.participant.is_complete;
+    }
+}
+
+static bool is_about(const struct slim_session_request *request, const struct slim_name_key *name)
+{
+    return request->has_about && slim_name_is_equal(&request->about, name);
+}
+
+/* Without MLS nothing orders the changes: an old one that is told after a new one of the same member would undo it. */
+static void supersede(struct slim_session *session, const struct slim_session_request *request)
+{
+    SLIM_LIST_EACH(node, &session->requests)
+    {
+        struct slim_session_request *older =
+            SLIM_LIST_ENTRY(node, struct slim_session_request, node);
+        if (request->has_about && !session->is_mls && older->is_background &&
+            is_about(older, &request->about)) {
+            slim_session_request_free(session, older);
+        }
+    }
+}
+
 enum slim_status slim_session_request_new(struct slim_session *session,
                                           struct slim_wire_session_message *message,
                                           const struct slim_session_expected *expected,
@@ -148,6 +176,8 @@ enum slim_status slim_session_request_new(struct slim_session *session,
     if (!made->is_discovery) {
         expect_all(session, made, expected);
     }
+    note_about(made, message);
+    supersede(session, made);
     made->task = task;
     made->sent_count = 1;
     made->due_ms = session->app->now_ms + session->interval_ms;
@@ -251,6 +281,20 @@ void slim_session_requests_remind(struct slim_session *session, uint32_t slot)
             transmit(session, request, member);
         }
     }
+}
+
+bool slim_session_is_changing_member(const struct slim_session *session,
+                                     const struct slim_name_key *name)
+{
+    SLIM_LIST_EACH(node, &session->requests)
+    {
+        const struct slim_session_request *request =
+            SLIM_LIST_ENTRY(node, struct slim_session_request, node);
+        if (!request->is_background && is_about(request, name)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool slim_session_is_changing(const struct slim_session *session)

@@ -390,6 +390,17 @@ static bool can_change(const struct slim_session *session)
     return count < CHANGES_AT_ONCE && !slim_session_is_changing(session);
 }
 
+/* Without MLS nothing orders the changes of one member, so that the one before must have been told. */
+static bool can_take_turn(const struct slim_session *session, const struct slim_session_task *task)
+{
+    const struct slim_session_member *member =
+        slim_session_members_at(&session->members, task->slot);
+    const struct slim_name_key *name =
+        member != NULL ? &member->name.wire.name : &task->name.wire.name;
+    return can_change(session) &&
+           (session->is_mls || !slim_session_is_changing_member(session, name));
+}
+
 /* The first task that can go one step does so. The list may look different afterwards. */
 static bool step(struct slim_session *session)
 {
@@ -400,7 +411,7 @@ static bool step(struct slim_session *session)
             start(session, task);
             return true;
         }
-        if (task->phase == SLIM_SESSION_TASK_READY && can_change(session)) {
+        if (task->phase == SLIM_SESSION_TASK_READY && can_take_turn(session, task)) {
             take_turn(session, task);
             return true;
         }
