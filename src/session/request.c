@@ -1,9 +1,13 @@
 #include "session/request.h"
 
 #include "session/compose.h"
+#include "session/ping.h"
 #include "session/task.h"
 
-enum { WORD_BITS = 64 };
+enum {
+    WORD_BITS = 64,
+    BACKGROUND_REPEATS = 6, /* a minute: as long as messages that need the commit are kept */
+};
 
 /* ---- who is missing */
 
@@ -346,11 +350,34 @@ static void give_up(struct slim_session *session, struct slim_session_request *r
     }
 }
 
+/* One of ours acknowledges whatever it can follow, late or twice. Who answers pings and not this has lost the group for good (it refuses the
+ * commit, perhaps): better out, and told so, than in and deaf. Others may be silent because they have it already (defect 3). */
+static bool drop_deaf(struct slim_session *session, const struct slim_session_request *request)
+{
+    for (uint32_t slot = 0; slot < session->members.capacity; slot++) {
+        struct slim_session_member *member = session->members.slots[slot];
+        if (member != NULL && member->is_ours && slim_session_request_misses(request, slot)) {
+            char name[SLIM_SESSION_NAME_TEXT_MAX];
+            slim_session_problem(session, "participant disconnected: %s",
+                                 slim_session_name_format(&member->name.wire, name));
+            slim_session_member_gone(session, member);
+            slim_session_check_alone(session);
+            return true; /* the requests are others now */
+        }
+    }
+    return false;
+}
+
 static void make_progress(struct slim_session *session, struct slim_session_request *request)
 {
     if (request->is_background) {
-        repeat(session, request);
         request->due_ms = session->app->now_ms + SLIM_SESSION_PING_MS;
+        request->sent_count++;
+        if (request->sent_count > session->max_retries + BACKGROUND_REPEATS &&
+            drop_deaf(session, request)) {
+            return;
+        }
+        repeat(session, request);
     } else if (request->sent_count > session->max_retries) {
         give_up(session, request);
     } else {

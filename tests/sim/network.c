@@ -8,6 +8,7 @@ enum {
     RECONNECT_MS = 3,
     PROPAGATION_MS = 5, /* until other nodes know of a subscription */
     BETWEEN_MS = 2,
+    COMMAND_REORDER_MS = 60,
 };
 
 /* ---- packets by time */
@@ -89,6 +90,19 @@ static uint64_t delay_ms(struct sim_world *world)
            (world->has_faults ? sim_below(&world->network, faults->jitter_ms + 1) : 0);
 }
 
+/* How much later than those behind it a message may come. Nothing in a command says which of two is the older one, and no real connection
+ * turns them round: commands are mixed up with data far away from them, but with each other only a little. */
+static uint32_t reorder_ms(struct sim_world *world, const struct sim_packet *packet)
+{
+    struct slim_wire_head head;
+    bool is_data =
+        slim_wire_read_head(slim_view_of(packet->bytes, packet->len), &head) == SLIM_OK &&
+        head.session_message_type <= SLIM_WIRE_TYPE_RTX_REPLY;
+    uint32_t most_ms = world->plan.faults.reorder_ms;
+    most_ms = is_data || most_ms < COMMAND_REORDER_MS ? most_ms : COMMAND_REORDER_MS;
+    return sim_below(&world->network, most_ms + 1);
+}
+
 /* Publishes are lost, doubled and reordered; subscriptions only wait for their turn. */
 static void put_hop(struct sim_world *world, struct sim_packet *packet, bool is_up_hop)
 {
@@ -107,13 +121,12 @@ static void put_hop(struct sim_world *world, struct sim_packet *packet, bool is_
     if (is_faulty && sim_chance(&world->network, faults->duplication)) {
         struct sim_packet *twin = new_packet(world, packet->kind, packet->peer, packet->node,
                                              slim_view_of(packet->bytes, packet->len));
-        twin->due_ms =
-            world->now_ms + delay_ms(world) + sim_below(&world->network, faults->reorder_ms + 1);
+        twin->due_ms = world->now_ms + delay_ms(world) + reorder_ms(world, packet);
         push(world, twin);
     }
     packet->due_ms = world->now_ms + delay_ms(world);
     if (is_faulty && sim_chance(&world->network, faults->reordering)) {
-        packet->due_ms += sim_below(&world->network, faults->reorder_ms + 1);
+        packet->due_ms += reorder_ms(world, packet);
     } else {
         packet->due_ms = packet->due_ms < *last_ms ? *last_ms : packet->due_ms;
         *last_ms = packet->due_ms;

@@ -26,6 +26,12 @@ static bool seat_is_live(struct sim_world *world, uint32_t talk, uint32_t peer)
            seat->peer_incarnation == world->peers[peer].incarnation;
 }
 
+static bool may_mix(const struct sim_world *world)
+{
+    return world->plan.faults.reordering > 0 || world->plan.faults.duplication > 0 ||
+           world->plan.has_hostile;
+}
+
 /* ---- operations */
 
 /* A request takes so long at most until it is given up. */
@@ -122,9 +128,11 @@ static void note_audience(struct sim_world *world, struct sim_message *message)
         bool is_live = is_receiver && seat_is_live(world, message->talk, i);
         message->audience[i] = is_live ? seat->instance + 1 : 0;
         message->told_ms[i] = is_live ? member->told_ms : 0;
-        message->banned[i] = member == NULL && seat->is_in && own->dropped[i] == seat->instance
-                                 ? seat->instance + 1
-                                 : 0;
+        /* with MLS: the sender has taken it out of the group of keys */
+        bool is_out = member == NULL && seat->is_in && own->dropped[i] == seat->instance &&
+                      session->crypt != NULL && slim_session_crypt_is_ready(session->crypt) &&
+                      !slim_session_crypt_has(session->crypt, &world->peers[i].name.name);
+        message->banned[i] = is_out ? seat->instance + 1 : 0;
     }
 }
 
@@ -153,12 +161,25 @@ uint32_t sim_oracle_message(struct sim_world *world, uint32_t talk, uint32_t pee
     return world->message_count++;
 }
 
+/* Did one of them join anew just before? Then an acknowledgement of its former membership may still be on a network that reorders. */
+static bool is_old_ack_near(struct sim_world *world, const struct sim_message *message,
+                            uint32_t peer)
+{
+    const struct sim_seat *seat = sim_seat(world, message->talk, peer);
+    const struct sim_seat *from = sim_seat(world, message->talk, message->sender);
+    uint64_t begun_ms = seat->instance > 1 ? seat->begun_ms : 0;
+    begun_ms = from->instance > 1 && from->begun_ms > begun_ms ? from->begun_ms : begun_ms;
+    return begun_ms > 0 && may_mix(world) &&
+           message->published_ms < begun_ms + 2 * (uint64_t)world->plan.faults.reorder_ms + 1000;
+}
+
 /* Is what `message` says still to be expected of `peer`: both lived on, and each had the other in its list? */
 static bool is_owed(struct sim_world *world, const struct sim_message *message, uint32_t peer)
 {
     const struct sim_seat *seat = sim_seat(world, message->talk, peer);
     return message->audience[peer] == seat->instance + 1 &&
-           seat_is_live(world, message->talk, peer);
+           seat_is_live(world, message->talk, peer) && !seat->is_mixed[message->sender] &&
+           !is_old_ack_near(world, message, peer);
 }
 
 /* ---- events */
@@ -287,8 +308,7 @@ static void check_order(struct sim_world *world, struct sim_seat *seat, struct s
 static bool is_mixed(struct sim_world *world, struct sim_seat *seat,
                      const struct sim_message *message)
 {
-    bool may_mix = world->plan.faults.reordering > 0 || world->plan.faults.duplication > 0;
-    if (may_mix && message->sender_instance <= seat->dropped[message->sender]) {
+    if (may_mix(world) && message->sender_instance <= seat->dropped[message->sender]) {
         seat->is_mixed[message->sender] = true;
     }
     return seat->is_mixed[message->sender];

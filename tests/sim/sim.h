@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "base/list.h"
+#include "session/request.h"
 #include "session/session.h"
 #include "session/state.h"
 
