@@ -106,7 +106,7 @@ enum slim_mls_status slim_mls_group_encrypt(struct slim_mls_group *group,
     if (group->is_removed) {
         return SLIM_MLS_ERR_REMOVED;
     }
-    if (group->proposal_count > 0 || group->epoch->is_closed) {
+    if (group->proposal_count > 0 || slim_mls_epoch_is_closed(group->epoch)) {
         return SLIM_MLS_ERR_STATE;
     }
     if (plaintext.len > MLS_MESSAGE_BYTES_MAX / 2 ||
@@ -456,8 +456,6 @@ static enum slim_status copy_bytes(struct slim_view from, struct slim_mls_buf *t
     return SLIM_OK;
 }
 
-enum { MODERATOR_LEAF = 0 };
-
 /* The leaf that an Add or Update would bring in, its credential included (section 5.3.1). leaf_index is UINT32_MAX for an Add. */
 static enum slim_status check_proposed_leaf(struct slim_mls_group *group, uint32_t leaf_index,
                                             const struct slim_mls_leaf *leaf)
@@ -512,15 +510,15 @@ static enum slim_status take_handshake(struct slim_mls_group *group,
                                        const struct slim_mls_content *content,
                                        struct slim_mls_event *event)
 {
-    if (group->epoch->is_closed) {
+    if (slim_mls_epoch_is_closed(group->epoch)) {
         return SLIM_ERR_STATE;
     }
     if (content->sender_type == MLS_SENDER_MEMBER &&
         content->sender_index == group->epoch->own.leaf_index) {
         return SLIM_ERR_STATE; /* ours, come back: known already */
     }
-    bool is_moderator =
-        content->sender_type == MLS_SENDER_MEMBER && content->sender_index == MODERATOR_LEAF;
+    bool is_moderator = content->sender_type == MLS_SENDER_MEMBER &&
+                        content->sender_index == SLIM_MLS_MODERATOR_LEAF;
     if (group->client->policy.moderated &&
         (!is_moderator || content->content_type != MLS_CONTENT_COMMIT)) {
         return SLIM_ERR_DENIED;
@@ -530,6 +528,7 @@ static enum slim_status take_handshake(struct slim_mls_group *group,
     }
     SLIM_TRY(check_proposal(group, content));
     event->kind = SLIM_MLS_EVENT_PROPOSAL;
+    event->proposal_type = (uint16_t)(content->body.data[0] << 8 | content->body.data[1]);
     enum slim_status status = slim_mls_group_cache_proposal(group, content);
     return status == SLIM_ERR_EXISTS ? SLIM_ERR_REPLAYED : status;
 }

@@ -159,33 +159,31 @@ static enum slim_status read_subject(const struct slim_session_crypt *crypt,
     return slim_buf_put(subject, claims.subject);
 }
 
-/* What is known of the leaf, its subject included. */
-static enum slim_status find_member(struct slim_session_crypt *crypt, uint32_t leaf,
-                                    struct member **found, struct slim_error *error)
+/* Make sure that the subject of a leaf is known. SLIM_ERR_NOT_FOUND: the place is empty. */
+static enum slim_status read_member(struct slim_session_crypt *crypt, uint32_t leaf,
+                                    struct slim_error *error)
 {
     struct slim_mls_member member;
     if (slim_mls_group_member(crypt->group, leaf, &member) != SLIM_MLS_OK) {
         return SLIM_ERR_NOT_FOUND;
     }
     SLIM_TRY(members_reserve(crypt, leaf + 1));
-    if (crypt->members[leaf].subject.len == 0) {
-        /* it was checked, time included, when it came into the tree or vouched for it */
-        SLIM_TRY(
-            read_subject(crypt, &member.credential, true, &crypt->members[leaf].subject, error));
+    if (crypt->members[leaf].subject.len > 0) {
+        return SLIM_OK;
     }
-    *found = &crypt->members[leaf];
-    return SLIM_OK;
+    /* it was checked, time included, when it came into the tree or vouched for it */
+    return read_subject(crypt, &member.credential, true, &crypt->members[leaf].subject, error);
 }
 
 /* Does this leaf speak for `name`? The first name that fits is the one. SLIM_ERR_DENIED: no. */
 static enum slim_status speaks_for(struct slim_session_crypt *crypt, uint32_t leaf,
                                    const struct slim_name_key *name, struct slim_error *error)
 {
-    struct member *member = leaf < crypt->member_capacity ? &crypt->members[leaf] : NULL;
-    if (member != NULL && member->has_name) {
-        return slim_name_is_equal(&member->name, name) ? SLIM_OK : SLIM_ERR_DENIED;
+    if (leaf < crypt->member_capacity && crypt->members[leaf].has_name) {
+        return slim_name_is_equal(&crypt->members[leaf].name, name) ? SLIM_OK : SLIM_ERR_DENIED;
     }
-    SLIM_TRY(find_member(crypt, leaf, &member, error));
+    SLIM_TRY(read_member(crypt, leaf, error));
+    struct member *member = &crypt->members[leaf];
     if (!crypt->options.is_source(crypt->options.ctx, slim_buf_view(&member->subject), name)) {
         return SLIM_ERR_DENIED;
     }

@@ -589,11 +589,17 @@ void slim_session_expire_held(struct slim_session *session)
         if (session->app->now_ms - held->since_ms < wait_ms) {
             continue;
         }
+        bool is_deaf =
+            held->is_reserved && !session->is_initiator && held->slot == session->peer_slot;
         if (held->is_reserved) {
             session->app->stats.undecryptable++;
             slim_session_receiver_give_up(session->receiver, session->app->now_ms, held->slot,
                                           held->message_id);
         }
         held_free(session, held);
+        if (is_deaf) { /* our own moderator is in an epoch that we do not get to */
+            slim_session_input(session, SLIM_SESSION_ON_WAIT_OVER, NULL);
+            return;
+        }
     }
 }

@@ -1,5 +1,6 @@
 /* Whoever was invited: responder of a point-to-point session, participant of a group (spec session.md 7). */
 #include "session/compose.h"
+#include "session/controller.h"
 #include "session/ping.h"
 #include "session/request.h"
 
@@ -144,12 +145,12 @@ static bool can_join(struct slim_session_app *app, const struct slim_session_inc
                     (is_group || head->session_type == SLIM_WIRE_SESSION_POINT_TO_POINT) &&
                     (!is_group || payload->join_request.channel.is_complete) &&
                     head->session_id < SLIM_SESSION_ID_END;
-    if (!is_whole) {
-        app->stats.malformed++;
-    } else if (!slim_session_app_owns(app, &head->destination.name)) {
-        app->stats.unknown_session++;
-    }
-    return is_whole && slim_session_app_owns(app, &head->destination.name);
+    bool is_for_us = slim_session_app_owns(app, &head->destination.name) &&
+                     (head->destination.name.id == SLIM_NAME_ANY ||
+                      head->destination.name.id == app->name.wire.name.id);
+    app->stats.malformed += is_whole ? 0 : 1;
+    app->stats.unknown_session += is_whole && !is_for_us ? 1 : 0;
+    return is_whole && is_for_us;
 }
 
 void slim_session_participant_begin(struct slim_session_app *app,
@@ -158,6 +159,10 @@ void slim_session_participant_begin(struct slim_session_app *app,
     struct slim_session_settings settings;
     struct slim_session *session = NULL;
     if (!can_join(app, in)) {
+        return;
+    }
+    if (slim_session_has_key(in->message, SLIM_SESSION_KEY_MODERATOR)) {
+        slim_session_controller_begin(app, in);
         return;
     }
     struct slim_wire_pair *pairs =

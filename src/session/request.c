@@ -228,7 +228,9 @@ struct slim_session_request *slim_session_request_find(const struct slim_session
         }
         bool is_from_wanted =
             request->is_discovery
-                ? slim_name_has_prefix_of(&request->wanted, &head->source.name)
+                ? slim_name_has_prefix_of(&request->wanted, &head->source.name) &&
+                      (request->wanted.id == SLIM_NAME_ANY ||
+                       request->wanted.id == head->source.name.id)
                 : in->source != NULL && slim_session_request_misses(request, in->source->slot);
         if (is_from_wanted) {
             return request;

@@ -1,8 +1,8 @@
 /* One session: what initiator and responder have in common. */
 #include "session/compose.h"
+#include "session/controller.h"
 #include "session/ping.h"
 #include "session/request.h"
-#include "session/task.h"
 
 /* ---- life */
 
@@ -133,6 +133,7 @@ void slim_session_free(struct slim_session *session)
     slim_session_name_fini(heap, &session->source);
     slim_session_name_fini(heap, &session->destination);
     slim_session_name_fini(heap, &session->channel);
+    slim_session_name_fini(heap, &session->controller);
     slim_buf_fini(&session->reply);
     slim_heap_return(heap, session->answers.entries);
     slim_heap_return(heap, session->metadata);
@@ -149,6 +150,7 @@ void slim_session_end(struct slim_session *session, const char *text)
     slim_session_note_ended(session);
     slim_session_sender_close(session->sender, SLIM_ERR_CLOSED);
     slim_session_tasks_stop(session, SLIM_ERR_CLOSED, "session closed");
+    slim_session_controller_closed(session);
     slim_session_close_channel(session);
     for (uint32_t i = 0; i < session->members.capacity; i++) {
         if (session->members.slots[i] != NULL) {
@@ -426,6 +428,8 @@ static uint64_t make_progress(struct slim_session *session)
     }
     if (session->state != SLIM_SESSION_ENDED) {
         slim_session_expire_held(session);
+    }
+    if (session->state != SLIM_SESSION_ENDED) {
         due_ms = earlier(due_ms, slim_session_receiver_tick(session->receiver, now_ms));
         due_ms = earlier(due_ms, slim_session_sender_tick(session->sender, now_ms));
     }

@@ -197,8 +197,13 @@ struct slim_session {
     uint64_t held_back_until_ms;
     uint64_t refresh_ms;
     struct slim_buf reply; /* participant: our JOIN_REPLY, until the welcome */
-    uint32_t join_id;      /* participant: number of the JOIN_REQUEST */
-    uint64_t op;           /* of create (point-to-point), then of close */
+    uint32_t join_id;      /* number of the JOIN_REQUEST that began it */
+    struct slim_session_name
+        controller; /* moderator: who made it, when that was not the application */
+    uint64_t controller_conn;
+    uint32_t close_id; /* its request to close, when has_close_origin */
+    bool has_close_origin;
+    uint64_t op; /* of create (point-to-point), then of close */
     bool has_op;
     const char *end_text; /* why it ends: a literal */
 };

@@ -4,6 +4,7 @@
 
 #include "session/change.h"
 #include "session/compose.h"
+#include "session/controller.h"
 
 enum { CHANGES_AT_ONCE = 32, TEXT_MAX = SLIM_ERROR_TEXT_MAX };
 
@@ -64,12 +65,12 @@ static void task_free(struct slim_session *session, struct slim_session_task *ta
 {
     struct slim_heap *heap = session->app->heap;
     set_phase(session, task, SLIM_SESSION_TASK_WAITING);
+    slim_session_controller_done(session, task, false);
     slim_session_request_free(session, task->asked);
     detach(&task->change); /* goes on by itself */
     slim_list_remove(&task->node);
     session->task_count--;
     slim_session_name_fini(heap, &task->name);
-    slim_session_name_fini(heap, &task->origin);
     slim_buf_fini(&task->key_package);
     slim_heap_return(heap, task);
 }
@@ -102,22 +103,10 @@ void slim_session_tasks_stop(struct slim_session *session, enum slim_status stat
 
 /* ---- how tasks end */
 
-static void tell_origin(struct slim_session *session, const struct slim_session_task *task)
-{
-    if (task->has_origin) {
-        struct slim_wire_session_message message;
-        slim_session_compose(session, SLIM_WIRE_TYPE_GROUP_ACK, &task->origin.wire, task->origin_id,
-                             &message);
-        message.head.has_forward_to = true;
-        message.head.forward_to = task->origin_conn;
-        (void)slim_session_send(session->app, &message); /* the controller times out without it */
-    }
-}
-
 static void task_done(struct slim_session *session, struct slim_session_task *task)
 {
     bool is_opening = session->state == SLIM_SESSION_OPENING;
-    tell_origin(session, task);
+    slim_session_controller_done(session, task, true);
     complete(session, task, SLIM_OK, NULL);
     task_free(session, task);
     if (is_opening) {
