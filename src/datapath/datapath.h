@@ -46,6 +46,7 @@ struct slim_datapath_stats {
     uint64_t reconnect_count;
     uint64_t refused_path_count;     /* calls to a path that is not ours */
     uint64_t refused_encoding_count; /* calls that compress */
+    uint64_t refused_plain_count;    /* GET requests that are not gRPC */
     uint64_t streams_broken;         /* streams ended: framing or length of a message */
     uint64_t sockets_broken;         /* sockets closed because of HTTP/2 errors, resets, timeouts */
     uint64_t connections_accepted;

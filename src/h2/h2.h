@@ -36,6 +36,22 @@ enum slim_h2_error {
     SLIM_H2_HTTP_1_1_REQUIRED = 13,
 };
 
+/* Why a connection is dead, in more detail than slim_h2_status: for counters and log lines. */
+enum slim_h2_cause {
+    SLIM_H2_CAUSE_NONE,
+    SLIM_H2_CAUSE_NOT_HTTP2,      /* no preface */
+    SLIM_H2_CAUSE_BROKEN,         /* any other breach of RFC 9113 */
+    SLIM_H2_CAUSE_RESETS,         /* floods, see limits.h */
+    SLIM_H2_CAUSE_SETTINGS,       /* */
+    SLIM_H2_CAUSE_PINGS,          /* */
+    SLIM_H2_CAUSE_PRIORITIES,     /* */
+    SLIM_H2_CAUSE_EMPTY_DATA,     /* */
+    SLIM_H2_CAUSE_WINDOW_UPDATES, /* */
+    SLIM_H2_CAUSE_REQUESTS,       /* */
+    SLIM_H2_CAUSE_CONTINUATIONS,  /* */
+    SLIM_H2_CAUSE_UNREAD,         /* the peer asks and does not read the answers */
+};
+
 /* One header field. Names are lower case; pseudo headers come first. Borrowed. */
 struct slim_h2_header {
     struct slim_view name;
@@ -142,6 +158,14 @@ SLIM_MUST_CHECK enum slim_status slim_h2_take(struct slim_h2 *h2, struct slim_vi
 
 /* SLIM_OK, or why the connection is dead: what slim_h2_take returned or would return. */
 enum slim_status slim_h2_status(const struct slim_h2 *h2);
+
+enum slim_h2_cause slim_h2_cause(const struct slim_h2 *h2);
+
+/* True when the SETTINGS of the peer came: it speaks HTTP/2. */
+bool slim_h2_has_settings(const struct slim_h2 *h2);
+
+/* True when GOAWAY was ordered, sent or received. */
+bool slim_h2_has_go_away(const struct slim_h2 *h2);
 
 /* See slim_grpc_conn_output, _sent and _has_output. */
 size_t slim_h2_output(struct slim_h2 *h2, struct iovec *iov, size_t iov_count, size_t bytes_max);
