@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "datapath/conn.h"
 #include "datapath/limits.h"
+#include "datapath/spire.h"
 #include "io/listener.h"
 
 /* A listening endpoint. */
@@ -46,6 +47,7 @@ struct slim_datapath {
     struct slim_list recoveries;
     size_t recovery_count;
     struct slim_timer recovery_timer;
+    struct slim_spires spires;
 
     struct slim_list waiting;
     struct slim_list graves;

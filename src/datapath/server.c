@@ -173,8 +173,10 @@ static void on_accept(void *ctx, int fd, const struct slim_address *peer)
     socket->datapath = datapath;
     slim_list_init(&socket->conns);
     slim_address_format(peer, socket->text, sizeof(socket->text));
-    if (slim_transport_new(datapath->loop, fd, &server->grpc, &grpc_handler, socket, &handler,
-                           socket, &socket->transport) != SLIM_OK) {
+    const struct slim_transport_options options = {
+        .grpc = &server->grpc, .handshake_timeout_ms = SLIM_TRANSPORT_HANDSHAKE_MS};
+    if (slim_transport_open(datapath->loop, fd, &options, &grpc_handler, socket, &handler, socket,
+                            &socket->transport) != SLIM_OK) {
         slim_log_limited(&datapath->log_refused, WARN, "connection refused: out of memory",
                          SLIM_LOG_STR("remote_addr", socket->text));
         slim_heap_return(datapath->heap, socket);
