@@ -11,6 +11,7 @@
 #include "base/name.h"
 #include "base/status.h"
 #include "config/config.h"
+#include "grpc/grpc.h"
 #include "io/loop.h"
 #include "wire/wire.h"
 
@@ -49,6 +50,7 @@ struct slim_datapath_stats {
     uint64_t refused_plain_count;    /* GET requests that are not gRPC */
     uint64_t streams_broken;         /* streams ended: framing or length of a message */
     uint64_t sockets_broken;         /* sockets closed because of HTTP/2 errors, resets, timeouts */
+    uint64_t closed_by_cause[SLIM_GRPC_CAUSES]; /* sockets closed, by enum slim_grpc_cause */
     uint64_t connections_accepted;
     uint64_t connections_closed;
     uint64_t bytes_held; /* now: all queues and half-received messages */

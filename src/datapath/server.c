@@ -48,8 +48,12 @@ static void on_call(void *ctx, struct slim_grpc_call *call, const struct slim_gr
         slim_log_limited(&datapath->log_refused, WARN, "call refused",
                          SLIM_LOG_STR("why", "unknown path"),
                          SLIM_LOG_STR("remote_addr", socket->text));
-        /* trailers only, without a message, as every gRPC server answers */
-        slim_grpc_call_finish(call, SLIM_GRPC_UNIMPLEMENTED, (struct slim_view){0}, true);
+        if (request->is_plain) {
+            slim_grpc_call_refuse_plain(call);
+        } else {
+            /* trailers only, without a message, as every gRPC server answers */
+            slim_grpc_call_finish(call, SLIM_GRPC_UNIMPLEMENTED, (struct slim_view){0}, true);
+        }
         return;
     }
     if (datapath->is_draining || socket->is_closing) {
@@ -118,25 +122,37 @@ static void on_refused(void *ctx, struct slim_view encoding)
                      SLIM_LOG_VIEW("encoding", encoding));
 }
 
-/* The peer broke HTTP/2, or flooded us; everything else is the network's life. */
-static bool is_peers_mistake(enum slim_status status)
+/* The peer broke HTTP/2, flooded us or said nothing; everything else is the network's life. */
+static bool is_peers_mistake(enum slim_status status, enum slim_grpc_cause cause)
 {
-    return status == SLIM_ERR_MALFORMED || status == SLIM_ERR_LIMIT;
+    return status == SLIM_ERR_MALFORMED || status == SLIM_ERR_LIMIT ||
+           cause == SLIM_GRPC_CAUSE_HANDSHAKE_TIMEOUT;
+}
+
+static void note_closed(struct slim_datapath_socket *socket, enum slim_status status,
+                        const char *text)
+{
+    struct slim_datapath *datapath = socket->datapath;
+    enum slim_grpc_cause cause = slim_grpc_conn_cause(slim_transport_grpc(socket->transport));
+    datapath->stats.closed_by_cause[cause]++;
+    if (status == SLIM_OK || status == SLIM_ERR_CLOSED) {
+        return;
+    }
+    datapath->stats.sockets_broken++;
+    if (is_peers_mistake(status, cause)) {
+        slim_log_limited(&datapath->log_refused, WARN, "socket closed: the peer broke HTTP/2",
+                         SLIM_LOG_STR("remote_addr", socket->text), SLIM_LOG_STR("why", text));
+    } else {
+        slim_log_limited(&datapath->log_refused, DEBUG, "socket closed",
+                         SLIM_LOG_STR("remote_addr", socket->text), SLIM_LOG_STR("why", text));
+    }
 }
 
 static void on_closed(void *ctx, enum slim_status status, const char *text)
 {
     struct slim_datapath_socket *socket = ctx;
     struct slim_datapath *datapath = socket->datapath;
-    if (is_peers_mistake(status)) {
-        datapath->stats.sockets_broken++;
-        slim_log_limited(&datapath->log_refused, WARN, "socket closed: the peer broke HTTP/2",
-                         SLIM_LOG_STR("remote_addr", socket->text), SLIM_LOG_STR("why", text));
-    } else if (status != SLIM_OK && status != SLIM_ERR_CLOSED) {
-        datapath->stats.sockets_broken++;
-        slim_log_limited(&datapath->log_refused, DEBUG, "socket closed",
-                         SLIM_LOG_STR("remote_addr", socket->text), SLIM_LOG_STR("why", text));
-    }
+    note_closed(socket, status, text);
     socket->transport = NULL;
     slim_datapath_socket_free(socket);
     slim_datapath_check_drained(datapath);
@@ -208,6 +224,8 @@ enum slim_status slim_datapath_listen(struct slim_datapath *datapath,
     }
     server->grpc.ping_interval_ms = config->keepalive_time_ms;
     server->grpc.ping_timeout_ms = config->keepalive_timeout_ms;
+    server->grpc.age_max_ms = config->max_connection_age_ms;
+    server->grpc.idle_timeout_ms = config->max_connection_idle_ms;
     server->endpoint = strdup(config->endpoint);
     enum slim_status status = SLIM_ERR_NO_MEMORY;
     if (server->endpoint != NULL) {

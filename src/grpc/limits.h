@@ -19,6 +19,10 @@ enum {
      * small block, and 64 KiB in frames of 16 KiB are gathered without moving. */
     SLIM_GRPC_GATHER_GROWTH = 8,
 
+    /* GOAWAY of ours and no call left: how long the peer may take to close before we do */
+    SLIM_GRPC_LEAVE_MS = 1000,
+    SLIM_GRPC_LEAVE_PERIOD_MS = 60 * 1000, /* how often we ask whether calls are left */
+
     SLIM_GRPC_SERVER_PING_INTERVAL_MS = 120 * 1000,
     SLIM_GRPC_SERVER_PING_TIMEOUT_MS = 20 * 1000,
     SLIM_GRPC_CLIENT_PING_TIMEOUT_MS = 10 * 1000,
