@@ -164,6 +164,12 @@ void slim_datapath_drain(struct slim_datapath *datapath, void (*done)(void *ctx)
 
 const struct slim_datapath_stats *slim_datapath_stats(struct slim_datapath *datapath)
 {
+    datapath->stats.accept_rest_count = 0;
+    SLIM_LIST_EACH(node, &datapath->servers)
+    {
+        datapath->stats.accept_rest_count += slim_listener_rest_count(
+            SLIM_LIST_ENTRY(node, struct slim_datapath_server, node)->listener);
+    }
     datapath->stats.bytes_held = slim_block_pool_stats(datapath->pool)->bytes_in_use;
     if (slim_block_pool_stats(datapath->pool)->bytes_peak > datapath->stats.bytes_held_peak) {
         datapath->stats.bytes_held_peak = slim_block_pool_stats(datapath->pool)->bytes_peak;

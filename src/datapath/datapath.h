@@ -51,6 +51,8 @@ struct slim_datapath_stats {
     uint64_t streams_broken;         /* streams ended: framing or length of a message */
     uint64_t sockets_broken;         /* sockets closed because of HTTP/2 errors, resets, timeouts */
     uint64_t closed_by_cause[SLIM_GRPC_CAUSES]; /* sockets closed, by enum slim_grpc_cause */
+    uint64_t
+        accept_rest_count; /* times accepting rested: no descriptors; of the listeners that are open */
     uint64_t connections_accepted;
     uint64_t connections_closed;
     uint64_t bytes_held; /* now: all queues and half-received messages */

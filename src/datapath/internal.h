@@ -73,6 +73,7 @@ struct slim_datapath {
     struct slim_log_limit log_ignored;
     struct slim_log_limit log_refused;
     struct slim_log_limit log_slow;
+    struct slim_log_limit log_socket;
     struct slim_log_limit log_closed;
 };
 

@@ -140,10 +140,10 @@ static void note_closed(struct slim_datapath_socket *socket, enum slim_status st
     }
     datapath->stats.sockets_broken++;
     if (is_peers_mistake(status, cause)) {
-        slim_log_limited(&datapath->log_refused, WARN, "socket closed: the peer broke HTTP/2",
+        slim_log_limited(&datapath->log_socket, WARN, "socket closed: the peer broke HTTP/2",
                          SLIM_LOG_STR("remote_addr", socket->text), SLIM_LOG_STR("why", text));
     } else {
-        slim_log_limited(&datapath->log_refused, DEBUG, "socket closed",
+        slim_log_limited(&datapath->log_socket, DEBUG, "socket closed",
                          SLIM_LOG_STR("remote_addr", socket->text), SLIM_LOG_STR("why", text));
     }
 }

@@ -123,7 +123,7 @@ enum slim_grpc_cause {
     SLIM_GRPC_CAUSE_FLOOD_WINDOW_UPDATES,
     SLIM_GRPC_CAUSE_FLOOD_REQUESTS,
     SLIM_GRPC_CAUSE_FLOOD_CONTINUATIONS,
-    SLIM_GRPC_CAUSE_FLOOD_UNREAD, /* the peer asks and does not read the answers */
+    SLIM_GRPC_CAUSE_FLOOD_UNREAD, /* more asked for than we have room to answer: it does not read, or asks too fast */
 };
 enum { SLIM_GRPC_CAUSES = SLIM_GRPC_CAUSE_FLOOD_UNREAD + 1 };
 

@@ -25,7 +25,7 @@ const char *slim_grpc_cause_text(enum slim_grpc_cause cause)
     case SLIM_GRPC_CAUSE_FLOOD_PINGS:
         return "a flood of PING frames";
     case SLIM_GRPC_CAUSE_FLOOD_PRIORITIES:
-        return "a flood of PRIORITY or unknown frames";
+        return "a flood of PRIORITY frames";
     case SLIM_GRPC_CAUSE_FLOOD_EMPTY_DATA:
         return "a flood of empty DATA frames";
     case SLIM_GRPC_CAUSE_FLOOD_WINDOW_UPDATES:
@@ -35,7 +35,7 @@ const char *slim_grpc_cause_text(enum slim_grpc_cause cause)
     case SLIM_GRPC_CAUSE_FLOOD_CONTINUATIONS:
         return "a flood of CONTINUATION frames";
     case SLIM_GRPC_CAUSE_FLOOD_UNREAD:
-        return "the peer does not read the answers it asks for";
+        return "a flood of frames that ask for an answer";
     }
     return "";
 }

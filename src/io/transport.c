@@ -99,15 +99,6 @@ static void on_deadline(struct slim_timer *timer)
                                     : "no HTTP/2 preface and SETTINGS in time");
 }
 
-/* Nothing to write may mean that the connection is over: memory ran out, or its last call ended behind a GOAWAY. */
-static void check_life(struct slim_transport *transport)
-{
-    enum slim_status status = slim_grpc_conn_status(transport->grpc);
-    if (status != SLIM_OK) {
-        die(transport, status, slim_status_text(status));
-    }
-}
-
 /* One write. SLIM_OK: *sent bytes went; SLIM_AGAIN: the socket has no room; else the transport is dead. */
 static enum slim_status write_some(struct slim_transport *transport, struct iovec *iov,
                                    size_t count, size_t *sent)
@@ -137,7 +128,6 @@ static bool flush_plain(struct slim_transport *transport)
         size_t count =
             slim_grpc_conn_output(transport->grpc, iov, SLIM_IO_FLUSH_PIECES, SLIM_IO_FLUSH_BYTES);
         if (count == 0) {
-            check_life(transport);
             return true;
         }
         size_t sent;
@@ -160,7 +150,6 @@ static enum slim_status seal(struct slim_transport *transport)
     size_t count =
         slim_grpc_conn_output(transport->grpc, iov, SLIM_IO_FLUSH_PIECES, SLIM_IO_TLS_FLUSH_BYTES);
     if (count == 0) {
-        check_life(transport);
         return SLIM_OK;
     }
     size_t sealed = 0;
@@ -265,6 +254,47 @@ static void say_goodbye(struct slim_transport *transport)
     }
 }
 
+/* We are through with the peer, and told it why. The socket stays until it hangs up: closed before, it would answer what the peer
+ * says meanwhile with a reset, and the peer might never read what we said. */
+static void refuse(struct slim_transport *transport, enum slim_status why, const char *text)
+{
+    if (transport->state == DEAD || transport->is_refused) {
+        return;
+    }
+    transport->why = why;
+    (void)snprintf(transport->text, sizeof(transport->text), "%s", text); /* may be cut */
+    transport->is_refused = true;
+    transport->state = SHUT;
+    (void)shutdown(transport->watch.fd, SHUT_WR); /* fails when the peer is gone: reading tells */
+    slim_timer_cancel(transport->loop, &transport->deadline);
+    transport->linger_until_ms = slim_loop_now_ms(transport->loop) + SLIM_IO_REFUSED_LINGER_MS;
+    slim_timer_set(transport->loop, &transport->keepalive, transport->linger_until_ms);
+    /* its calls are over now, not when it hangs up */
+    slim_grpc_conn_close(transport->grpc, transport->end_status, slim_view_str(transport->text));
+}
+
+/* The connection is over, with or without a mistake of the peer: it gets the GOAWAY, as far as it fits. */
+static void end_grpc(struct slim_transport *transport, enum slim_status status)
+{
+    const char *text = slim_grpc_cause_text(slim_grpc_conn_cause(transport->grpc));
+    text = text[0] != 0 ? text : slim_status_text(status);
+    if (transport->state == OPEN || transport->state == LINGERING) {
+        (void)flush(transport);
+        refuse(transport, status, text);
+    } else {
+        die(transport, status, text);
+    }
+}
+
+/* Nothing to write may mean that the connection is over: memory ran out, or its last call ended behind a GOAWAY. */
+static void check_life(struct slim_transport *transport)
+{
+    enum slim_status status = slim_grpc_conn_status(transport->grpc);
+    if (status != SLIM_OK && transport->state != DEAD) {
+        end_grpc(transport, status);
+    }
+}
+
 /* The end of the turn: flush what is touched, bury what is dead. */
 static void on_turn_end(struct slim_task *task)
 {
@@ -275,6 +305,12 @@ static void on_turn_end(struct slim_task *task)
     }
     if (transport->state != DEAD) {
         is_empty = transport->is_blocked ? false : flush(transport);
+        if (is_empty) {
+            check_life(transport);
+        }
+    }
+    if (transport->state == SHUT) {
+        return;
     }
     if (transport->state == LINGERING && is_empty && is_said(transport)) {
         shut(transport);
@@ -301,37 +337,6 @@ static void on_turn_end(struct slim_task *task)
     }
     if (transport->handler.on_flushed != NULL) {
         transport->handler.on_flushed(transport->ctx);
-    }
-}
-
-/* We are through with the peer, and told it why. The socket stays until it hangs up: closed before, it would answer what the peer
- * says meanwhile with a reset, and the peer might never read what we said. */
-static void refuse(struct slim_transport *transport, enum slim_status why, const char *text)
-{
-    if (transport->state == DEAD || transport->is_refused) {
-        return;
-    }
-    transport->why = why;
-    (void)snprintf(transport->text, sizeof(transport->text), "%s", text); /* may be cut */
-    transport->is_refused = true;
-    transport->state = SHUT;
-    (void)shutdown(transport->watch.fd, SHUT_WR); /* fails when the peer is gone: reading tells */
-    slim_timer_cancel(transport->loop, &transport->deadline);
-    transport->linger_until_ms = slim_loop_now_ms(transport->loop) + SLIM_IO_REFUSED_LINGER_MS;
-    slim_timer_set(transport->loop, &transport->keepalive, transport->linger_until_ms);
-    /* its calls are over now, not when it hangs up */
-    slim_grpc_conn_close(transport->grpc, transport->end_status, slim_view_str(transport->text));
-}
-
-/* The connection is over, with or without a mistake of the peer: it gets the GOAWAY, as far as it fits. */
-static void end_grpc(struct slim_transport *transport, enum slim_status status)
-{
-    const char *text = slim_grpc_cause_text(slim_grpc_conn_cause(transport->grpc));
-    if (transport->state == OPEN || transport->state == LINGERING) {
-        (void)flush(transport);
-        refuse(transport, status, text[0] != 0 ? text : slim_status_text(status));
-    } else {
-        die(transport, status, text[0] != 0 ? text : slim_status_text(status));
     }
 }
 

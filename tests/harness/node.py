@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -69,17 +70,19 @@ runtime:
         - endpoint: "127.0.0.1:{port}"
           tls:
             insecure: true
-      clients: [{clients}]
+{server}      clients: [{clients}]
 """
 
 CLIENT = '{{endpoint: "http://127.0.0.1:{port}", tls: {{insecure: true}}{backoff}}}'
 
 
 class Node:
-    """A running node. kind: "ours" or a version of the reference."""
+    """A running node. kind: "ours" or a version of the reference.
+
+    open_files, soft_open_files: hard and soft limit of its descriptors. server: more keys of its server, as YAML."""
 
     def __init__(self, kind="ours", port=None, clients=(), runtime=None, log_level="info", n_cores=1, backoff=None,
-                 wait=True):
+                 wait=True, open_files=None, soft_open_files=None, server=None):
         self.kind = kind
         self.port = port or free_port()
         self.log_level = log_level
@@ -87,6 +90,9 @@ class Node:
         self.clients = clients
         self.runtime = runtime or {}
         self.backoff = backoff
+        self.open_files = open_files
+        self.soft_open_files = soft_open_files
+        self.server = server or ""
         self.folder = Path(tempfile.mkdtemp(prefix="slim-node-"))
         self.process = None
         self.start(wait)
@@ -106,6 +112,7 @@ class Node:
                 port=self.port,
                 log_level=self.log_level,
                 n_cores=self.n_cores,
+                server="".join(f"          {line}\n" for line in self.server.splitlines()),
                 runtime="".join(f"  {key}: {value}\n" for key, value in self.runtime.items()),
                 clients=", ".join(CLIENT.format(port=port, backoff=backoff) for port in self.clients),
             )
@@ -114,12 +121,18 @@ class Node:
 
     def start(self, wait=True):
         self.log = open(self.folder / "node.log", "ab")
-        self.process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+                                        preexec_fn=self._limit_files)
         started = time.monotonic()
         while wait and not is_listening(self.port):
             if self.process.poll() is not None or time.monotonic() - started > START_LIMIT_S:
                 raise RuntimeError(f"node {self.kind} did not start:\n{self.log_text()[-4000:]}")
             time.sleep(0.01)
+
+    def _limit_files(self):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        hard = self.open_files or hard
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self.soft_open_files or min(soft, hard), hard))
 
     @property
     def pid(self):
