@@ -43,7 +43,8 @@ struct slim_datapath_stats {
     uint64_t slow_stalled_count;         /* receivers disconnected: no byte accepted for 5 s */
     uint64_t slow_full_count;            /* receivers disconnected: 64 MiB unsent */
     uint64_t memory_max_count;           /* owners of the largest queue disconnected: memory_max */
-    uint64_t hold_count;                 /* times the credit of a sender was held back */
+    uint64_t idle_dropped_count; /* sockets without a stream closed: memory_max, descriptors */
+    uint64_t hold_count;         /* times the credit of a sender was held back */
     uint64_t reconnect_count;
     uint64_t refused_path_count;     /* calls to a path that is not ours */
     uint64_t refused_encoding_count; /* calls that compress */

@@ -128,6 +128,12 @@ void slim_datapath_slow_flushed(struct slim_datapath_conn *conn);
 void slim_datapath_slow_release(struct slim_datapath_conn *conn);
 void slim_datapath_slow_forget(struct slim_datapath_conn *conn);
 
+/* For a new connection: when there is no memory for it, what memory_max asks for is done. True when there is. */
+bool slim_datapath_slow_make_room(struct slim_datapath *datapath);
+
+/* A listener (its context) has no descriptor for a new connection. */
+void slim_datapath_slow_on_full(void *ctx);
+
 /* True when everything that waits in this process takes more than memory_max. */
 bool slim_datapath_slow_is_over_memory(const struct slim_datapath *datapath);
 

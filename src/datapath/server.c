@@ -163,6 +163,7 @@ void slim_datapath_socket_free(struct slim_datapath_socket *socket)
     assert(slim_list_is_empty(&socket->conns));
     slim_transport_free(socket->transport);
     slim_list_remove(&socket->node);
+    slim_datapath_slow_gone(socket->datapath);
     slim_heap_return(socket->datapath->heap, socket);
 }
 
@@ -177,7 +178,7 @@ static void on_accept(void *ctx, int fd, const struct slim_address *peer)
     struct slim_datapath_server *server = ctx;
     struct slim_datapath *datapath = server->datapath;
     struct slim_datapath_socket *socket = NULL;
-    if (!slim_datapath_slow_is_over_memory(datapath)) {
+    if (slim_datapath_slow_make_room(datapath)) {
         socket = slim_heap_take_zeroed(datapath->heap, 1, sizeof(*socket));
     }
     if (socket == NULL) {
@@ -236,6 +237,7 @@ enum slim_status slim_datapath_listen(struct slim_datapath *datapath,
         slim_datapath_server_free(server);
         return status;
     }
+    slim_listener_on_full(server->listener, slim_datapath_slow_on_full);
     slim_list_put_last(&datapath->servers, &server->node);
     return SLIM_OK;
 }

@@ -21,6 +21,7 @@ struct slim_listener {
     struct slim_address address;
     slim_listener_on_accept *on_accept;
     void *ctx;
+    void (*on_full)(void *ctx);
     uint64_t rest_count;
     struct slim_log_limit log_rest;
     bool *is_freed; /* set while accepting: a callback may free the listener */
@@ -39,6 +40,9 @@ static void rest(struct slim_listener *listener, int reason)
     slim_log_limited(&listener->log_rest, WARN,
                      "no descriptor or memory for a new connection, accepting rests",
                      SLIM_LOG_STR("error", strerror(reason)));
+    if (listener->on_full != NULL) {
+        listener->on_full(listener->ctx);
+    }
     slim_loop_rewatch(listener->loop, &listener->watch, 0);
     slim_timer_set(listener->loop, &listener->pause,
                    slim_loop_now_ms(listener->loop) + SLIM_IO_ACCEPT_PAUSE_MS);
@@ -189,6 +193,11 @@ void slim_listener_free(struct slim_listener *listener)
     slim_timer_cancel(listener->loop, &listener->pause);
     slim_loop_release_timer(listener->loop);
     free(listener);
+}
+
+void slim_listener_on_full(struct slim_listener *listener, void (*on_full)(void *ctx))
+{
+    listener->on_full = on_full;
 }
 
 uint64_t slim_listener_rest_count(const struct slim_listener *listener)

@@ -274,6 +274,7 @@ def test_out_of_descriptors(ours):
     assert node.cpu_s() - before < 0.5, "it does not spin"
     assert others.collect(1) is not None, "others go on"
     assert re.search(r"WARN.*accepting rests", node.log_text())
+    assert does_a_fresh_pair_work(node), "those who have no stream make room"
     for sock in socks:
         sock.close()
     check_calm(node, others, descriptors)
@@ -285,3 +286,21 @@ def test_the_limit_of_descriptors_is_raised(ours):
     soft, hard = re.search(r"Max open files\s+(\d+)\s+(\d+)", limits).groups()
     assert soft == hard
     node.stop()
+
+
+def test_connections_without_a_stream_do_not_keep_others_out(ours):
+    """Idle connections up to memory_max: the oldest make room for new ones."""
+    limit = 48 * MIB
+    node = ours(runtime={"memory_max": limit})
+    others = Group([Peer(node.port), Peer(node.port)])
+    descriptors = node.fd_count()
+    socks = []
+    for _ in range(16):
+        socks += [connect(node.port) for _ in range(500)]
+        assert does_a_fresh_pair_work(node)
+        assert node.rss_bytes() < 1.25 * limit
+    assert others.collect(1) is not None, "others go on"
+    assert re.search(r"WARN.*socket without a stream closed to make room", node.log_text())
+    for sock in socks:
+        sock.close()
+    check_calm(node, others, descriptors)
