@@ -225,6 +225,9 @@ void slim_grpc_call_send_end(struct slim_grpc_call *call, enum slim_grpc_status 
         HEADER("grpc-message", slim_view_of(text, slim_grpc_text_encode(message, text))),
     };
     size_t count = message.len > 0 ? 2 : 1;
+    if (status == SLIM_GRPC_UNIMPLEMENTED && !call->is_accepted) {
+        slim_h2_stream_be_patient(&call->stream); /* what comes may yet break a rule of HTTP/2 */
+    }
     if (call->is_accepted) {
         slim_h2_stream_end(&call->stream, trailers, count, SLIM_H2_NO_ERROR, is_flush);
     } else {

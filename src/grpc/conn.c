@@ -196,7 +196,7 @@ bool slim_grpc_conn_is_flushed(const struct slim_grpc_conn *conn)
 {
     for (const struct slim_list *node = conn->calls.next; node != &conn->calls; node = node->next) {
         const struct slim_grpc_call *call = SLIM_LIST_ENTRY(node, struct slim_grpc_call, node);
-        if (call->is_ended && !call->is_plain) {
+        if (call->is_ended && !call->is_plain && !call->stream.has_ended) {
             return false;
         }
     }

@@ -12,6 +12,8 @@ enum {
      * sent: nobody watches them any more. A call that would exceed it drops its queue and sends its trailers at once. */
     SLIM_GRPC_FLUSH_BYTES_MAX = 1024 * 1024,
 
+    SLIM_GRPC_PATIENCE_BYTES = 16 * 1024, /* DATA of a refused call; more, and it is reset */
+
     SLIM_GRPC_CREDIT_BATCH_BYTES =
         16 * 1024, /* credit is returned in steps of this; a quarter of the smallest window */
 
