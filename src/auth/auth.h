@@ -230,6 +230,14 @@ SLIM_MUST_CHECK enum slim_status slim_auth_read_claims(struct slim_auth_verifier
                                                        enum slim_auth_check *check,
                                                        struct slim_auth_claims *claims);
 
+/* As slim_auth_read_claims, for a token that names a key which is in use already: `any_age` does not ask whether it is valid now,
+ * only whether it is genuine (mls.md 8.2). Such a token is not put among the verified ones. */
+SLIM_MUST_CHECK enum slim_status slim_auth_read_credential(struct slim_auth_verifier *verifier,
+                                                           struct slim_view token, uint64_t now_s,
+                                                           bool any_age,
+                                                           enum slim_auth_check *check,
+                                                           struct slim_auth_claims *claims);
+
 /* Counters of one verifier. refused_count is indexed by enum slim_auth_check; SLIM_AUTH_CHECK_NONE counts those that could not be decided
  * (keys being fetched, no memory). */
 struct slim_auth_stats {
@@ -243,7 +251,7 @@ const struct slim_auth_stats *slim_auth_verifier_stats(const struct slim_auth_ve
  * application id and, for an id of the form "a/b/c/..." (what the convenience constructor of the bindings makes), a, b and c are
  * the name's strings. */
 bool slim_auth_identity_is_source(const struct slim_auth_identity *identity,
-                                  const struct slim_name *source);
+                                  const struct slim_name_key *source);
 
 #include "auth/link.h"
 #include "auth/oidc.h"

@@ -104,11 +104,14 @@ void slim_datapath_drain(struct slim_datapath *datapath, void (*on_drained)(void
  * slim_datapath_submit, _detach or _disconnect (the engine is in the middle of a delivery): queue what is to be said, and say it from a task at the end
  * of the turn.
  * on_message   a message for it: head is its head, msg its bytes, incoming_conn the connection it came in by. Borrowed.
- * on_error     a message of its own that failed: the JSON text of wire.md 9.2. Borrowed. */
+ * on_error     a message of its own that failed: the JSON text of wire.md 9.2. Borrowed.
+ * on_link      a link went down (what was under way on it may be lost), or is up again with its subscriptions restored. The same rules
+ *              as for on_message. May be NULL. */
 struct slim_datapath_app {
     void (*on_message)(void *ctx, uint64_t incoming_conn, const struct slim_wire_head *head,
                        struct slim_view msg, struct slim_block *block);
     void (*on_error)(void *ctx, struct slim_view json);
+    void (*on_link)(void *ctx, uint64_t conn_id, bool is_up);
     void *ctx;
 };
 

@@ -89,6 +89,11 @@ SLIM_MUST_CHECK enum slim_status slim_datapath_process_local(struct slim_datapat
                                                              struct slim_view msg,
                                                              struct slim_error *error);
 
+/* ---- local.c: applications of this process */
+
+/* Tell all of them that a link went down or is up again. */
+void slim_datapath_tell_link(struct slim_datapath *datapath, uint64_t conn_id, bool is_up);
+
 /* ---- deliver.c: into the outputs */
 
 /* Hand `msg` to every hit. `from` may be NULL. Hits may be disconnected meanwhile. Returns how many took it. */

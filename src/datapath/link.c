@@ -182,6 +182,7 @@ void slim_datapath_link_lost(struct slim_datapath_link *link, enum slim_status s
              SLIM_LOG_STR("endpoint", link->endpoint_text),
              SLIM_LOG_U64("conn_index", link->conn->peer.id));
     drop_socket(link);
+    slim_datapath_tell_link(datapath, link->conn->peer.id, false);
     if (now_ms - link->opened_at_ms < STABLE_MS) {
         retry(link, status, text); /* lost at once: this is a failed attempt, not a good stream */
         return;
@@ -252,6 +253,7 @@ static void on_open(void *ctx, struct slim_grpc_call *call)
         slim_log(INFO, "connection re-established successfully",
                  SLIM_LOG_STR("endpoint", link->endpoint_text),
                  SLIM_LOG_U64("conn_index", conn->peer.id));
+        slim_datapath_tell_link(datapath, conn->peer.id, true);
     }
 }
 

@@ -515,6 +515,10 @@ static void duration_and_custom_claims_are_in_the_token(void **state)
     CHECK_VIEW(claims.subject, "a \"quoted\" name");
     CHECK(claims.valid_until_s == NOW_S + 40 + 60);
     CHECK(slim_json_count(slim_json_find(claims.all, "team")) == 2);
+    CHECK(slim_auth_read_credential(verifier, token, NOW_S + 9000, false, NULL, &claims) ==
+          SLIM_ERR_EXPIRED);
+    CHECK_OK(slim_auth_read_credential(verifier, token, NOW_S + 9000, true, NULL, &claims));
+    CHECK_VIEW(claims.subject, "a \"quoted\" name");
     struct slim_buf first = {0};
     CHECK_OK(slim_buf_put(&first, token));
     CHECK_OK(slim_auth_provider_token(provider, NOW_S + 20, &token));
