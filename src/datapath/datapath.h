@@ -29,6 +29,26 @@ struct slim_datapath_options {
     const char *slim_version;
 };
 
+/* Why a call was not let in, where a server wants authorization (node.md 3.8). */
+enum slim_datapath_refusal {
+    SLIM_DATAPATH_ADMITTED,
+    SLIM_DATAPATH_REFUSED_MISSING,  /* no authorization, or of another scheme */
+    SLIM_DATAPATH_REFUSED_PASSWORD, /* wrong user name or password */
+    SLIM_DATAPATH_REFUSED_TOKEN, /* no token, or one with a form or algorithm that is not allowed */
+    SLIM_DATAPATH_REFUSED_TIME,  /* expired, or not valid yet */
+    SLIM_DATAPATH_REFUSED_ISSUER,
+    SLIM_DATAPATH_REFUSED_AUDIENCE,
+    SLIM_DATAPATH_REFUSED_SUBJECT,
+    SLIM_DATAPATH_REFUSED_KEY, /* no key for it */
+    SLIM_DATAPATH_REFUSED_SIGNATURE,
+    SLIM_DATAPATH_REFUSED_FETCHING, /* the keys are being fetched: the peer is told to come again */
+    SLIM_DATAPATH_REFUSED_UNDECIDED, /* no memory */
+    SLIM_DATAPATH_REFUSAL_COUNT,
+};
+
+/* One word for labels of counters: "password". */
+const char *slim_datapath_refusal_text(enum slim_datapath_refusal refusal);
+
 /* Every drop and every limit has its counter. Plain fields of the loop thread. */
 struct slim_datapath_stats {
     uint64_t messages_received;
@@ -46,14 +66,19 @@ struct slim_datapath_stats {
     uint64_t idle_dropped_count; /* sockets without a stream closed: memory_max, descriptors */
     uint64_t hold_count;         /* times the credit of a sender was held back */
     uint64_t reconnect_count;
-    uint64_t refused_path_count;     /* calls to a path that is not ours */
-    uint64_t refused_encoding_count; /* calls that compress */
-    uint64_t refused_plain_count;    /* GET requests that are not gRPC */
-    uint64_t streams_broken;         /* streams ended: framing or length of a message */
-    uint64_t sockets_broken;         /* sockets closed because of HTTP/2 errors, resets, timeouts */
+    uint64_t refused_path_count;                              /* calls to a path that is not ours */
+    uint64_t refused_encoding_count;                          /* calls that compress */
+    uint64_t refused_plain_count;                             /* GET requests that are not gRPC */
+    uint64_t refused_auth_count[SLIM_DATAPATH_REFUSAL_COUNT]; /* calls without authorization */
+    uint64_t link_refused_count;      /* our calls that a peer refused as unauthenticated */
+    uint64_t streams_broken;          /* streams ended: framing or length of a message */
+    uint64_t tls_refused_count;       /* TLS handshakes of peers that failed */
+    uint64_t tls_reloaded_count;      /* certificates and roots taken over */
+    uint64_t tls_reload_failed_count; /* those that could not be used: the old stay in force */
+    uint64_t sockets_broken; /* sockets closed because of HTTP/2 errors, resets, timeouts */
     uint64_t closed_by_cause[SLIM_GRPC_CAUSES]; /* sockets closed, by enum slim_grpc_cause */
-    uint64_t
-        accept_rest_count; /* times accepting rested: no descriptors; of the listeners that are open */
+    /* times accepting rested: no descriptors; of the listeners that are open */
+    uint64_t accept_rest_count;
     uint64_t connections_accepted;
     uint64_t connections_closed;
     uint64_t bytes_held; /* now: all queues and half-received messages */
@@ -69,7 +94,8 @@ SLIM_MUST_CHECK enum slim_status slim_datapath_new(struct slim_loop *loop,
 void slim_datapath_free(struct slim_datapath *datapath);
 
 /* Listen on server->endpoint. SLIM_ERR_BIND, SLIM_ERR_CONFIG with the last link of the reference's cause chain in *error
- * ("invalid socket address syntax", "Address already in use (os error 98)"). */
+ * ("invalid socket address syntax", "Address already in use (os error 98)"); for TLS and authentication all of them from "TLS config
+ * error" or "auth config error" on, one per line. */
 SLIM_MUST_CHECK enum slim_status slim_datapath_listen(struct slim_datapath *datapath,
                                                       const struct slim_config_server *server,
                                                       struct slim_error *error);
@@ -83,7 +109,8 @@ typedef void slim_datapath_on_connected(void *ctx, enum slim_status status, uint
                                         const char *text);
 
 /* Open a link and keep it open: transport errors are retried with the back-off, after a loss too; its connection id and
- * its routes stay. `client` is copied. SLIM_ERR_EXISTS: "client already connected: <endpoint>". SLIM_ERR_CONFIG: the endpoint
+ * its routes stay. A peer that refuses us as unauthenticated ends the first attempt at once, and later ones after
+ * SLIM_DATAPATH_REFUSALS_MAX in a row. `client` is copied. SLIM_ERR_EXISTS: "client already connected: <endpoint>". SLIM_ERR_CONFIG: the endpoint
  * makes no sense. */
 SLIM_MUST_CHECK enum slim_status slim_datapath_connect(struct slim_datapath *datapath,
                                                        const struct slim_config_client *client,
@@ -93,6 +120,9 @@ SLIM_MUST_CHECK enum slim_status slim_datapath_connect(struct slim_datapath *dat
 /* Close a link for good. SLIM_ERR_NOT_FOUND. */
 SLIM_MUST_CHECK enum slim_status slim_datapath_disconnect(struct slim_datapath *datapath,
                                                           uint64_t conn_id);
+
+/* Read the files of keys and tokens again, whether or not they changed (SIGHUP). What is broken changes nothing, with a warning. */
+void slim_datapath_reload(struct slim_datapath *datapath);
 
 /* Begin the drain (SIGTERM): listeners close, links close, every stream gets its queue flushed and ends with grpc-status 0.
  * `on_drained` is called once when nothing is left. New connects fail with "data plane is shutting down". */
@@ -126,6 +156,9 @@ void slim_datapath_detach(struct slim_datapath *datapath, uint64_t conn_id);
  * SLIM_ERR_MALFORMED, SLIM_ERR_LIMIT); SLIM_ERR_STATE, without a report, from inside on_message. */
 SLIM_MUST_CHECK enum slim_status slim_datapath_submit(struct slim_datapath *datapath,
                                                       uint64_t conn_id, struct slim_view msg);
+
+/* Read certificates, keys and roots again now (SIGHUP). What cannot be used is told in the log, and the old stays in force. */
+void slim_datapath_reload(struct slim_datapath *datapath);
 
 const struct slim_datapath_stats *slim_datapath_stats(struct slim_datapath *datapath);
 

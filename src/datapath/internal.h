@@ -3,9 +3,12 @@
 #define SLIM_DATAPATH_INTERNAL_H
 
 #include "base/buf.h"
+#include "datapath/auth.h"
 #include "datapath/conn.h"
 #include "datapath/limits.h"
+#include "datapath/proxy.h"
 #include "datapath/spire.h"
+#include "datapath/tls.h"
 #include "io/listener.h"
 
 /* A listening endpoint. */
@@ -14,7 +17,9 @@ struct slim_datapath_server {
     struct slim_list node;
     struct slim_listener *listener;
     struct slim_grpc_options grpc;
-    char *endpoint; /* as configured */
+    struct slim_datapath_tls *tls;   /* NULL: plain */
+    struct slim_datapath_auth *auth; /* NULL: everybody may call */
+    char *endpoint;                  /* as configured */
 };
 
 /* The engine. All fields belong to the loop thread.
@@ -44,10 +49,13 @@ struct slim_datapath {
     struct slim_list servers;
     struct slim_list sockets;
     struct slim_list links;
+    struct slim_tunnels tunnels; /* of links, through proxies */
+    struct slim_list tls;        /* slim_datapath_tls.node: those that renew themselves */
     struct slim_list recoveries;
     size_t recovery_count;
     struct slim_timer recovery_timer;
     struct slim_spires spires;
+    struct slim_list auths;
 
     struct slim_list waiting;
     struct slim_list graves;
@@ -75,6 +83,7 @@ struct slim_datapath {
     struct slim_log_limit log_slow;
     struct slim_log_limit log_socket;
     struct slim_log_limit log_closed;
+    struct slim_log_limit log_auth;
 };
 
 /* ---- process.c: what to do with a message */

@@ -53,6 +53,12 @@ enum {
 
     /* between two losses of one link, whatever its back-off says */
     SLIM_DATAPATH_RECONNECT_MIN_MS = 100,
+    /* a peer that refuses us as unauthenticated this often in a row is given up; pauses of 1, 2, 4 ... 60 s between */
+    SLIM_DATAPATH_REFUSALS_MAX = 10,
+    SLIM_DATAPATH_REFUSED_MIN_MS = 1000,
+    SLIM_DATAPATH_REFUSED_MAX_MS = 60 * 1000,
+    /* calls without authorization on one socket, which is closed then: guessing needs a connection for each few guesses */
+    SLIM_DATAPATH_GUESSES_MAX = 8,
     /* at most this long for the queues of a draining process */
     SLIM_DATAPATH_DRAIN_FLUSH_MS = 5000,
     /* at most this long for the last bytes of a closing connection */

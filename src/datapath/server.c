@@ -38,11 +38,44 @@ static void refuse(struct slim_datapath *datapath, struct slim_grpc_call *call,
     slim_grpc_call_finish(call, status, slim_view_str(text), true);
 }
 
+/* Is the peer allowed to call? If not, the call is finished, and after a few such calls the socket is closed. */
+static bool is_admitted(struct slim_datapath_socket *socket, struct slim_grpc_call *call,
+                        const struct slim_grpc_request *request)
+{
+    struct slim_datapath *datapath = socket->datapath;
+    if (socket->auth == NULL) {
+        return true;
+    }
+    const char *why = "";
+    struct slim_view value = slim_grpc_request_header(request, SLIM_VIEW("authorization"));
+    enum slim_datapath_refusal refusal = slim_datapath_auth_admit(socket->auth, value, &why);
+    if (refusal == SLIM_DATAPATH_ADMITTED) {
+        return true;
+    }
+    datapath->stats.refused_auth_count[refusal]++;
+    slim_log_limited(&datapath->log_auth, WARN, "call refused: not authenticated",
+                     SLIM_LOG_STR("why", why), SLIM_LOG_STR("remote_addr", socket->text));
+    if (refusal == SLIM_DATAPATH_REFUSED_FETCHING || refusal == SLIM_DATAPATH_REFUSED_UNDECIDED) {
+        slim_grpc_call_finish(call, SLIM_GRPC_UNAVAILABLE, slim_view_str(why), true);
+        return false; /* not the peer's fault: it may come again */
+    }
+    slim_grpc_call_challenge(call, slim_view_str(slim_datapath_auth_scheme(socket->auth)),
+                             slim_view_str(why));
+    if (++socket->guess_count >= SLIM_DATAPATH_GUESSES_MAX && !socket->is_closing) {
+        socket->is_closing = true;
+        slim_transport_close_flushed(socket->transport, SLIM_DATAPATH_DRAIN_LINGER_MS);
+    }
+    return false;
+}
+
 static void on_call(void *ctx, struct slim_grpc_call *call, const struct slim_grpc_request *request)
 {
     struct slim_datapath_socket *socket = ctx;
     struct slim_datapath *datapath = socket->datapath;
     slim_grpc_call_set_ctx(call, NULL);
+    if (!is_admitted(socket, call, request)) {
+        return;
+    }
     if (!slim_view_is_equal(request->path, OPEN_CHANNEL_PATH)) {
         datapath->stats.refused_path_count++;
         slim_log_limited(&datapath->log_refused, WARN, "call refused",
@@ -152,7 +185,13 @@ static void on_closed(void *ctx, enum slim_status status, const char *text)
 {
     struct slim_datapath_socket *socket = ctx;
     struct slim_datapath *datapath = socket->datapath;
-    note_closed(socket, status, text);
+    if (status == SLIM_ERR_DENIED) {
+        datapath->stats.tls_refused_count++;
+        slim_log_limited(&datapath->log_refused, WARN, "connection refused",
+                         SLIM_LOG_STR("remote_addr", socket->text), SLIM_LOG_STR("why", text));
+    } else {
+        note_closed(socket, status, text);
+    }
     socket->transport = NULL;
     slim_datapath_socket_free(socket);
     slim_datapath_check_drained(datapath);
@@ -164,6 +203,7 @@ void slim_datapath_socket_free(struct slim_datapath_socket *socket)
     slim_transport_free(socket->transport);
     slim_list_remove(&socket->node);
     slim_datapath_slow_gone(socket->datapath);
+    slim_datapath_auth_unref(socket->auth);
     slim_heap_return(socket->datapath->heap, socket);
 }
 
@@ -190,8 +230,18 @@ static void on_accept(void *ctx, int fd, const struct slim_address *peer)
     socket->datapath = datapath;
     slim_list_init(&socket->conns);
     slim_address_format(peer, socket->text, sizeof(socket->text));
+    struct slim_tls_session *tls;
+    struct slim_error error;
+    if (slim_datapath_tls_session(server->tls, NULL, &tls, &error) != SLIM_OK) {
+        slim_log_limited(&datapath->log_refused, WARN, "connection refused",
+                         SLIM_LOG_STR("remote_addr", socket->text),
+                         SLIM_LOG_STR("why", error.text));
+        slim_heap_return(datapath->heap, socket);
+        close(fd);
+        return;
+    }
     const struct slim_transport_options options = {
-        .grpc = &server->grpc, .handshake_timeout_ms = SLIM_TRANSPORT_HANDSHAKE_MS};
+        .tls = tls, .grpc = &server->grpc, .handshake_timeout_ms = SLIM_TRANSPORT_HANDSHAKE_MS};
     if (slim_transport_open(datapath->loop, fd, &options, &grpc_handler, socket, &handler, socket,
                             &socket->transport) != SLIM_OK) {
         slim_log_limited(&datapath->log_refused, WARN, "connection refused: out of memory",
@@ -199,7 +249,30 @@ static void on_accept(void *ctx, int fd, const struct slim_address *peer)
         slim_heap_return(datapath->heap, socket);
         return;
     }
+    socket->auth = slim_datapath_auth_ref(server->auth);
     slim_list_put_last(&datapath->sockets, &socket->node);
+}
+
+/* What the endpoint, and the authentication that it wants, need. */
+static enum slim_status open_server(struct slim_datapath_server *server,
+                                    const struct slim_config_server *config,
+                                    const struct slim_address *address, struct slim_error *error)
+{
+    struct slim_datapath *datapath = server->datapath;
+    server->endpoint = strdup(config->endpoint);
+    if (server->endpoint == NULL) {
+        return slim_error_set(error, SLIM_ERR_NO_MEMORY, "out of memory");
+    }
+    SLIM_TRY(slim_datapath_auth_new_server(datapath, &config->auth, config->endpoint, &server->auth,
+                                           error));
+    if (server->auth != NULL && config->tls.is_insecure && address->storage.ss_family != AF_UNIX) {
+        slim_log_as("slim_config::grpc::server", WARN,
+                    "Auth is enabled without TLS. This is not recommended.",
+                    SLIM_LOG_STR("endpoint", config->endpoint));
+    }
+    SLIM_TRY(slim_datapath_tls_new_server(datapath, &config->tls, config->endpoint, &server->tls,
+                                          error));
+    return slim_listener_new(datapath->loop, address, on_accept, server, &server->listener, error);
 }
 
 enum slim_status slim_datapath_listen(struct slim_datapath *datapath,
@@ -227,12 +300,7 @@ enum slim_status slim_datapath_listen(struct slim_datapath *datapath,
     server->grpc.ping_timeout_ms = config->keepalive_timeout_ms;
     server->grpc.age_max_ms = config->max_connection_age_ms;
     server->grpc.idle_timeout_ms = config->max_connection_idle_ms;
-    server->endpoint = strdup(config->endpoint);
-    enum slim_status status = SLIM_ERR_NO_MEMORY;
-    if (server->endpoint != NULL) {
-        status = slim_listener_new(datapath->loop, &address, on_accept, server, &server->listener,
-                                   error);
-    }
+    enum slim_status status = open_server(server, config, &address, error);
     if (status != SLIM_OK) {
         slim_datapath_server_free(server);
         return status;
@@ -246,6 +314,8 @@ void slim_datapath_server_free(struct slim_datapath_server *server)
 {
     slim_list_remove(&server->node);
     slim_listener_free(server->listener);
+    slim_datapath_auth_unref(server->auth);
+    slim_datapath_tls_free(server->tls);
     free(server->endpoint);
     free(server);
 }

@@ -257,6 +257,20 @@ void slim_grpc_call_finish(struct slim_grpc_call *call, enum slim_grpc_status st
     slim_grpc_call_send_end(call, status, message, is_flush);
 }
 
+void slim_grpc_call_challenge(struct slim_grpc_call *call, struct slim_view scheme,
+                              struct slim_view message)
+{
+    assert(call->conn->is_server && !call->is_accepted && !call->is_ended);
+    uint8_t text[SLIM_GRPC_ENCODED_TEXT_MAX];
+    const struct slim_h2_header tail[] = {
+        HEADER("www-authenticate", scheme),
+        HEADER("grpc-status", SLIM_VIEW("16")),
+        HEADER("grpc-message", slim_view_of(text, slim_grpc_text_encode(message, text))),
+    };
+    slim_grpc_call_mark_ended(call);
+    refuse(call, tail, SLIM_COUNT(tail), true);
+}
+
 /* The answer of the reference to a compressed request (wire.md 1.3). */
 static void refuse_encoding(struct slim_grpc_call *call, struct slim_view encoding)
 {

@@ -40,6 +40,9 @@ enum slim_grpc_status {
     SLIM_GRPC_UNAUTHENTICATED = 16,
 };
 
+/* What a status means, in the words of the reference ("The service is currently unavailable"). */
+const char *slim_grpc_status_text(enum slim_grpc_status status);
+
 struct slim_grpc_conn;
 struct slim_grpc_call;
 
@@ -318,5 +321,9 @@ void slim_grpc_call_half_close(struct slim_grpc_call *call);
  * answer, HTTP 200; for UNAUTHENTICATED HTTP 401 with grpc-status 16 (wire.md 1.6). Client: END_STREAM, then RST_STREAM(CANCEL). */
 void slim_grpc_call_finish(struct slim_grpc_call *call, enum slim_grpc_status status,
                            struct slim_view message, bool is_flush);
+
+/* Server, inside on_call: finish with UNAUTHENTICATED as above, and say in www-authenticate which scheme is wanted ("Basic", "Bearer"). */
+void slim_grpc_call_challenge(struct slim_grpc_call *call, struct slim_view scheme,
+                              struct slim_view message);
 
 #endif

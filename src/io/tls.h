@@ -31,12 +31,14 @@ enum slim_tls_format {
     SLIM_TLS_DER,
 };
 
-/* chain, key    own certificate with its chain, and its key; both empty: none. The key is secret, and wiped from temporary copies.
+/* format        of chain and key; roots_format: of roots
+ * chain, key    own certificate with its chain, and its key; both empty: none. The key is secret, and wiped from temporary copies.
  * roots         certificates that are trusted; may be empty
  * use_system    the system's roots are trusted too (SSL_CERT_FILE and SSL_CERT_DIR of the environment count, as for OpenSSL)
  * Views are borrowed during the call. */
 struct slim_tls_material {
     enum slim_tls_format format;
+    enum slim_tls_format roots_format;
     struct slim_view chain;
     struct slim_view key;
     struct slim_view roots;
@@ -50,6 +52,7 @@ typedef enum slim_status slim_tls_check_peer(void *ctx, struct slim_view chain,
 
 /* version
  * is_any_name   clients: the certificate may be for another name than the one asked for, because check_peer knows the peer better
+ * is_http1      clients: no ALPN, for HTTP/1 inside
  * asks_client   servers: clients must show a certificate that `roots` vouch for
  * skip_verify   clients: any certificate is taken (a warning is logged for each handshake)
  * check_peer    may be NULL */
@@ -58,6 +61,7 @@ struct slim_tls_options {
     bool asks_client;
     bool skip_verify;
     bool is_any_name;
+    bool is_http1;
     slim_tls_check_peer *check_peer;
     void *check_ctx;
 };

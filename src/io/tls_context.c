@@ -195,16 +195,16 @@ static enum slim_status use_roots(struct slim_tls_context *context, SSL_CTX *ssl
     if (material->roots.len == 0) {
         return SLIM_OK;
     }
-    enum slim_status status = each_cert(material->format, material->roots, add_root, store);
+    enum slim_status status = each_cert(material->roots_format, material->roots, add_root, store);
     if (status == SLIM_OK && context->options.asks_client) {
-        status = each_cert(material->format, material->roots, add_name, ssl);
+        status = each_cert(material->roots_format, material->roots, add_name, ssl);
     }
     if (status == SLIM_ERR_NO_MEMORY) {
         return no_memory(error);
     }
     return status == SLIM_OK
                ? SLIM_OK
-               : bad_material(error, material->format, "no CA certificate, or a broken one");
+               : bad_material(error, material->roots_format, "no CA certificate, or a broken one");
 }
 
 /* ---------------------------------------------------------------------------------------------------- rules */
@@ -242,7 +242,7 @@ static bool set_rules(const struct slim_tls_context *context, SSL_CTX *ssl)
     }
     if (context->is_server) {
         SSL_CTX_set_alpn_select_cb(ssl, choose_protocol, NULL);
-    } else if (SSL_CTX_set_alpn_protos(ssl, ALPN_H2, sizeof(ALPN_H2)) != 0) {
+    } else if (!options->is_http1 && SSL_CTX_set_alpn_protos(ssl, ALPN_H2, sizeof(ALPN_H2)) != 0) {
         return false;
     }
     bool checks = context->is_server ? options->asks_client : !options->skip_verify;

@@ -563,6 +563,12 @@ struct slim_grpc_conn *slim_transport_grpc(struct slim_transport *transport)
     return transport->grpc;
 }
 
+enum slim_status slim_transport_why(const struct slim_transport *transport, const char **text)
+{
+    *text = transport->text;
+    return transport->why;
+}
+
 void slim_transport_touch(struct slim_transport *transport)
 {
     slim_loop_at_turn_end(transport->loop, &transport->flush);

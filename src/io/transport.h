@@ -67,6 +67,10 @@ struct slim_grpc_conn *slim_transport_grpc(struct slim_transport *transport);
 /* Something was put into a call of this transport: flush it at the end of the turn. Cheap, any number of times. */
 void slim_transport_touch(struct slim_transport *transport);
 
+/* Why the transport ended, from the moment it did: its calls' on_end come before on_closed. SLIM_OK while it lives. *text as for
+ * on_closed, borrowed. SLIM_ERR_DENIED: TLS was refused, by us or by the peer. */
+enum slim_status slim_transport_why(const struct slim_transport *transport, const char **text);
+
 /* Bytes that were written and that the peer's system has not acknowledged: falls while a slow reader reads, also when the socket
  * has no room for us yet. 0 when the kernel does not say. */
 size_t slim_transport_unacked_bytes(const struct slim_transport *transport);

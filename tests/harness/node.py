@@ -1,5 +1,6 @@
 """Nodes as processes: ours, and the reference's out of its Python packages."""
 
+import json
 import os
 import re
 import resource
@@ -68,12 +69,22 @@ runtime:
     dataplane:
       servers:
         - endpoint: "127.0.0.1:{port}"
-          tls:
-            insecure: true
+          tls: {tls}
 {server}      clients: [{clients}]
 """
 
 CLIENT = '{{endpoint: "http://127.0.0.1:{port}", tls: {{insecure: true}}{backoff}}}'
+
+
+def server_tls(tls):
+    """As YAML."""
+    if not tls:
+        return "{insecure: true}"
+    text = f'source: {{type: file, cert: "{tls["cert"]}", key: "{tls["key"]}"}}'
+    text += f', tls_version: {tls.get("version", "tls1.3")}'
+    if "client_ca" in tls:
+        text += f', client_ca: {{type: file, path: "{tls["client_ca"]}"}}'
+    return "{" + text + "}"
 
 
 class Node:
@@ -82,7 +93,9 @@ class Node:
     open_files, soft_open_files: hard and soft limit of its descriptors. server: more keys of its server, as YAML."""
 
     def __init__(self, kind="ours", port=None, clients=(), runtime=None, log_level="info", n_cores=1, backoff=None,
-                 wait=True, open_files=None, soft_open_files=None, server=None):
+                 wait=True, open_files=None, soft_open_files=None, server=None, tls=None):
+        """tls: of the server: cert, key, client_ca (paths), version; None: plain.
+        clients: ports to connect to in plain text, or whole entries as YAML."""
         self.kind = kind
         self.port = port or free_port()
         self.log_level = log_level
@@ -93,6 +106,7 @@ class Node:
         self.open_files = open_files
         self.soft_open_files = soft_open_files
         self.server = server or ""
+        self.tls = {key: str(value) for key, value in tls.items()} if tls else None
         self.folder = Path(tempfile.mkdtemp(prefix="slim-node-"))
         self.process = None
         self.start(wait)
@@ -104,7 +118,8 @@ class Node:
     def _command(self):
         if not self.is_ours:
             assert not self.clients, "the reference node of the tests is a server only"
-            return [str(peer_python(self.kind)), str(HARNESS / "ref_node.py"), f"127.0.0.1:{self.port}"]
+            return [str(peer_python(self.kind)), str(HARNESS / "ref_node.py"), f"127.0.0.1:{self.port}",
+                    json.dumps(self.tls)]
         backoff = f", backoff: {self.backoff}" if self.backoff else ""
         config = self.folder / "config.yaml"
         config.write_text(
@@ -114,7 +129,9 @@ class Node:
                 n_cores=self.n_cores,
                 server="".join(f"          {line}\n" for line in self.server.splitlines()),
                 runtime="".join(f"  {key}: {value}\n" for key, value in self.runtime.items()),
-                clients=", ".join(CLIENT.format(port=port, backoff=backoff) for port in self.clients),
+                tls=server_tls(self.tls),
+                clients=", ".join(client if isinstance(client, str) else CLIENT.format(port=client, backoff=backoff)
+                                  for client in self.clients),
             )
         )
         return [*os.environ.get("SLIM_BIN_WRAPPER", "").split(), str(slim_bin()), "--config", str(config)]

@@ -573,7 +573,8 @@ static void a_token_file_is_trimmed_reloaded_and_outlived(void **state)
     struct slim_auth_provider *provider;
     struct slim_error error;
     struct slim_view token;
-    CHECK_OK(slim_auth_provider_new_static(slim_buf_view(&padded), NOW_S, &provider, &error));
+    CHECK_OK(
+        slim_auth_provider_new_static(slim_buf_view(&padded), NOW_S, false, &provider, &error));
     CHECK_VIEW(slim_auth_provider_id(provider), "me");
     CHECK_OK(slim_auth_provider_token(provider, NOW_S, &token));
     CHECK(slim_view_is_equal(token, slim_buf_view(&text)));
@@ -641,7 +642,7 @@ static void sweep(void)
         status = slim_auth_verifier_reload(verifier, slim_view_str(hmac_text), NULL);
     }
     if (status == SLIM_OK) {
-        status = slim_auth_provider_new_static(token, NOW_S, &fixed, NULL);
+        status = slim_auth_provider_new_static(token, NOW_S, false, &fixed, NULL);
     }
     if (status == SLIM_OK) {
         status = slim_auth_provider_reload(fixed, token, NOW_S, NULL);

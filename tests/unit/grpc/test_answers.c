@@ -124,6 +124,14 @@ static void refuse_unauthenticated(struct side *side, struct slim_grpc_call *cal
                           false);
 }
 
+static void challenge(struct side *side, struct slim_grpc_call *call,
+                      const struct slim_grpc_request *request)
+{
+    (void)side;
+    (void)request;
+    slim_grpc_call_challenge(call, SLIM_VIEW("Basic"), SLIM_VIEW("wrong password"));
+}
+
 static void accept_and_finish(struct side *side, struct slim_grpc_call *call,
                               const struct slim_grpc_request *request)
 {
@@ -159,6 +167,11 @@ static void finished_calls_answer_as_told(void **state)
         {"HTTP 401 carries grpc-status 16", refuse_unauthenticated,
          "HEADERS 1 :status=401 content-type=application/grpc grpc-status=16 "
          "grpc-message=no%20%C3%A950%25 end\n",
+         false},
+        {"and the scheme that is wanted", challenge,
+         "HEADERS 1 :status=401 content-type=application/grpc www-authenticate=Basic "
+         "grpc-status=16 "
+         "grpc-message=wrong%20password end\n",
          false},
         {"what is queued leaves before the trailers", accept_and_finish,
          OPENED "DATA 1 15 bytes\nHEADERS 1 grpc-status=14 grpc-message=bye end\n", false},
