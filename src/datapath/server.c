@@ -13,10 +13,11 @@ static const struct slim_view OPEN_CHANNEL_PATH = {
 void slim_datapath_on_message(void *ctx, struct slim_grpc_call *call, struct slim_view msg,
                               struct slim_block *block)
 {
-    (void)ctx;
     struct slim_datapath_conn *conn = slim_grpc_call_ctx(call);
     if (conn != NULL) {
         slim_datapath_receive(conn, msg, block);
+    } else {
+        slim_datapath_health_on_message(ctx, call, msg);
     }
 }
 
@@ -43,6 +44,9 @@ static void on_call(void *ctx, struct slim_grpc_call *call, const struct slim_gr
     struct slim_datapath_socket *socket = ctx;
     struct slim_datapath *datapath = socket->datapath;
     slim_grpc_call_set_ctx(call, NULL);
+    if (slim_datapath_health_take(socket, call, request->path)) {
+        return;
+    }
     if (!slim_view_is_equal(request->path, OPEN_CHANNEL_PATH)) {
         datapath->stats.refused_path_count++;
         slim_log_limited(&datapath->log_refused, WARN, "call refused",
@@ -53,6 +57,7 @@ static void on_call(void *ctx, struct slim_grpc_call *call, const struct slim_gr
         return;
     }
     if (datapath->is_draining || socket->is_closing) {
+        datapath->stats.refused_draining_count++;
         refuse(datapath, call, SLIM_GRPC_UNAVAILABLE,
                "error processing stream: AlreadyClosedError");
         return;
@@ -60,10 +65,13 @@ static void on_call(void *ctx, struct slim_grpc_call *call, const struct slim_gr
     struct slim_datapath_conn *conn;
     enum slim_status status = slim_datapath_conn_new(datapath, SLIM_DATAPATH_CONN_SERVER, &conn);
     if (status != SLIM_OK) {
-        refuse(datapath, call, SLIM_GRPC_RESOURCE_EXHAUSTED, "too many connections");
+        datapath->stats.refused_no_memory_count += status == SLIM_ERR_NO_MEMORY;
+        refuse(datapath, call, SLIM_GRPC_RESOURCE_EXHAUSTED,
+               status == SLIM_ERR_NO_MEMORY ? "out of memory" : "too many connections");
         return;
     }
     if (slim_grpc_call_accept(call) != SLIM_OK) {
+        datapath->stats.refused_no_memory_count++;
         slim_datapath_conn_free(conn, false);
         refuse(datapath, call, SLIM_GRPC_RESOURCE_EXHAUSTED, "out of memory");
         return;
@@ -77,18 +85,33 @@ static void on_call(void *ctx, struct slim_grpc_call *call, const struct slim_gr
              SLIM_LOG_STR("remote_addr", socket->text), SLIM_LOG_U64("conn_index", conn->peer.id));
 }
 
+static void count_end(struct slim_datapath_conn *conn, const struct slim_grpc_end *end)
+{
+    struct slim_datapath_stats *stats = &conn->datapath->stats;
+    if (end->is_broken) {
+        stats->streams_broken++;
+        conn->why = "broken";
+    } else if (end->status == SLIM_GRPC_OK) {
+        stats->ended_count++;
+    } else {
+        stats->lost_count++;
+        conn->why = "lost";
+    }
+}
+
 static void on_end(void *ctx, struct slim_grpc_call *call, const struct slim_grpc_end *end)
 {
     struct slim_datapath_socket *socket = ctx;
     struct slim_datapath_conn *conn = slim_grpc_call_ctx(call);
     if (conn == NULL) {
+        slim_datapath_health_on_end(socket, call);
         return;
     }
     struct slim_datapath *datapath = socket->datapath;
+    count_end(conn, end);
     slim_log_limited(&datapath->log_closed, INFO, "connection closed by peer",
                      SLIM_LOG_U64("conn_index", conn->peer.id));
     if (end->is_broken) {
-        datapath->stats.streams_broken++;
         slim_log_limited(&datapath->log_malformed, WARN, "stream ended: broken message",
                          SLIM_LOG_U64("conn_index", conn->peer.id),
                          SLIM_LOG_VIEW("why", end->message));
@@ -111,6 +134,26 @@ static void on_refused(void *ctx, struct slim_view encoding)
                      SLIM_LOG_VIEW("encoding", encoding));
 }
 
+void slim_datapath_count_socket_end(struct slim_datapath *datapath, enum slim_status status)
+{
+    struct slim_datapath_stats *stats = &datapath->stats;
+    if (status == SLIM_OK) {
+        stats->socket_ended_count++;
+    } else if (status == SLIM_ERR_CLOSED) {
+        stats->socket_closed_count++;
+    } else if (status == SLIM_ERR_RESET) {
+        stats->socket_reset_count++;
+    } else if (status == SLIM_ERR_TIMEOUT) {
+        stats->socket_timeout_count++;
+    } else if (status == SLIM_ERR_MALFORMED) {
+        stats->socket_malformed_count++;
+    } else if (status == SLIM_ERR_LIMIT) {
+        stats->socket_flood_count++;
+    } else {
+        stats->socket_failed_count++;
+    }
+}
+
 /* The peer broke HTTP/2, or flooded us; everything else is the network's life. */
 static bool is_peers_mistake(enum slim_status status)
 {
@@ -121,12 +164,11 @@ static void on_closed(void *ctx, enum slim_status status, const char *text)
 {
     struct slim_datapath_socket *socket = ctx;
     struct slim_datapath *datapath = socket->datapath;
+    slim_datapath_count_socket_end(datapath, status);
     if (is_peers_mistake(status)) {
-        datapath->stats.sockets_broken++;
         slim_log_limited(&datapath->log_refused, WARN, "socket closed: the peer broke HTTP/2",
                          SLIM_LOG_STR("remote_addr", socket->text), SLIM_LOG_STR("why", text));
     } else if (status != SLIM_OK && status != SLIM_ERR_CLOSED) {
-        datapath->stats.sockets_broken++;
         slim_log_limited(&datapath->log_refused, DEBUG, "socket closed",
                          SLIM_LOG_STR("remote_addr", socket->text), SLIM_LOG_STR("why", text));
     }
@@ -138,8 +180,10 @@ static void on_closed(void *ctx, enum slim_status status, const char *text)
 void slim_datapath_socket_free(struct slim_datapath_socket *socket)
 {
     assert(slim_list_is_empty(&socket->conns));
+    slim_datapath_health_forget(socket);
     slim_transport_free(socket->transport);
     slim_list_remove(&socket->node);
+    socket->datapath->socket_count--;
     slim_heap_return(socket->datapath->heap, socket);
 }
 
@@ -158,22 +202,26 @@ static void on_accept(void *ctx, int fd, const struct slim_address *peer)
         socket = slim_heap_take_zeroed(datapath->heap, 1, sizeof(*socket));
     }
     if (socket == NULL) {
-        datapath->stats.connection_limit_count++;
+        datapath->stats.socket_memory_max_count++;
         slim_log_limited(&datapath->log_refused, WARN, "connection refused: memory_max reached");
         close(fd);
         return;
     }
     socket->datapath = datapath;
     slim_list_init(&socket->conns);
+    slim_list_init(&socket->health);
     slim_address_format(peer, socket->text, sizeof(socket->text));
     if (slim_transport_new(datapath->loop, fd, &server->grpc, &grpc_handler, socket, &handler,
                            socket, &socket->transport) != SLIM_OK) {
+        datapath->stats.socket_no_memory_count++;
         slim_log_limited(&datapath->log_refused, WARN, "connection refused: out of memory",
                          SLIM_LOG_STR("remote_addr", socket->text));
         slim_heap_return(datapath->heap, socket);
         return;
     }
     slim_list_put_last(&datapath->sockets, &socket->node);
+    datapath->socket_count++;
+    datapath->stats.sockets_accepted++;
 }
 
 enum slim_status slim_datapath_listen(struct slim_datapath *datapath,
@@ -199,6 +247,7 @@ enum slim_status slim_datapath_listen(struct slim_datapath *datapath,
     }
     server->grpc.ping_interval_ms = config->keepalive_time_ms;
     server->grpc.ping_timeout_ms = config->keepalive_timeout_ms;
+    server->grpc.counters = &datapath->counters;
     server->endpoint = strdup(config->endpoint);
     enum slim_status status = SLIM_ERR_NO_MEMORY;
     if (server->endpoint != NULL) {

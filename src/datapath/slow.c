@@ -203,6 +203,7 @@ void slim_datapath_slow_queued(struct slim_datapath_conn *to, struct slim_datapa
         if (unsent > SLIM_DATAPATH_UNSENT_MAX_BYTES) {
             if (!slim_list_is_linked(&to->grave)) {
                 datapath->stats.slow_full_count++;
+                to->why = "slow_full";
             }
             condemn(to, "64 MiB unsent");
         } else if (from != NULL && from->call != NULL && to->pace != SLIM_DATAPATH_STOPPED) {
@@ -325,6 +326,7 @@ static void look_at(struct slim_datapath_conn *conn, uint64_t now_ms)
     }
     if (silent_ms >= SLIM_DATAPATH_STALL_CLOSE_MS && !slim_list_is_linked(&conn->grave)) {
         conn->datapath->stats.slow_stalled_count++;
+        conn->why = "slow_stalled";
         condemn(conn, "accepted nothing for 5 s");
     }
 }

@@ -253,6 +253,12 @@ void slim_grpc_call_finish(struct slim_grpc_call *call, enum slim_grpc_status st
     slim_grpc_call_send_end(call, status, message, is_flush);
 }
 
+void slim_grpc_call_outlive_half_close(struct slim_grpc_call *call)
+{
+    assert(call->conn->is_server);
+    call->outlives_half_close = true;
+}
+
 /* The answer of the reference to a compressed request (wire.md 1.3). */
 static void refuse_encoding(struct slim_grpc_call *call, struct slim_view encoding)
 {

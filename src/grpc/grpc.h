@@ -18,6 +18,7 @@
 #include "base/heap.h"
 #include "base/status.h"
 #include "base/view.h"
+#include "h2/h2.h"
 
 /* The numbers of the gRPC status codes. */
 enum slim_grpc_status {
@@ -103,6 +104,22 @@ struct slim_grpc_handler {
     void (*on_refused)(void *ctx, struct slim_view encoding);
 };
 
+/* What was refused or ended here, and why. Plain fields; several connections of one loop may share one struct.
+ *
+ * h2                    below the calls; calls for which there was no memory are refused streams
+ * The others ended a call inside a message:
+ * messages_too_long     message_bytes_max was passed
+ * messages_compressed   flag 1, or a flag that does not exist
+ * messages_cut_off      the peer ended its direction inside a message
+ * messages_no_memory */
+struct slim_grpc_counters {
+    struct slim_h2_counters h2;
+    uint64_t messages_too_long;
+    uint64_t messages_compressed;
+    uint64_t messages_cut_off;
+    uint64_t messages_no_memory;
+};
+
 /* is_server             which role
  * scheme, authority     client: ":scheme" and ":authority" of requests; borrowed for slim_grpc_conn_new only
  * message_bytes_max     longer received messages end the call with RESOURCE_EXHAUSTED
@@ -113,7 +130,8 @@ struct slim_grpc_handler {
  * max_streams           concurrent calls the peer may have open (server)
  * ping_interval_ms      HTTP/2 PING after this long without received bytes; 0 = never
  * ping_timeout_ms       no answer for this long: the connection is dead
- * user_agent            client: text of the user-agent header; borrowed for slim_grpc_conn_new only */
+ * user_agent            client: text of the user-agent header; borrowed for slim_grpc_conn_new only
+ * counters              outlive the connection; NULL: nobody wants to know */
 struct slim_grpc_options {
     bool is_server;
     struct slim_view scheme;
@@ -127,6 +145,7 @@ struct slim_grpc_options {
     uint32_t max_streams;
     uint64_t ping_interval_ms;
     uint64_t ping_timeout_ms;
+    struct slim_grpc_counters *counters;
 };
 
 /* The values of the table in wire.md 1.2 for a role, ready to be changed. */
@@ -266,6 +285,10 @@ void slim_grpc_call_release(struct slim_grpc_call *call, size_t count);
 /* Client: no more messages follow the queued ones (END_STREAM), but the peer's are still wanted: what a call with one request needs.
  * slim_grpc_call_finish then resets the call. */
 void slim_grpc_call_half_close(struct slim_grpc_call *call);
+
+/* Server: a half-close of the client is no end of the call, from now on: what answers one request with many messages needs this. The
+ * user ends it, or a reset of the client does. */
+void slim_grpc_call_outlive_half_close(struct slim_grpc_call *call);
 
 /* End the call from our side; the user gets no callback for it any more and must forget it (it is freed once its last
  * frames left). Server: what is queued is sent first when `is_flush`, else dropped; then trailers with status and

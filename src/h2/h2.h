@@ -107,7 +107,40 @@ struct slim_h2_handler {
     void (*on_close)(void *ctx, struct slim_h2_stream *stream, uint32_t error);
 };
 
-/* max_streams: 0 announces nothing. All windows 65535 .. 2^31-1, max_frame_bytes 16384 .. 2^24-1. */
+/* What was refused or ended here, and why. Plain fields; several connections of one loop may share one struct.
+ *
+ * Each of these ended a connection:
+ * flood_*           more frames of one kind than a peer may send (limits.h)
+ * flood_control     more acknowledgements, settings or continuations than nghttp2 was told to take
+ * flood_unsent      more control frames waited for a peer that does not read than are held for it
+ * not_http2         the first bytes were no HTTP/2 preface
+ * protocol_errors   any other breach of RFC 9113 or RFC 7541
+ * no_memory
+ *
+ * Each of these ended one stream:
+ * headers_too_long  header_list_bytes was passed
+ * streams_refused   max_streams was passed, or the owner did not attach the stream
+ * bad_requests      frames in order, but no valid HTTP message
+ * stream_no_memory */
+struct slim_h2_counters {
+    uint64_t flood_resets;
+    uint64_t flood_settings;
+    uint64_t flood_pings;
+    uint64_t flood_priorities;
+    uint64_t flood_empty_data;
+    uint64_t flood_control;
+    uint64_t flood_unsent;
+    uint64_t not_http2;
+    uint64_t protocol_errors;
+    uint64_t no_memory;
+    uint64_t headers_too_long;
+    uint64_t streams_refused;
+    uint64_t bad_requests;
+    uint64_t stream_no_memory;
+};
+
+/* max_streams: 0 announces nothing. All windows 65535 .. 2^31-1, max_frame_bytes 16384 .. 2^24-1.
+ * counters: outlive the connection; NULL: nobody wants to know. */
 struct slim_h2_options {
     bool is_server;
     uint32_t stream_window_bytes;
@@ -115,6 +148,7 @@ struct slim_h2_options {
     uint32_t max_frame_bytes;
     uint32_t header_list_bytes;
     uint32_t max_streams;
+    struct slim_h2_counters *counters;
 };
 
 /* Make a connection; SETTINGS wait in the output at once. `handler` is copied; heap and pool outlive the connection.

@@ -29,9 +29,33 @@ static struct slim_h2_stream *find_stream(struct slim_h2 *h2, int32_t id)
     return stream;
 }
 
+static void count_flood(struct slim_h2 *h2, enum slim_h2_flood_kind kind)
+{
+    switch (kind) {
+    case SLIM_H2_FLOOD_RESET:
+        SLIM_H2_COUNT(h2, flood_resets);
+        break;
+    case SLIM_H2_FLOOD_SETTINGS:
+        SLIM_H2_COUNT(h2, flood_settings);
+        break;
+    case SLIM_H2_FLOOD_PING:
+        SLIM_H2_COUNT(h2, flood_pings);
+        break;
+    case SLIM_H2_FLOOD_PRIORITY:
+        SLIM_H2_COUNT(h2, flood_priorities);
+        break;
+    case SLIM_H2_FLOOD_EMPTY_DATA:
+        SLIM_H2_COUNT(h2, flood_empty_data);
+        break;
+    }
+}
+
 static void count_frame(struct slim_h2 *h2, enum slim_h2_flood_kind kind)
 {
     if (!slim_h2_flood_pass(&h2->flood, kind)) {
+        if (h2->status == SLIM_OK) {
+            count_flood(h2, kind);
+        }
         slim_h2_fail(h2, SLIM_ERR_LIMIT, SLIM_H2_ENHANCE_YOUR_CALM);
     }
 }
@@ -76,6 +100,11 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     enum slim_status status =
         slim_h2_headers_put(&h2->headers, h2->memory.heap, slim_view_of(name, name_len),
                             slim_view_of(value, value_len), h2->header_list_bytes);
+    if (status == SLIM_ERR_LIMIT) {
+        SLIM_H2_COUNT(h2, headers_too_long);
+    } else if (status != SLIM_OK) {
+        SLIM_H2_COUNT(h2, stream_no_memory);
+    }
     /* The stream is reset; the rest of the block is still decoded, because the compression is shared by all streams. */
     return status == SLIM_OK ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
@@ -85,6 +114,7 @@ static void take_headers(struct slim_h2 *h2, const nghttp2_frame *frame)
     struct slim_h2_header *views;
     int32_t id = frame->hd.stream_id;
     if (slim_h2_headers_views(&h2->headers, h2->memory.heap, &views) != SLIM_OK) {
+        SLIM_H2_COUNT(h2, stream_no_memory);
         slim_h2_check(h2, nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, id,
                                                     NGHTTP2_INTERNAL_ERROR));
         return;
@@ -97,6 +127,7 @@ static void take_headers(struct slim_h2 *h2, const nghttp2_frame *frame)
     } else if (h2->is_server && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
         h2->handler.on_request(h2->ctx, id, views, count, is_last);
         if (!h2->is_killed && find_stream(h2, id) == NULL) {
+            SLIM_H2_COUNT(h2, streams_refused);
             slim_h2_check(h2, nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, id,
                                                         NGHTTP2_REFUSED_STREAM));
         }
@@ -125,6 +156,21 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
             stream->is_peer_done = true;
             h2->handler.on_last(h2->ctx, stream);
         }
+    }
+    return 0;
+}
+
+/* nghttp2 resets the stream, or ends the connection, by itself; the latter is counted with its GOAWAY. */
+static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error,
+                            void *ctx)
+{
+    (void)session;
+    (void)frame;
+    struct slim_h2 *h2 = ctx;
+    if (error == NGHTTP2_ERR_REFUSED_STREAM) {
+        SLIM_H2_COUNT(h2, streams_refused);
+    } else if (error == NGHTTP2_ERR_HTTP_HEADER || error == NGHTTP2_ERR_HTTP_MESSAGING) {
+        SLIM_H2_COUNT(h2, bad_requests);
     }
     return 0;
 }
@@ -169,6 +215,7 @@ void slim_h2_set_receive_callbacks(nghttp2_session_callbacks *callbacks)
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
 }
@@ -190,7 +237,25 @@ static enum slim_status status_of(ssize_t result)
 void slim_h2_check(struct slim_h2 *h2, int result)
 {
     if (result == NGHTTP2_ERR_NOMEM && h2->status == SLIM_OK) {
+        SLIM_H2_COUNT(h2, no_memory);
         h2->status = SLIM_ERR_NO_MEMORY;
+    }
+}
+
+static void count_fatal(struct slim_h2 *h2, ssize_t result)
+{
+    switch (result) {
+    case NGHTTP2_ERR_NOMEM:
+        SLIM_H2_COUNT(h2, no_memory);
+        break;
+    case NGHTTP2_ERR_FLOODED:
+        SLIM_H2_COUNT(h2, flood_control);
+        break;
+    case NGHTTP2_ERR_BAD_CLIENT_MAGIC:
+        SLIM_H2_COUNT(h2, not_http2);
+        break;
+    default:
+        SLIM_H2_COUNT(h2, protocol_errors);
     }
 }
 
@@ -198,6 +263,7 @@ void slim_h2_check(struct slim_h2 *h2, int result)
 static void note_fatal(struct slim_h2 *h2, ssize_t result)
 {
     if (h2->status == SLIM_OK) {
+        count_fatal(h2, result);
         h2->status = status_of(result);
     }
     if (result == NGHTTP2_ERR_BAD_CLIENT_MAGIC) {
@@ -236,6 +302,7 @@ enum slim_status slim_h2_take(struct slim_h2 *h2, struct slim_view bytes, uint64
         slim_h2_pump(h2);
     }
     if (waiting > SLIM_H2_UNSENT_FRAMES_MAX && h2->status == SLIM_OK) {
+        SLIM_H2_COUNT(h2, flood_unsent);
         h2->status = SLIM_ERR_LIMIT;
     }
     if (h2->status == SLIM_OK && h2->has_go_away && h2->stream_count == 0) {

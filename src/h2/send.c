@@ -72,6 +72,7 @@ int slim_h2_on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, 
     if (frame->hd.type == NGHTTP2_GOAWAY) {
         h2->has_go_away = true;
         if (frame->goaway.error_code != NGHTTP2_NO_ERROR && h2->status == SLIM_OK) {
+            SLIM_H2_COUNT(h2, protocol_errors);
             h2->status = SLIM_ERR_MALFORMED; /* nghttp2 found out by itself */
         }
         return 0;
@@ -109,6 +110,7 @@ static void frame_more(struct slim_h2 *h2)
         const uint8_t *data;
         ssize_t size = nghttp2_session_mem_send(h2->session, &data);
         if (size < 0) {
+            SLIM_H2_COUNT(h2, no_memory); /* the only reason it has */
             h2->status = size == NGHTTP2_ERR_NOMEM ? SLIM_ERR_NO_MEMORY : SLIM_ERR_INTERNAL;
             return;
         }

@@ -110,6 +110,7 @@ enum slim_status slim_h2_new(const struct slim_h2_options *options,
     made->memory = (struct slim_h2_memory){heap, pool};
     made->handler = *handler;
     made->ctx = ctx;
+    made->counters = options->counters;
     made->is_server = options->is_server;
     made->header_list_bytes = options->header_list_bytes;
     made->now_ms = now_ms;
