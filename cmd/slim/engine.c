@@ -24,6 +24,8 @@ struct slim_engine {
     bool has_thread;
     int signal_fd;
     int wake_fds[2];
+    void (*reload)(void *ctx);
+    void *reload_ctx;
     char thread_name[LOG_NAME_MAX];
 };
 
@@ -143,7 +145,25 @@ void slim_engine_wait(struct slim_engine *engine, bool with_signals, int wait_ms
     }
 }
 
-const char *slim_engine_take_signal(struct slim_engine *engine)
+void slim_engine_on_reload(struct slim_engine *engine, void (*reload)(void *ctx), void *ctx)
 {
-    return slim_signals_take(engine->signal_fd);
+    engine->reload = reload;
+    engine->reload_ctx = ctx;
+}
+
+bool slim_engine_take_signal(struct slim_engine *engine)
+{
+    for (;;) {
+        switch (slim_signals_take(engine->signal_fd)) {
+        case SLIM_SIGNALS_NONE:
+            return false;
+        case SLIM_SIGNALS_STOP:
+            return true;
+        case SLIM_SIGNALS_RELOAD:
+            if (engine->reload != NULL) {
+                engine->reload(engine->reload_ctx);
+            }
+            break;
+        }
+    }
 }

@@ -42,7 +42,10 @@ void slim_engine_wake(struct slim_engine *engine);
 enum { SLIM_ENGINE_FOREVER = -1 };
 void slim_engine_wait(struct slim_engine *engine, bool with_signals, int wait_ms);
 
-/* From main: the signal that came, taken and logged, or NULL. */
-const char *slim_engine_take_signal(struct slim_engine *engine);
+/* What is to be done, by main, when a signal asks to read files again. NULL: nothing. */
+void slim_engine_on_reload(struct slim_engine *engine, void (*reload)(void *ctx), void *ctx);
+
+/* From main: true when a signal asks to stop; taken and logged. Signals that ask to reload are dealt with here. */
+bool slim_engine_take_signal(struct slim_engine *engine);
 
 #endif

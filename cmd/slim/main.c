@@ -63,6 +63,7 @@ static void start_log(const struct slim_config *config)
         .directives = slim_view_str(config->log_directives),
         .display_thread_names = config->display_thread_names,
         .display_thread_ids = config->display_thread_ids,
+        .is_json = config->is_json,
         /* the reference colours always; a file or a pipe is better off without */
         .colour = isatty(STDOUT_FILENO) == 1 && (no_color == NULL || no_color[0] == '\0'),
     };

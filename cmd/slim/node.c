@@ -92,12 +92,21 @@ static int stop(struct node *node)
     return EXIT_SUCCESS;
 }
 
+static void reload(void *ctx)
+{
+    struct node *node = ctx;
+    for (size_t i = 0; i < node->service_count; i++) {
+        slim_service_reload(node->services[i]);
+    }
+}
+
 static int run(struct node *node)
 {
     struct slim_config_error failure;
+    slim_engine_on_reload(node->engine, reload, node);
     switch (start(node, &failure)) {
     case SLIM_SERVICE_STARTED:
-        while (slim_engine_take_signal(node->engine) == NULL) {
+        while (!slim_engine_take_signal(node->engine)) {
             slim_engine_wait(node->engine, true, SLIM_ENGINE_FOREVER);
         }
         return stop(node);

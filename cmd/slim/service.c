@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "datapath/datapath.h"
@@ -113,6 +114,22 @@ static void set_failure(struct slim_config_error *failure, const struct slim_ser
     put_cause(failure, where);
 }
 
+/* The causes of an error, one per line of its text, behind those that lead to it. `lines` is cut apart. */
+static void set_failure_lines(struct slim_config_error *failure, const struct slim_service *service,
+                              char *lines, const char *part, const char *endpoint)
+{
+    const char *causes[SLIM_CONFIG_CAUSES_MAX] = {"datapath error", "configuration error"};
+    size_t count = 2;
+    for (char *line = lines; line != NULL && count < SLIM_COUNT(causes) - 1; count++) {
+        causes[count] = line;
+        line = strchr(line, '\n');
+        if (line != NULL) {
+            *line++ = '\0';
+        }
+    }
+    set_failure(failure, service, causes, part, endpoint);
+}
+
 struct listen {
     struct slim_service *service;
     const struct slim_config_server *server;
@@ -132,6 +149,11 @@ static bool start_servers(struct slim_service *service, struct slim_config_error
     for (size_t i = 0; i < service->config->server_count; i++) {
         struct listen listen = {.service = service, .server = &service->config->servers[i]};
         slim_engine_call(service->engine, listen_now, &listen);
+        if (listen.status != SLIM_OK && strchr(listen.error.text, '\n') != NULL) {
+            set_failure_lines(failure, service, listen.error.text, "server ",
+                              listen.server->endpoint);
+            return false;
+        }
         if (listen.status != SLIM_OK) {
             const char *kind =
                 listen.status == SLIM_ERR_CONFIG ? "endpoint parse error" : "bind error";
@@ -204,12 +226,16 @@ static enum slim_service_outcome start_clients(struct slim_service *service,
             .service = service, .client = &service->config->clients[i], .link = link};
         link->engine = engine;
         slim_engine_call(engine, dial_now, &dial);
+        if (dial.status != SLIM_OK && strchr(dial.error.text, '\n') != NULL) {
+            set_failure_lines(failure, service, dial.error.text, "client ", dial.client->endpoint);
+            return SLIM_SERVICE_FAILED;
+        }
         if (dial.status != SLIM_OK) {
             set_link_failure(failure, service, dial.client, dial.status, dial.error.text);
             return SLIM_SERVICE_FAILED;
         }
         while (!atomic_load_explicit(&link->is_done, memory_order_acquire)) {
-            if (slim_engine_take_signal(engine) != NULL) {
+            if (slim_engine_take_signal(engine)) {
                 return SLIM_SERVICE_SIGNALLED;
             }
             slim_engine_wait(engine, true, SLIM_ENGINE_FOREVER);
@@ -224,6 +250,19 @@ static enum slim_service_outcome start_clients(struct slim_service *service,
     return SLIM_SERVICE_STARTED;
 }
 
+/* An empty section is none, as in the reference. */
+static void log_controller(const struct slim_config_service *config)
+{
+    const struct slim_config_controller *controller = &config->controller;
+    if (controller->server_count + controller->client_count == 0) {
+        slim_log(INFO, "no controller configuration provided, skipping controller startup");
+        return;
+    }
+    slim_log(WARN, "this version does not act on the controller configuration",
+             SLIM_LOG_STR("service", config->id), SLIM_LOG_U64("servers", controller->server_count),
+             SLIM_LOG_U64("clients", controller->client_count));
+}
+
 enum slim_service_outcome slim_service_start(struct slim_service *service,
                                              struct slim_config_error *failure)
 {
@@ -233,9 +272,20 @@ enum slim_service_outcome slim_service_start(struct slim_service *service,
     }
     enum slim_service_outcome outcome = start_clients(service, failure);
     if (outcome == SLIM_SERVICE_STARTED) {
-        slim_log(INFO, "no controller configuration provided, skipping controller startup");
+        log_controller(service->config);
     }
     return outcome;
+}
+
+static void reload(void *arg)
+{
+    struct slim_service *service = arg;
+    slim_datapath_reload(service->datapath);
+}
+
+void slim_service_reload(struct slim_service *service)
+{
+    slim_engine_call(service->engine, reload, service);
 }
 
 /* ---------------------------------------------------------------------------------------------------- stop */

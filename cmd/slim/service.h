@@ -24,6 +24,9 @@ SLIM_MUST_CHECK enum slim_status slim_service_new(struct slim_engine *engine,
 enum slim_service_outcome slim_service_start(struct slim_service *service,
                                              struct slim_config_error *failure);
 
+/* Read certificates and keys again. */
+void slim_service_reload(struct slim_service *service);
+
 /* Begin to stop: close the servers, disconnect the clients, drain the streams. */
 void slim_service_stop(struct slim_service *service);
 

@@ -38,30 +38,36 @@ enum slim_status slim_signals_open(int *fd, struct slim_error *error)
     (void)sigemptyset(&ignore.sa_mask); /* cannot fail */
     /* SIGPIPE: a peer or log reader that closed is a status, not an end */
     if (sigaction(SIGINT, &action, NULL) != 0 || sigaction(SIGTERM, &action, NULL) != 0 ||
-        sigaction(SIGPIPE, &ignore, NULL) != 0) {
+        sigaction(SIGHUP, &action, NULL) != 0 || sigaction(SIGPIPE, &ignore, NULL) != 0) {
         return fail(error, "signals cannot be caught");
     }
     *fd = ends[0];
     return SLIM_OK;
 }
 
-const char *slim_signals_take(int fd)
+enum slim_signals_wish slim_signals_take(int fd)
 {
     uint8_t number;
     if (read(fd, &number, 1) != 1) {
-        return NULL;
+        return SLIM_SIGNALS_NONE;
+    }
+    if (number == SIGHUP) {
+        slim_log(INFO, "received signal, reading certificates and keys again",
+                 SLIM_LOG_STR("signal", "SIGHUP"));
+        return SLIM_SIGNALS_RELOAD;
     }
     const char *name = number == SIGINT ? "SIGINT" : "SIGTERM";
     slim_log(INFO, "received signal, starting shutdown", SLIM_LOG_STR("signal", name));
-    return name;
+    return SLIM_SIGNALS_STOP;
 }
 
 static void change_mask(int how)
 {
     sigset_t ours;
-    (void)sigemptyset(&ours); /* these three cannot fail: the numbers are right */
+    (void)sigemptyset(&ours); /* these four cannot fail: the numbers are right */
     (void)sigaddset(&ours, SIGINT);
     (void)sigaddset(&ours, SIGTERM);
+    (void)sigaddset(&ours, SIGHUP);
     int result = pthread_sigmask(how, &ours, NULL);
     assert(result == 0); /* fails for a wrong `how` only */
     (void)result;

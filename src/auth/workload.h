@@ -145,6 +145,10 @@ void slim_auth_workload_link_attach(struct slim_auth_workload_link *link,
                                     struct slim_grpc_conn *conn, uint64_t now_ms);
 void slim_auth_workload_link_detach(struct slim_auth_workload_link *link);
 
+/* The time now, for what the connection hands in next. Without it, that of the last tick counts. */
+void slim_auth_workload_link_set_time(struct slim_auth_workload_link *link, uint64_t now_ms,
+                                      uint64_t now_s);
+
 /* As slim_auth_workload_tick. The times are also used for what the connection hands in before the next tick. */
 uint64_t slim_auth_workload_link_tick(struct slim_auth_workload_link *link, uint64_t now_ms,
                                       uint64_t now_s);

@@ -159,10 +159,16 @@ void slim_auth_workload_link_detach(struct slim_auth_workload_link *link)
     slim_auth_workload_detach(link->workload);
 }
 
-uint64_t slim_auth_workload_link_tick(struct slim_auth_workload_link *link, uint64_t now_ms,
+void slim_auth_workload_link_set_time(struct slim_auth_workload_link *link, uint64_t now_ms,
                                       uint64_t now_s)
 {
     link->now_ms = now_ms;
     link->now_s = now_s;
+}
+
+uint64_t slim_auth_workload_link_tick(struct slim_auth_workload_link *link, uint64_t now_ms,
+                                      uint64_t now_s)
+{
+    slim_auth_workload_link_set_time(link, now_ms, now_s);
     return slim_auth_workload_tick(link->workload, now_ms, now_s);
 }

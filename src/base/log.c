@@ -16,10 +16,14 @@ enum {
     THREAD_NAME_MAX = 32,  /* zero included */
     DIRECTIVE_COUNT_MAX = 64,
     STAMP_BYTES_MAX = 40, /* enough for any year that fits into an int */
+    END_BYTES_MAX = 16,   /* what closes a line, cut or not */
 };
 
 #define CUT_MARK "..." /* the end of a line that was too long */
 #define STYLE_END "\x1b[0m"
+static_assert(sizeof(STYLE_END CUT_MARK "\n") <= END_BYTES_MAX &&
+                  sizeof(CUT_MARK "\"}}\n") <= END_BYTES_MAX,
+              "put_view leaves room for the end");
 
 struct directive {
     struct slim_view target; /* into struct log_state.text; empty: every target */
@@ -32,6 +36,7 @@ static struct log_state {
     bool display_thread_names;
     bool display_thread_ids;
     bool colour;
+    bool is_json;
     enum slim_log_level level;
     uint8_t *text; /* copy of the directives */
     size_t directive_count;
@@ -179,7 +184,8 @@ enum slim_status slim_log_init(const struct slim_log_options *options, struct sl
     state.level = options->level;
     state.display_thread_names = options->display_thread_names;
     state.display_thread_ids = options->display_thread_ids;
-    state.colour = options->colour;
+    state.is_json = options->is_json;
+    state.colour = options->colour && !options->is_json;
     enum slim_status status = SLIM_OK;
     if (options->directives.len > 0) {
         state.text = malloc(options->directives.len);
@@ -252,7 +258,7 @@ struct line {
 /* Append, keeping room for the end of the line; what does not fit is left out. */
 static void put_view(struct line *line, struct slim_view text)
 {
-    size_t room = LINE_BYTES_MAX - sizeof(STYLE_END CUT_MARK) - line->len;
+    size_t room = LINE_BYTES_MAX - END_BYTES_MAX - line->len;
     if (line->is_cut || text.len > room) {
         line->is_cut = true;
         return;
@@ -291,7 +297,7 @@ static void put_styled(struct line *line, const char *style, const char *text)
     put_str(line, STYLE_END);
 }
 
-static void put_time(struct line *line)
+static void format_time(char text[static STAMP_BYTES_MAX])
 {
     uint64_t now_us = slim_clock_wall_us();
     time_t seconds = (time_t)(now_us / 1000000U);
@@ -300,10 +306,15 @@ static void put_time(struct line *line)
         utc =
             (struct tm){.tm_mday = 1}; /* a year beyond int: the line matters more than its time */
     }
-    char text[STAMP_BYTES_MAX];
-    size_t len = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
-    (void)snprintf(text + len, sizeof(text) - len, ".%06uZ",
+    size_t len = strftime(text, STAMP_BYTES_MAX, "%Y-%m-%dT%H:%M:%S", &utc);
+    (void)snprintf(text + len, STAMP_BYTES_MAX - len, ".%06uZ",
                    (unsigned)(now_us % 1000000U)); /* fits */
+}
+
+static void put_time(struct line *line)
+{
+    char text[STAMP_BYTES_MAX];
+    format_time(text);
     put_styled(line, "2", text);
     put_str(line, " ");
 }
@@ -322,9 +333,6 @@ static void put_level(struct line *line, enum slim_log_level level)
 
 static void put_thread(struct line *line)
 {
-    if (thread.id == 0) {
-        slim_log_thread("unnamed", "");
-    }
     if (state.display_thread_names) {
         put_format(line, "%*s ", (int)widened(thread.name_len), thread.name);
     }
@@ -392,15 +400,126 @@ static void put_field(struct line *line, const struct slim_log_field *field)
     }
 }
 
-static void put_end(struct line *line)
+/* The end of a line: it is written even when what came before was too long. put_view kept room for it. */
+static void put_raw(struct line *line, const char *text)
 {
-    if (line->is_cut) {
-        struct slim_view end = state.colour ? SLIM_VIEW(STYLE_END CUT_MARK) : SLIM_VIEW(CUT_MARK);
-        memcpy(line->data + line->len, end.data,
-               end.len); /* put_view kept room for it and for the newline */
-        line->len += end.len;
+    size_t len = strlen(text);
+    assert(line->len + len <= LINE_BYTES_MAX);
+    memcpy(line->data + line->len, text, len);
+    line->len += len;
+}
+
+static void put_text_line(struct line *line, enum slim_log_level level, const char *target,
+                          unsigned source_line, const char *message,
+                          const struct slim_log_field *fields)
+{
+    put_time(line);
+    put_level(line, level);
+    put_thread(line);
+    put_styled(line, "2", target);
+    put_styled(line, "2", ":");
+    put_str(line, " ");
+    char number[16];
+    (void)snprintf(number, sizeof(number), "%u:", source_line); /* ten digits at most */
+    put_styled(line, "2", number);
+    put_str(line, " ");
+    put_str(line, message);
+    for (; fields->key != NULL; fields++) {
+        put_field(line, fields);
     }
-    line->data[line->len++] = '\n';
+    if (line->is_cut) {
+        put_raw(line, state.colour ? STYLE_END CUT_MARK : CUT_MARK);
+    }
+    put_raw(line, "\n");
+}
+
+/* ---------------------------------------------------------------------------------------------------- JSON */
+
+/* The inside of a JSON string. Bytes that are no UTF-8 become U+FFFD, what could steer a terminal is escaped. */
+static void put_json_escaped(struct line *line, struct slim_view text)
+{
+    while (text.len > 0 && !line->is_cut) {
+        uint8_t first = text.data[0];
+        size_t len = printable_len(text);
+        if (first == '"' || first == '\\') {
+            put_format(line, "\\%c", first);
+        } else if (len > 0) {
+            put_view(line, slim_view_of(text.data, len));
+        } else if (first < 0x80) {
+            put_format(line, "\\u%04x", first);
+        } else if (first == 0xc2 && text.len > 1 && text.data[1] < 0xc0 && text.data[1] >= 0x80) {
+            put_format(line, "\\u%04x", text.data[1]); /* U+0080 to U+009F */
+            len = 2;
+        } else {
+            put_str(line, "\\ufffd");
+        }
+        text = slim_view_skip(text, len > 0 ? len : 1);
+    }
+}
+
+/* ,"key":"text" - or the beginning of the text, or nothing at all when the line is full. `lead` is "{", "," or "". */
+static void put_json_text(struct line *line, const char *lead, const char *key,
+                          struct slim_view text)
+{
+    size_t mark = line->len;
+    put_str(line, lead);
+    put_str(line, "\"");
+    put_str(line, key);
+    put_str(line, "\":\"");
+    if (line->is_cut) {
+        line->len = mark;
+        return;
+    }
+    put_json_escaped(line, text);
+    put_raw(line, line->is_cut ? CUT_MARK "\"" : "\"");
+}
+
+static void put_json_number(struct line *line, const char *lead, const char *key, uint64_t number)
+{
+    size_t mark = line->len;
+    put_str(line, lead);
+    put_str(line, "\"");
+    put_str(line, key);
+    put_format(line, "\":%lu", number);
+    if (line->is_cut) {
+        line->len = mark;
+    }
+}
+
+static void put_json_line(struct line *line, enum slim_log_level level, const char *target,
+                          unsigned source_line, const char *message,
+                          const struct slim_log_field *fields)
+{
+    static const char *const levels[] = {"TRACE", "DEBUG", "INFO", "WARN", "ERROR"};
+    char text[STAMP_BYTES_MAX];
+    assert((size_t)level < SLIM_COUNT(levels));
+    format_time(text);
+    put_json_text(line, "{", "timestamp", slim_view_str(text));
+    put_json_text(line, ",", "level", slim_view_str(levels[level]));
+    put_json_text(line, ",", "target", slim_view_str(target));
+    put_json_number(line, ",", "line_number", source_line);
+    if (state.display_thread_names) {
+        put_json_text(line, ",", "threadName",
+                      slim_view_of((const uint8_t *)thread.name, thread.name_len));
+    }
+    if (state.display_thread_ids) {
+        (void)snprintf(text, sizeof(text), "ThreadId(%u)", thread.id); /* fits */
+        put_json_text(line, ",", "threadId", slim_view_str(text));
+    }
+    if (thread.span != NULL && thread.span[0] != '\0') {
+        put_json_text(line, ",\"span\":{", "name", slim_view_str(thread.span));
+        put_str(line, "}");
+    }
+    /* targets, spans and messages are our own literals: so far everything fits */
+    put_json_text(line, ",\"fields\":{", "message", slim_view_str(message));
+    for (; fields->key != NULL; fields++) {
+        if (fields->kind == SLIM_LOG_FIELD_U64) {
+            put_json_number(line, ",", fields->key, fields->number);
+        } else {
+            put_json_text(line, ",", fields->key, fields->text);
+        }
+    }
+    put_raw(line, "}}\n");
 }
 
 /* Write the whole line. A log that cannot be written (reader gone, disk full) must not stop the node: it is dropped. */
@@ -430,21 +549,14 @@ void slim_log_line(enum slim_log_level level, const char *target, unsigned sourc
     struct line line;
     line.len = 0;
     line.is_cut = false;
-    put_time(&line);
-    put_level(&line, level);
-    put_thread(&line);
-    put_styled(&line, "2", target);
-    put_styled(&line, "2", ":");
-    put_str(&line, " ");
-    char number[16];
-    (void)snprintf(number, sizeof(number), "%u:", source_line); /* ten digits at most */
-    put_styled(&line, "2", number);
-    put_str(&line, " ");
-    put_str(&line, message);
-    for (; fields->key != NULL; fields++) {
-        put_field(&line, fields);
+    if (thread.id == 0) {
+        slim_log_thread("unnamed", "");
     }
-    put_end(&line);
+    if (state.is_json) {
+        put_json_line(&line, level, target, source_line, message, fields);
+    } else {
+        put_text_line(&line, level, target, source_line, message, fields);
+    }
     write_line(line.data, line.len);
     errno = errno_before;
 }

@@ -2,6 +2,11 @@
  *
  *   TIME LEVEL [THREADNAME] [ThreadId(NN)] [SPAN: ]TARGET: LINE: MESSAGE k=v k=v
  *
+ * or, with is_json, one object per line with the member names of the reference's logging library:
+ *
+ *   {"timestamp":TIME,"level":"INFO","target":T,"line_number":N,"threadName":"main","threadId":"ThreadId(1)",
+ *    "span":{"name":S},"fields":{"message":M,"k":"v","n":1}}
+ *
  * Each .c file that logs defines its target first:
  *   #define SLIM_LOG_TARGET "slim_datapath::message_processing"
  *   slim_log(INFO, "connection closed by peer", SLIM_LOG_U64("conn_index", id));
@@ -52,7 +57,8 @@ struct slim_log_field {
  * directives             "target=level" or "level", comma separated, the longest matching target prefix wins (spec 5.3);
  *                        empty: `level` for all. Borrowed during slim_log_init only.
  * display_thread_names   as tracing.display_thread_names;  display_thread_ids likewise
- * colour                 ANSI colours as the reference writes them */
+ * colour                 ANSI colours as the reference writes them; none in JSON
+ * is_json                objects instead of text */
 struct slim_log_options {
     int fd;
     enum slim_log_level level;
@@ -60,6 +66,7 @@ struct slim_log_options {
     bool display_thread_names;
     bool display_thread_ids;
     bool colour;
+    bool is_json;
 };
 
 /* Start logging. Before it and after slim_log_fini nothing is printed. SLIM_ERR_CONFIG with a sentence in *error: a

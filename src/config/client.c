@@ -1,10 +1,7 @@
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "config/read.h"
 
 enum {
-    TCP_PORT_MAX = 65535,
+    TCP_KEEPALIVE_MS = 60 * 1000,
     HTTP2_KEEPALIVE_MS = 60 * 1000,
     KEEPALIVE_TIMEOUT_MS = 10 * 1000,
     BACKOFF_BASE_MS = 100,
@@ -18,23 +15,15 @@ enum {
 static void read_tls(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
                      void *target)
 {
-    static const struct slim_config_key keys[] = {
-        {"insecure", SLIM_CONFIG_TYPE_BOOL, FIELD(tls.is_insecure), false, NULL},
-        {"insecure_skip_verify", SLIM_CONFIG_TYPE_BOOL, SLIM_CONFIG_NO_FIELD, false, NULL},
-        {"source", SLIM_CONFIG_TYPE_CUSTOM, 0, true, slim_config_read_tls_source},
-        {"ca_source", SLIM_CONFIG_TYPE_CUSTOM, 0, true, slim_config_read_tls_source},
-        {"include_system_ca_certs_pool", SLIM_CONFIG_TYPE_BOOL, SLIM_CONFIG_NO_FIELD, false, NULL},
-        {"tls_version", SLIM_CONFIG_TYPE_STRING, SLIM_CONFIG_NO_FIELD, false, NULL},
-        {"reload_interval", SLIM_CONFIG_TYPE_CUSTOM, 0, true, slim_config_read_tls_reload},
-    };
-    slim_config_read_map(reader, node, "struct TlsClientConfig", keys, SLIM_COUNT(keys), target);
+    struct slim_config_client *client = target;
+    slim_config_read_client_tls(reader, node, &client->tls);
 }
 
 static void read_keepalive(struct slim_config_reader *reader,
                            const struct slim_config_yaml_node *node, void *target)
 {
     static const struct slim_config_key keys[] = {
-        {"tcp_keepalive", SLIM_CONFIG_TYPE_DURATION, SLIM_CONFIG_NO_FIELD, false, NULL},
+        {"tcp_keepalive", SLIM_CONFIG_TYPE_DURATION, FIELD(tcp_keepalive_ms), false, NULL},
         {"http2_keepalive", SLIM_CONFIG_TYPE_DURATION, FIELD(http2_keepalive_ms), false, NULL},
         {"timeout", SLIM_CONFIG_TYPE_DURATION, FIELD(keepalive_timeout_ms), false, NULL},
         {"keep_alive_while_idle", SLIM_CONFIG_TYPE_BOOL, FIELD(keepalive_while_idle), false, NULL},
@@ -47,40 +36,33 @@ static void read_keepalive(struct slim_config_reader *reader,
 static void read_auth(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
                       void *target)
 {
-    static const char *const types[] = {"none", "basic", "jwt", "static_jwt", "spire", NULL};
-    (void)target;
-    const char *type = slim_config_read_tag(reader, node, "AuthenticationConfig",
-                                            "one of `basic`, `static_jwt`, `jwt`, `none`", types);
-    if (type != NULL && strcmp(type, "none") != 0) {
-        slim_config_put_unsupported(reader, node, "the key `auth` with type `%s`", type);
-    }
+    struct slim_config_client *client = target;
+    slim_config_read_auth(reader, node, SLIM_CONFIG_ROLE_CLIENT, &client->auth);
+}
+
+static void read_metadata(struct slim_config_reader *reader,
+                          const struct slim_config_yaml_node *node, void *target)
+{
+    struct slim_config_client *client = target;
+    slim_config_read_json(reader, node, SLIM_CONFIG_METADATA_BYTES_MAX, &client->metadata);
+}
+
+static void read_headers(struct slim_config_reader *reader,
+                         const struct slim_config_yaml_node *node, void *target)
+{
+    struct slim_config_client *client = target;
+    slim_config_read_headers(reader, node, &client->headers);
 }
 
 /* Legal words, none of them with an effect, as in the reference. */
 static void read_compression(struct slim_config_reader *reader,
                              const struct slim_config_yaml_node *node, void *target)
 {
-    static const char *const words[] = {"Gzip", "Zlib", "Deflate", "Snappy",
-                                        "Zstd", "Lz4",  "None",    "Empty"};
+    static const char *const words[] = {"Gzip", "Zlib", "Deflate", "Snappy", "Zstd",
+                                        "Lz4",  "None", "Empty",   NULL};
     (void)target;
-    if (node->kind != SLIM_CONFIG_YAML_STRING) {
-        slim_config_put_type_problem(reader, node, "enum CompressionType", "write None");
-        return;
-    }
-    for (size_t i = 0; i < SLIM_COUNT(words); i++) {
-        if (slim_view_is_equal(node->text, slim_view_str(words[i]))) {
-            return;
-        }
-    }
-    const char *word = node->is_secret ? "${..}" : (const char *)node->text.data;
-    char text[200];
-    (void)snprintf(text, sizeof(text),
-                   "unknown variant `%.60s`, expected one of `Gzip`, `Zlib`, `Deflate`, `Snappy`, "
-                   "`Zstd`, `Lz4`, `None`, `Empty`",
-                   word); /* fits */
-    slim_config_put_problem(reader, reader->stage, node,
-                            (const char *const[]){"yaml parse error", text, NULL},
-                            "capital letters matter; the value has no effect");
+    /* the word has no effect; a problem was put when it is a wrong one */
+    (void)slim_config_read_word(reader, node, "enum CompressionType", words);
 }
 
 static void read_backoff(struct slim_config_reader *reader,
@@ -119,46 +101,142 @@ static void read_backoff(struct slim_config_reader *reader,
     slim_config_read_map(reader, node, "struct Config", fixed, SLIM_COUNT(fixed), client);
 }
 
-static void refuse_rate_limit(struct slim_config_reader *reader,
-                              const struct slim_config_yaml_node *node, void *target)
-{
-    (void)target;
-    slim_config_put_unsupported(reader, node, "the key `rate_limit`");
-}
+/* ---------------------------------------------------------------------------------------------------- rate limit */
 
-static void read_headers(struct slim_config_reader *reader,
-                         const struct slim_config_yaml_node *node, void *target)
+/* One of the numbers of "N/SECONDS", in the words of the reference's language; NULL, or what is wrong with it. */
+static const char *take_number(struct slim_view text, uint64_t max, uint64_t *number)
 {
-    (void)target;
-    if (node->kind != SLIM_CONFIG_YAML_MAP) {
-        slim_config_put_type_problem(reader, node, "a map", "write name: value pairs");
-    } else if (node->count > 0) {
-        slim_config_put_unsupported(reader, node, "the key `headers`");
+    uint64_t sum = 0;
+    if (text.len == 0) {
+        return "cannot parse integer from empty string";
     }
+    if (text.data[0] == '+' && text.len > 1) {
+        text = slim_view_skip(text, 1);
+    }
+    for (; text.len > 0; text = slim_view_skip(text, 1)) {
+        uint8_t c = text.data[0];
+        if (c < '0' || c > '9') {
+            return "invalid digit found in string";
+        }
+        if (__builtin_mul_overflow(sum, 10U, &sum) ||
+            __builtin_add_overflow(sum, (uint64_t)(c - '0'), &sum) || sum > max) {
+            return "number too large to fit in target type";
+        }
+    }
+    *number = sum;
+    return sum == 0 ? "number would be zero for non-zero type" : NULL;
 }
 
-/* Without url only the environment could order a proxy, and this version does not ask it. */
+static void read_rate_limit(struct slim_config_reader *reader,
+                            const struct slim_config_yaml_node *node, void *target)
+{
+    enum { MS_PER_S = 1000 };
+    static const char hint[] =
+        "write \"N/SECONDS\", e.g. \"100/1\": N calls in a period, both at least 1";
+    struct slim_config_client *client = target;
+    if (node->kind != SLIM_CONFIG_YAML_STRING || node->is_broken) {
+        slim_config_put_type_problem(reader, node, "a string", hint);
+        return;
+    }
+    const uint8_t *slash = memchr(node->text.data, '/', node->text.len);
+    size_t count_len = slash == NULL ? 0 : (size_t)(slash - node->text.data);
+    struct slim_view period =
+        slash == NULL ? node->text : slim_view_skip(node->text, count_len + 1);
+    if (slash == NULL || (period.len > 0 && memchr(period.data, '/', period.len) != NULL)) {
+        slim_config_put_start_problem(reader, node, (const char *const[]){"unknown error", NULL},
+                                      hint);
+        return;
+    }
+    uint64_t count = 0;
+    uint64_t seconds = 0;
+    const char *why = take_number(slim_view_of(node->text.data, count_len), UINT32_MAX, &count);
+    if (why == NULL) {
+        why = take_number(period, UINT64_MAX / MS_PER_S, &seconds);
+    }
+    if (why != NULL) {
+        slim_config_put_start_problem(
+            reader, node, (const char *const[]){"rate limit parse error", why, NULL}, hint);
+        return;
+    }
+    client->rate_limit_count = (uint32_t)count;
+    client->rate_limit_ms = seconds * MS_PER_S;
+}
+
+/* ---------------------------------------------------------------------------------------------------- proxy */
+
+static void read_proxy_tls(struct slim_config_reader *reader,
+                           const struct slim_config_yaml_node *node, void *target)
+{
+    struct slim_config_proxy *proxy = target;
+    slim_config_read_client_tls(reader, node, &proxy->tls);
+}
+
+static void read_proxy_headers(struct slim_config_reader *reader,
+                               const struct slim_config_yaml_node *node, void *target)
+{
+    struct slim_config_proxy *proxy = target;
+    slim_config_read_headers(reader, node, &proxy->headers);
+}
+
+/* Length of "http://" or "https://" at the front, or 0. */
+static size_t web_scheme_len(const char *url)
+{
+    return strncmp(url, "http://", 7) == 0 ? 7 : strncmp(url, "https://", 8) == 0 ? 8 : 0;
+}
+
+/* "http://host:port"; user and password may stand in front of the host. */
+static bool is_proxy_url(const char *url)
+{
+    size_t scheme_len = web_scheme_len(url);
+    if (scheme_len == 0) {
+        return false;
+    }
+    const char *authority = url + scheme_len;
+    size_t len = strcspn(authority, "/?#");
+    const char *at = memrchr(authority, '@', len);
+    if (at != NULL) {
+        len -= (size_t)(at + 1 - authority);
+        authority = at + 1;
+    }
+    return slim_config_is_authority(authority, len);
+}
+
+static void check_proxy(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
+                        const struct slim_config_proxy *proxy)
+{
+    if (proxy->url != NULL && !is_proxy_url(proxy->url)) {
+        slim_config_put_start_problem(
+            reader, slim_config_yaml_find(node, "url"),
+            (const char *const[]){"URI parse error", "invalid proxy url", NULL},
+            "write http://HOST:PORT or https://HOST:PORT");
+        return;
+    }
+    if ((proxy->username == NULL) != (proxy->password == NULL)) {
+        slim_config_put_warning(reader, node, "username and password have an effect together only");
+    }
+    size_t mark = slim_config_path_push(reader, ".tls");
+    slim_config_check_client_tls(reader, slim_config_yaml_find(node, "tls"), &proxy->tls);
+    slim_config_path_pop(reader, mark);
+}
+
 static void read_proxy(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
                        void *target)
 {
-    (void)target;
-    if (node->kind != SLIM_CONFIG_YAML_MAP) {
-        slim_config_put_type_problem(reader, node, "struct ProxyConfig", "write {url: URL, ..}");
-        return;
+    static const struct slim_config_key keys[] = {
+        {"url", SLIM_CONFIG_TYPE_SECRET, offsetof(struct slim_config_proxy, url), true, NULL},
+        {"username", SLIM_CONFIG_TYPE_STRING, offsetof(struct slim_config_proxy, username), true,
+         NULL},
+        {"password", SLIM_CONFIG_TYPE_SECRET, offsetof(struct slim_config_proxy, password), true,
+         NULL},
+        {"headers", SLIM_CONFIG_TYPE_CUSTOM, 0, false, read_proxy_headers},
+        {"tls", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_proxy_tls},
+    };
+    struct slim_config_proxy *proxy = &((struct slim_config_client *)target)->proxy;
+    size_t problems_before = slim_config_problem_total(reader);
+    slim_config_read_map(reader, node, "struct ProxyConfig", keys, SLIM_COUNT(keys), proxy);
+    if (slim_config_problem_total(reader) == problems_before && !reader->is_out_of_memory) {
+        check_proxy(reader, node, proxy);
     }
-    const struct slim_config_yaml_node *url = slim_config_yaml_find(node, "url");
-    if (url != NULL && url->kind != SLIM_CONFIG_YAML_NULL) {
-        slim_config_put_unsupported(reader, url, "the key `proxy`");
-    }
-}
-
-static void read_server_name(struct slim_config_reader *reader,
-                             const struct slim_config_yaml_node *node, void *target)
-{
-    static const struct slim_config_key name = {"", SLIM_CONFIG_TYPE_STRING, SLIM_CONFIG_NO_FIELD,
-                                                true, NULL};
-    slim_config_read_value(reader, node, &name, target);
-    slim_config_put_warning(reader, node, "has no effect without TLS");
 }
 
 /* ---------------------------------------------------------------------------------------------------- start */
@@ -167,54 +245,19 @@ static void put_start_problem(struct slim_config_reader *reader,
                               const struct slim_config_yaml_node *at, const char *outer,
                               const char *inner, const char *hint)
 {
-    slim_config_put_problem(
-        reader, SLIM_CONFIG_STAGE_START, at,
-        (const char *const[]){"datapath error", "configuration error", outer, inner, NULL}, "%s",
-        hint);
-}
-
-static bool is_port(const char *text, size_t len)
-{
-    uint32_t port = 0;
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] < '0' || text[i] > '9' || port > TCP_PORT_MAX) {
-            return false;
-        }
-        port = port * 10 + (uint32_t)(text[i] - '0');
-    }
-    return len > 0 && port > 0 && port <= TCP_PORT_MAX;
-}
-
-/* "host", "host:port", "1.2.3.4:port", "[::1]:port": the part of an URL between the slashes. */
-static bool is_authority(const char *text, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] <= 0x20 || text[i] == 0x7f || strchr("\"<>@\\^`{|}", text[i]) != NULL) {
-            return false;
-        }
-    }
-    const char *host_end = text[0] == '[' ? memchr(text, ']', len) : memchr(text, ':', len);
-    if (text[0] == '[' && host_end != NULL) {
-        host_end++;
-    }
-    if (host_end == NULL) {
-        return len > 0 && text[0] != '[';
-    }
-    size_t host_len = (size_t)(host_end - text);
-    return host_len > 0 &&
-           (host_len == len || (*host_end == ':' && is_port(host_end + 1, len - host_len - 1)));
+    slim_config_put_start_problem(reader, at, (const char *const[]){outer, inner, NULL}, hint);
 }
 
 static void check_endpoint(struct slim_config_reader *reader,
                            const struct slim_config_yaml_node *at, const char *endpoint)
 {
-    static const char hint[] = "write http://HOST:PORT or unix:///PATH";
+    static const char hint[] = "write http://HOST:PORT, https://HOST:PORT or unix:///PATH";
+    size_t scheme_len = web_scheme_len(endpoint);
     if (endpoint[0] == '\0') {
         put_start_problem(reader, at, "missing grpc endpoint", NULL, hint);
-    } else if (strncmp(endpoint, "https://", 8) == 0) {
-        slim_config_put_unsupported(reader, at, "TLS links (https://)");
-    } else if (strncmp(endpoint, "http://", 7) == 0) {
-        if (!is_authority(endpoint + 7, strcspn(endpoint + 7, "/?#"))) {
+    } else if (scheme_len > 0) {
+        const char *authority = endpoint + scheme_len;
+        if (!slim_config_is_authority(authority, strcspn(authority, "/?#"))) {
             put_start_problem(reader, at, "endpoint parse error", "invalid authority", hint);
         }
     } else if (strncmp(endpoint, "unix://", 7) == 0) {
@@ -224,6 +267,18 @@ static void check_endpoint(struct slim_config_reader *reader,
         }
     } else {
         put_start_problem(reader, at, "invalid endpoint scheme", NULL, hint);
+    }
+}
+
+/* It stands for scheme and authority of the requests. */
+static void check_origin(struct slim_config_reader *reader, const struct slim_config_yaml_node *at,
+                         const char *origin)
+{
+    size_t scheme_len = web_scheme_len(origin);
+    const char *authority = origin + scheme_len;
+    if (scheme_len == 0 || !slim_config_is_authority(authority, strcspn(authority, "/?#"))) {
+        put_start_problem(reader, at, "URI parse error", "invalid format",
+                          "write http://HOST[:PORT] or https://HOST[:PORT]");
     }
 }
 
@@ -244,30 +299,68 @@ static bool is_uuid_v4(const char *text)
     return true;
 }
 
-void slim_config_read_client(struct slim_config_reader *reader,
-                             const struct slim_config_yaml_node *node,
-                             struct slim_config_client *client)
+static void warn_at(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
+                    const char *key, const char *text)
 {
-    static const struct slim_config_key keys[] = {
-        {"endpoint", SLIM_CONFIG_TYPE_STRING, FIELD(endpoint), false, NULL},
-        {"origin", SLIM_CONFIG_TYPE_STRING, FIELD(origin), true, NULL},
-        {"server_name", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_server_name},
-        {"compression", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_compression},
-        {"rate_limit", SLIM_CONFIG_TYPE_CUSTOM, 0, true, refuse_rate_limit},
-        {"tls", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_tls},
-        {"keepalive", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_keepalive},
-        {"proxy", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_proxy},
-        {"connect_timeout", SLIM_CONFIG_TYPE_DURATION, FIELD(connect_timeout_ms), false, NULL},
-        {"request_timeout", SLIM_CONFIG_TYPE_DURATION, FIELD(request_timeout_ms), false, NULL},
-        {"buffer_size", SLIM_CONFIG_TYPE_USIZE, SLIM_CONFIG_NO_FIELD, true, NULL},
-        {"headers", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_headers},
-        {"auth", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_auth},
-        {"backoff", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_backoff},
-        {"metadata", SLIM_CONFIG_TYPE_CUSTOM, 0, true, slim_config_read_metadata},
-        {"link_id", SLIM_CONFIG_TYPE_STRING, FIELD(link_id), true, NULL},
-        {"transport", SLIM_CONFIG_TYPE_CUSTOM, 0, true, slim_config_read_transport},
-    };
-    size_t problems_before = slim_config_problem_total(reader);
+    size_t mark = slim_config_path_push(reader, ".%s", key);
+    slim_config_put_warning(reader, slim_config_yaml_find(node, key), "%s", text);
+    slim_config_path_pop(reader, mark);
+}
+
+/* Settings that look as if they protected something, and do not. */
+static void warn_unprotected(struct slim_config_reader *reader,
+                             const struct slim_config_yaml_node *node,
+                             const struct slim_config_client *client)
+{
+    const struct slim_config_tls *tls = &client->tls;
+    bool has_tls = slim_config_client_has_tls(client);
+    bool has_sources = tls->source.kind != SLIM_CONFIG_SOURCE_NONE ||
+                       tls->ca_source.kind != SLIM_CONFIG_SOURCE_NONE;
+    if (client->server_name != NULL && !has_tls) {
+        warn_at(reader, node, "server_name", "has no effect without TLS");
+    }
+    if (!has_tls && !tls->is_insecure && has_sources) {
+        warn_at(reader, node, "tls", "certificates have no effect: https:// only has TLS");
+    }
+    if (!has_tls && strncmp(client->endpoint, "https://", 8) == 0) {
+        warn_at(reader, node, "tls", "with insecure: true this https:// link has no TLS");
+    }
+    if (has_tls && tls->skip_verify) {
+        warn_at(reader, node, "tls", "with insecure_skip_verify anybody can pose as the server");
+    }
+    if (!has_tls && client->auth.kind != SLIM_CONFIG_AUTH_NONE &&
+        web_scheme_len(client->endpoint) > 0) {
+        warn_at(reader, node, "auth", "Auth is enabled without TLS. This is not recommended.");
+    }
+}
+
+/* What the reference finds out when it starts the client. */
+static void check_start(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
+                        const struct slim_config_client *client)
+{
+    check_endpoint(reader, slim_config_yaml_find(node, "endpoint"), client->endpoint);
+    if (client->origin != NULL) {
+        check_origin(reader, slim_config_yaml_find(node, "origin"), client->origin);
+    }
+    if (client->link_id != NULL && !is_uuid_v4(client->link_id)) {
+        put_start_problem(reader, slim_config_yaml_find(node, "link_id"), "invalid link_id", NULL,
+                          "write an UUID of version 4, e.g. 123e4567-e89b-42d3-a456-426614174000");
+    }
+    size_t mark = slim_config_path_push(reader, ".tls");
+    slim_config_check_client_tls(reader, slim_config_yaml_find(node, "tls"), &client->tls);
+    slim_config_path_pop(reader, mark);
+    mark = slim_config_path_push(reader, ".auth");
+    slim_config_check_auth(reader, slim_config_yaml_find(node, "auth"), SLIM_CONFIG_ROLE_CLIENT,
+                           &client->auth);
+    slim_config_path_pop(reader, mark);
+    warn_unprotected(reader, node, client);
+}
+
+static void set_defaults(struct slim_config_client *client)
+{
+    slim_config_tls_init(&client->tls);
+    slim_config_tls_init(&client->proxy.tls);
+    client->tcp_keepalive_ms = TCP_KEEPALIVE_MS;
     client->http2_keepalive_ms = HTTP2_KEEPALIVE_MS;
     client->keepalive_timeout_ms = KEEPALIVE_TIMEOUT_MS;
     client->backoff = (struct slim_config_backoff){
@@ -279,27 +372,58 @@ void slim_config_read_client(struct slim_config_reader *reader,
         .max_attempts = UINT64_MAX,
         .has_jitter = true,
     };
+}
+
+void slim_config_read_client(struct slim_config_reader *reader,
+                             const struct slim_config_yaml_node *node,
+                             struct slim_config_client *client)
+{
+    static const struct slim_config_key keys[] = {
+        {"endpoint", SLIM_CONFIG_TYPE_STRING, FIELD(endpoint), false, NULL},
+        {"origin", SLIM_CONFIG_TYPE_STRING, FIELD(origin), true, NULL},
+        {"server_name", SLIM_CONFIG_TYPE_STRING, FIELD(server_name), true, NULL},
+        {"compression", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_compression},
+        {"rate_limit", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_rate_limit},
+        {"tls", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_tls},
+        {"keepalive", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_keepalive},
+        {"proxy", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_proxy},
+        {"connect_timeout", SLIM_CONFIG_TYPE_DURATION, FIELD(connect_timeout_ms), false, NULL},
+        {"request_timeout", SLIM_CONFIG_TYPE_DURATION, FIELD(request_timeout_ms), false, NULL},
+        {"buffer_size", SLIM_CONFIG_TYPE_USIZE, SLIM_CONFIG_NO_FIELD, true, NULL},
+        {"headers", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_headers},
+        {"auth", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_auth},
+        {"backoff", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_backoff},
+        {"metadata", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_metadata},
+        {"link_id", SLIM_CONFIG_TYPE_STRING, FIELD(link_id), true, NULL},
+        {"transport", SLIM_CONFIG_TYPE_CUSTOM, 0, true, slim_config_read_transport},
+        {"websocket_auth_query_param", SLIM_CONFIG_TYPE_STRING, SLIM_CONFIG_NO_FIELD, true, NULL},
+    };
+    size_t problems_before = slim_config_problem_total(reader);
+    set_defaults(client);
     slim_config_read_map(reader, node, "struct ClientConfig", keys, SLIM_COUNT(keys), client);
     if (slim_config_problem_total(reader) != problems_before || reader->is_out_of_memory) {
         return;
     }
     if (client->endpoint == NULL) {
-        slim_config_put_problem(
-            reader, reader->stage, node,
-            (const char *const[]){"yaml parse error", "missing field `endpoint`", NULL},
-            "add endpoint: http://HOST:PORT");
+        slim_config_put_missing(reader, node, "endpoint", "add endpoint: http://HOST:PORT");
         return;
     }
-    check_endpoint(reader, slim_config_yaml_find(node, "endpoint"), client->endpoint);
-    if (client->link_id != NULL && !is_uuid_v4(client->link_id)) {
-        put_start_problem(reader, slim_config_yaml_find(node, "link_id"), "invalid link_id", NULL,
-                          "write an UUID of version 4, e.g. 123e4567-e89b-42d3-a456-426614174000");
-    }
+    check_start(reader, node, client);
 }
 
 void slim_config_client_fini(struct slim_config_client *client)
 {
-    free(client->endpoint);
-    free(client->origin);
-    free(client->link_id);
+    slim_config_text_free(client->endpoint);
+    slim_config_text_free(client->origin);
+    slim_config_text_free(client->server_name);
+    slim_config_tls_fini(&client->tls);
+    slim_config_auth_fini(&client->auth);
+    slim_config_text_free(client->proxy.url);
+    slim_config_text_free(client->proxy.username);
+    slim_config_text_free(client->proxy.password);
+    slim_config_pairs_fini(&client->proxy.headers);
+    slim_config_tls_fini(&client->proxy.tls);
+    slim_config_pairs_fini(&client->headers);
+    slim_config_text_free(client->link_id);
+    slim_config_text_free(client->metadata);
 }

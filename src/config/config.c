@@ -7,7 +7,10 @@
 #include "base/utf8.h"
 #include "config/read.h"
 
-enum { DRAIN_TIMEOUT_MS = 10 * 1000 };
+enum {
+    DRAIN_TIMEOUT_MS = 10 * 1000,
+    METRICS_INTERVAL_MS = 30 * 1000,
+};
 
 const char *slim_config_stage_text(enum slim_config_stage stage)
 {
@@ -45,7 +48,13 @@ static enum slim_status make_config(struct slim_config **config)
     made->drain_timeout_ms = DRAIN_TIMEOUT_MS;
     made->log_directives = copy_of("");
     made->thread_name = copy_of("slim");
-    if (made->log_directives == NULL || made->thread_name == NULL) {
+    made->otlp.service_name = copy_of("slim-data-plane");
+    made->otlp.service_version = copy_of("v0.1.0");
+    made->otlp.environment = copy_of("development");
+    made->otlp.metrics_interval_ms = METRICS_INTERVAL_MS;
+    if (made->log_directives == NULL || made->thread_name == NULL ||
+        made->otlp.service_name == NULL || made->otlp.service_version == NULL ||
+        made->otlp.environment == NULL) {
         slim_config_free(made);
         return SLIM_ERR_NO_MEMORY;
     }
@@ -73,8 +82,13 @@ void slim_config_free(struct slim_config *config)
         free(config->warnings[i]);
     }
     free(config->warnings);
-    free(config->log_directives);
-    free(config->thread_name);
+    slim_config_text_free(config->log_directives);
+    slim_config_text_free(config->thread_name);
+    slim_config_text_free(config->prometheus);
+    slim_config_text_free(config->otlp.endpoint);
+    slim_config_text_free(config->otlp.service_name);
+    slim_config_text_free(config->otlp.service_version);
+    slim_config_text_free(config->otlp.environment);
     free(config);
 }
 
@@ -98,11 +112,12 @@ static void put_file_problem(struct slim_config_reader *reader,
                             (const char *const[]){outer, inner, NULL}, "%s", hint);
 }
 
-/* A root that is a map of the three known sections; else problems are put. */
+/* A root that is a map of the known sections; else problems are put. */
 static bool is_good_root(struct slim_config_reader *reader,
                          const struct slim_config_yaml_node *root)
 {
-    static const char hint[] = "the file is a map with the keys tracing, runtime and services";
+    static const char hint[] =
+        "the file is a map with the keys tracing, runtime, telemetry and services";
     if (root->kind != SLIM_CONFIG_YAML_MAP) {
         put_file_problem(reader, root, "invalid configuration - impossible to parse yaml", NULL,
                          hint);
@@ -117,6 +132,7 @@ static bool is_good_root(struct slim_config_reader *reader,
             is_good = false;
         } else if (!slim_view_is_equal(key->text, SLIM_VIEW("tracing")) &&
                    !slim_view_is_equal(key->text, SLIM_VIEW("runtime")) &&
+                   !slim_view_is_equal(key->text, SLIM_VIEW("telemetry")) &&
                    !slim_view_is_equal(key->text, SLIM_VIEW("services"))) {
             char text[SLIM_CONFIG_CAUSE_BYTES_MAX];
             (void)snprintf(text, sizeof(text), "invalid configuration - key %.300s not valid",
@@ -137,6 +153,7 @@ static void read_root(struct slim_config_reader *reader, struct slim_config_yaml
     reader->stage = SLIM_CONFIG_STAGE_FILE;
     slim_config_read_tracing(reader, slim_config_yaml_find(root, "tracing"));
     slim_config_read_runtime(reader, slim_config_yaml_find(root, "runtime"));
+    slim_config_read_telemetry(reader, slim_config_yaml_find(root, "telemetry"));
     reader->stage = SLIM_CONFIG_STAGE_SERVICES;
     slim_config_read_services(reader, slim_config_yaml_find(root, "services"));
 }
@@ -167,7 +184,10 @@ static void read_text(struct slim_config_reader *reader, struct slim_view text)
 static enum slim_status examine(const struct slim_view *text, const char *path,
                                 struct slim_config_report **report)
 {
-    struct slim_config_reader reader = {.file = path};
+    struct slim_config_reader reader = {.file = path,
+                                        .start_stage = SLIM_CONFIG_STAGE_START,
+                                        .start_context = "datapath error",
+                                        .has_files = text == NULL};
     struct slim_buf bytes = {0};
     struct slim_error error;
     struct slim_config_report *made = calloc(1, sizeof(*made));
@@ -191,7 +211,7 @@ static enum slim_status examine(const struct slim_view *text, const char *path,
     }
     status = reader.is_out_of_memory ? SLIM_ERR_NO_MEMORY : SLIM_OK;
 out:
-    slim_buf_fini(&bytes);
+    slim_buf_wipe(&bytes); /* there may be passwords in it */
     if (status == SLIM_OK) {
         *report = made;
     } else {

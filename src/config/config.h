@@ -134,7 +134,7 @@ struct slim_config_auth {
     struct slim_config_spire spire;
 };
 
-/* proxy of a client. url NULL: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY of the environment, read when connecting. */
+/* proxy of a client. url: http:// or https://, perhaps with user:password@ in front of the host. url NULL: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY of the environment, read when connecting. */
 struct slim_config_proxy {
     char *url;
     char *username;
@@ -157,7 +157,7 @@ struct slim_config_server {
     char *metadata;                  /* text of a JSON object; NULL: absent. For the controller. */
 };
 
-/* One entry of dataplane.clients. endpoint as written: "http://host:port" or "unix:///path". */
+/* One entry of dataplane.clients. endpoint as written: "http://host:port", "https://host:port" or "unix:///path". */
 struct slim_config_client {
     char *endpoint;
     char *origin;      /* NULL: absent */
@@ -165,13 +165,13 @@ struct slim_config_client {
     struct slim_config_tls tls;
     struct slim_config_auth auth;
     struct slim_config_proxy proxy;
-    struct slim_config_pairs headers; /* sent with each call */
+    struct slim_config_pairs headers; /* sent with each call; names in lower case, once each */
     uint32_t rate_limit_count;        /* calls per rate_limit_ms; 0: no limit */
     uint64_t rate_limit_ms;
     uint64_t connect_timeout_ms; /* 0: none */
     uint64_t request_timeout_ms; /* 0: none */
     bool has_keepalive;
-    uint64_t tcp_keepalive_ms;
+    uint64_t tcp_keepalive_ms; /* these four count when has_keepalive is set */
     uint64_t http2_keepalive_ms;
     uint64_t keepalive_timeout_ms;
     bool keepalive_while_idle;
@@ -179,6 +179,20 @@ struct slim_config_client {
     char *link_id;  /* UUID v4 text; NULL: no link negotiation is sent (wire.md 11.6 rule 4) */
     char *metadata; /* text of a JSON object; NULL: absent */
 };
+
+/* Does a server speak TLS? Unless tls.insecure is set, always. */
+static inline bool slim_config_server_has_tls(const struct slim_config_server *server)
+{
+    return !server->tls.is_insecure;
+}
+
+/* Does a client speak TLS? With https:// only: http:// and unix:// are plaintext whatever tls says. https:// with tls.insecure is plaintext
+ * HTTP/2 too, unless there is a ca_source. */
+static inline bool slim_config_client_has_tls(const struct slim_config_client *client)
+{
+    return strncmp(client->endpoint, "https://", 8) == 0 &&
+           (!client->tls.is_insecure || client->tls.ca_source.kind != SLIM_CONFIG_SOURCE_NONE);
+}
 
 /* controller of a service: parsed and checked; acted on by the control plane. */
 struct slim_config_controller {

@@ -6,6 +6,7 @@
 
 #include <yaml.h>
 
+#include "base/secret.h"
 #include "config/limits.h"
 
 enum {
@@ -97,6 +98,7 @@ void slim_config_yaml_free(struct slim_config_yaml *yaml)
     while (yaml->chunks != NULL) {
         struct chunk *chunk = yaml->chunks;
         yaml->chunks = chunk->next;
+        slim_secret_wipe(chunk->data, chunk->used); /* passwords are texts like any other */
         free(chunk);
     }
     free(yaml);
@@ -541,6 +543,9 @@ static enum slim_status run(struct parse *parse, yaml_parser_t *parser)
             return report_syntax(parse, parser);
         }
         enum slim_status status = on_event(parse, &event);
+        if (event.type == YAML_SCALAR_EVENT) {
+            slim_secret_wipe(event.data.scalar.value, event.data.scalar.length);
+        }
         yaml_event_delete(&event);
         SLIM_TRY(status);
     }
@@ -573,6 +578,9 @@ enum slim_status slim_config_yaml_parse(struct slim_view text, struct slim_confi
     status = run(parse, &parser);
 out:
     if (has_parser) {
+        slim_secret_wipe(parser.buffer.start, (size_t)(parser.buffer.end - parser.buffer.start));
+        slim_secret_wipe(parser.raw_buffer.start,
+                         (size_t)(parser.raw_buffer.end - parser.raw_buffer.start));
         yaml_parser_delete(&parser);
     }
     if (parse != NULL) {

@@ -8,6 +8,15 @@ enum {
         32768,                  /* values of the document, each alias counted with all it repeats */
     SLIM_CONFIG_DEPTH_MAX = 64, /* lists and maps inside each other */
     SLIM_CONFIG_ANCHOR_COUNT_MAX = 256,
+    SLIM_CONFIG_TEXT_BYTES_MAX =
+        16 * 1024 * 1024, /* all texts that are kept, aliases counted each time */
+    SLIM_CONFIG_FILTER_BYTES_MAX = 64 * 1024,   /* tracing.filters */
+    SLIM_CONFIG_HEADER_COUNT_MAX = 64,          /* headers of one client or proxy */
+    SLIM_CONFIG_HEADER_BYTES_MAX = 8 * 1024,    /* names and values of all of them */
+    SLIM_CONFIG_STRING_COUNT_MAX = 256,         /* audiences, trust domains */
+    SLIM_CONFIG_METADATA_BYTES_MAX = 64 * 1024, /* metadata as JSON */
+    SLIM_CONFIG_CLAIMS_BYTES_MAX =
+        8 * 1024,                       /* custom claims as JSON: a token must fit into a header */
     SLIM_CONFIG_PROBLEM_COUNT_MAX = 50, /* further ones are counted, not described */
     SLIM_CONFIG_WARNING_COUNT_MAX = 100,
     SLIM_CONFIG_SERVICE_COUNT_MAX = 64,

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/secret.h"
+
 enum {
     HINT_BYTES_MAX = 300,
     FILE_NAME_BYTES_SHOWN = 160,
@@ -121,9 +123,16 @@ static void format_unexpected(const struct slim_config_yaml_node *node, char *ou
         (void)snprintf(out, size, "unit value");
         return;
     case SLIM_CONFIG_YAML_BOOL:
-        (void)snprintf(out, size, "boolean `%s`", node->boolean ? "true" : "false");
+        (void)snprintf(out, size, "boolean `%s`",
+                       node->is_secret ? text
+                       : node->boolean ? "true"
+                                       : "false");
         return;
     case SLIM_CONFIG_YAML_INTEGER:
+        if (node->is_secret) {
+            (void)snprintf(out, size, "integer `%s`", text);
+            return;
+        }
         (void)snprintf(out, size, "integer `%s%lu`", node->is_negative ? "-" : "", node->integer);
         return;
     case SLIM_CONFIG_YAML_FLOAT:
@@ -162,6 +171,28 @@ void slim_config_put_type_problem(struct slim_config_reader *reader,
     if (!at->is_broken) {
         put_value_problem(reader, at, "invalid type", expected, hint);
     }
+}
+
+void slim_config_put_missing(struct slim_config_reader *reader,
+                             const struct slim_config_yaml_node *at, const char *name,
+                             const char *hint)
+{
+    char text[64];
+    (void)snprintf(text, sizeof(text), "missing field `%s`", name); /* fits: our own names */
+    slim_config_put_problem(reader, reader->stage, at,
+                            (const char *const[]){"yaml parse error", text, NULL}, "%s", hint);
+}
+
+void slim_config_put_start_problem(struct slim_config_reader *reader,
+                                   const struct slim_config_yaml_node *at,
+                                   const char *const *causes, const char *hint)
+{
+    const char *all[SLIM_CONFIG_CAUSES_MAX] = {reader->start_context, "configuration error"};
+    for (size_t i = 2; *causes != NULL; i++, causes++) {
+        assert(i < SLIM_CONFIG_CAUSES_MAX - 1);
+        all[i] = *causes;
+    }
+    slim_config_put_problem(reader, reader->start_stage, at, all, "%s", hint);
 }
 
 void slim_config_put_unsupported(struct slim_config_reader *reader,
@@ -231,21 +262,55 @@ static bool read_number(struct slim_config_reader *reader, const struct slim_con
     return true;
 }
 
-static bool read_string(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
+bool slim_config_copy_text(struct slim_config_reader *reader,
+                           const struct slim_config_yaml_node *node, char **copy)
+{
+    size_t size = node->text.len + 1;
+    if (size > SLIM_CONFIG_TEXT_BYTES_MAX - reader->text_bytes) {
+        char text[100];
+        (void)snprintf(text, sizeof(text), "more than %d bytes of text, each alias counted",
+                       SLIM_CONFIG_TEXT_BYTES_MAX); /* fits */
+        slim_config_put_problem(reader, reader->stage, node, (const char *const[]){text, NULL},
+                                "repeat large texts less often");
+        return false;
+    }
+    char *made = malloc(size);
+    if (made == NULL) {
+        reader->is_out_of_memory = true;
+        return false;
+    }
+    reader->text_bytes += size;
+    memcpy(made, node->text.data, size);
+    slim_config_text_free(*copy);
+    *copy = made;
+    return true;
+}
+
+void slim_config_text_free(char *text)
+{
+    if (text != NULL) {
+        slim_secret_wipe(text, strlen(text));
+        free(text);
+    }
+}
+
+static void read_string(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
                         char **value)
 {
     if (node->kind != SLIM_CONFIG_YAML_STRING) {
         slim_config_put_type_problem(reader, node, "a string", "put the text between quotes");
-        return false;
+        return;
     }
-    char *copy = malloc(node->text.len + 1);
-    if (copy == NULL) {
-        reader->is_out_of_memory = true;
-        return false;
-    }
-    memcpy(copy, node->text.data, node->text.len + 1);
-    *value = copy;
-    return true;
+    (void)slim_config_copy_text(reader, node, value); /* a problem was put */
+}
+
+/* As read_string; a number that should have been a password is not shown either. */
+static void read_secret(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
+                        char **value)
+{
+    struct slim_config_yaml_node hidden = *node;
+    hidden.is_secret = true;
+    read_string(reader, &hidden, value);
 }
 
 static bool read_duration(struct slim_config_reader *reader,
@@ -275,7 +340,6 @@ void slim_config_read_value(struct slim_config_reader *reader,
     union {
         bool boolean;
         uint64_t number;
-        char *string;
     } value;
     char *field = key->offset == SLIM_CONFIG_NO_FIELD ? NULL : (char *)target + key->offset;
     switch (key->type) {
@@ -298,15 +362,17 @@ void slim_config_read_value(struct slim_config_reader *reader,
         return;
     }
     case SLIM_CONFIG_TYPE_STRING:
-        if (!read_string(reader, node, &value.string)) {
-            return;
+    case SLIM_CONFIG_TYPE_SECRET: {
+        char *unused = NULL;
+        char **text = field == NULL ? &unused : (char **)(void *)field;
+        if (key->type == SLIM_CONFIG_TYPE_SECRET) {
+            read_secret(reader, node, text);
+        } else {
+            read_string(reader, node, text);
         }
-        if (field == NULL) {
-            free(value.string);
-            return;
-        }
-        memcpy(field, &value.string, sizeof(char *));
+        slim_config_text_free(unused);
         return;
+    }
     case SLIM_CONFIG_TYPE_DURATION:
         if (read_duration(reader, node, &value.number) && field != NULL) {
             memcpy(field, &value.number, sizeof(uint64_t));
@@ -344,6 +410,45 @@ static void format_keys(const struct slim_config_key *keys, size_t count, char *
     }
 }
 
+/* What to write instead of a key of the files of older releases, which the reference ignores; NULL: it is none. */
+static const char *find_old_key(const char *expected, struct slim_view name)
+{
+    static const struct {
+        const char *section;
+        const char *name;
+        const char *instead;
+    } rows[] = {
+        {"struct Tls", "cert_file", "source: {type: file, cert: PATH, key: PATH}"},
+        {"struct Tls", "key_file", "source: {type: file, cert: PATH, key: PATH}"},
+        {"struct Tls", "cert_pem", "source: {type: pem, cert: TEXT, key: TEXT}"},
+        {"struct Tls", "key_pem", "source: {type: pem, cert: TEXT, key: TEXT}"},
+        {"struct Tls", "ca_file", "ca_source: {type: file, path: PATH}"},
+        {"struct Tls", "ca_pem", "ca_source: {type: pem, data: TEXT}"},
+        {"struct Tls", "client_ca_file", "client_ca: {type: file, path: PATH}"},
+        {"struct Tls", "client_ca_pem", "client_ca: {type: pem, data: TEXT}"},
+    };
+    for (size_t i = 0; i < SLIM_COUNT(rows); i++) {
+        if (strncmp(expected, rows[i].section, strlen(rows[i].section)) == 0 &&
+            slim_view_is_equal(name, slim_view_str(rows[i].name))) {
+            return rows[i].instead;
+        }
+    }
+    return NULL;
+}
+
+static void warn_unknown(struct slim_config_reader *reader, const struct slim_config_yaml_node *at,
+                         const char *expected, const struct slim_config_key *keys, size_t key_count)
+{
+    const char *instead = find_old_key(expected, at->text);
+    if (instead != NULL) {
+        slim_config_put_warning(reader, at, "key of older releases, ignored; write %s", instead);
+        return;
+    }
+    char names[HINT_BYTES_MAX - 40];
+    format_keys(keys, key_count, names, sizeof(names));
+    slim_config_put_warning(reader, at, "unknown key, ignored; known are: %s", names);
+}
+
 void slim_config_read_map(struct slim_config_reader *reader,
                           const struct slim_config_yaml_node *node, const char *expected,
                           const struct slim_config_key *keys, size_t key_count, void *target)
@@ -365,15 +470,74 @@ void slim_config_read_map(struct slim_config_reader *reader,
         size_t mark = slim_config_path_push(reader, "%s%s", reader->path_len > 0 ? "." : "",
                                             (const char *)item->key->text.data);
         if (key == NULL) {
-            char names[HINT_BYTES_MAX - 40];
-            format_keys(keys, key_count, names, sizeof(names));
-            slim_config_put_warning(reader, item->key, "unknown key, ignored; known are: %s",
-                                    names);
+            warn_unknown(reader, item->key, expected, keys, key_count);
         } else if (!(key->is_optional && item->value->kind == SLIM_CONFIG_YAML_NULL)) {
             slim_config_read_value(reader, item->value, key, target);
         }
         slim_config_path_pop(reader, mark);
     }
+}
+
+/* "one of `a`, `b`, `c`" or "`a` or `b`", as serde puts it. */
+static void format_words(const char *const *words, char *out, size_t size)
+{
+    size_t count = 0;
+    while (words[count] != NULL) {
+        count++;
+    }
+    size_t len = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < count && len < size; i++) {
+        const char *between = i == 0 ? (count > 2 ? "one of " : "") : count > 2 ? ", " : " or ";
+        int put = snprintf(out + len, size - len, "%s`%s`", between, words[i]); /* cut when long */
+        len += put > 0 ? (size_t)put : 0;
+    }
+}
+
+static const char *find_word(struct slim_config_reader *reader,
+                             const struct slim_config_yaml_node *node, const char *expected,
+                             const char *const *words, const char *hint)
+{
+    for (; *words != NULL; words++) {
+        if (slim_view_is_equal(node->text, slim_view_str(*words))) {
+            return *words;
+        }
+    }
+    if (!node->is_broken) {
+        char text[REASON_BYTES_MAX];
+        (void)snprintf(text, sizeof(text), "unknown variant `%.*s`, expected %s", VALUE_BYTES_SHOWN,
+                       node->is_secret ? "${..}" : (const char *)node->text.data,
+                       expected); /* fits */
+        slim_config_put_problem(reader, reader->stage, node,
+                                (const char *const[]){"yaml parse error", text, NULL}, "%s", hint);
+    }
+    return NULL;
+}
+
+const char *slim_config_read_word(struct slim_config_reader *reader,
+                                  const struct slim_config_yaml_node *node, const char *expected,
+                                  const char *const *words)
+{
+    char list[HINT_BYTES_MAX - 40];
+    char hint[HINT_BYTES_MAX];
+    format_words(words, list, sizeof(list));
+    (void)snprintf(hint, sizeof(hint), "write %s; capital letters matter", list); /* fits */
+    if (node->kind != SLIM_CONFIG_YAML_STRING) {
+        slim_config_put_type_problem(reader, node, expected, hint);
+        return NULL;
+    }
+    return find_word(reader, node, list, words, hint);
+}
+
+/* `auth: {basic: {..}}`: the form of older releases. */
+static bool has_old_form(const struct slim_config_yaml_node *node, const char *const *types)
+{
+    for (; *types != NULL; types++) {
+        if (slim_config_yaml_find(node, *types) != NULL) {
+            return true;
+        }
+    }
+    return false;
 }
 
 const char *slim_config_read_tag(struct slim_config_reader *reader,
@@ -393,26 +557,17 @@ const char *slim_config_read_tag(struct slim_config_reader *reader,
     }
     const struct slim_config_yaml_node *type = slim_config_yaml_find(node, "type");
     if (type == NULL) {
-        slim_config_put_problem(
-            reader, reader->stage, node,
-            (const char *const[]){"yaml parse error", "missing field `type`", NULL}, "%s", hint);
+        bool is_old = has_old_form(node, types);
+        slim_config_put_missing(reader, node, "type",
+                                is_old ? "the form of older releases; write {type: KIND, ..} with "
+                                         "the other keys beside it, e.g. {type: basic, username: "
+                                         "NAME, password: TEXT}"
+                                       : hint);
         return NULL;
     }
     if (type->kind != SLIM_CONFIG_YAML_STRING) {
         slim_config_put_type_problem(reader, type, "variant identifier", hint);
         return NULL;
     }
-    for (; *types != NULL; types++) {
-        if (slim_view_is_equal(type->text, slim_view_str(*types))) {
-            return *types;
-        }
-    }
-    if (!type->is_broken) {
-        (void)snprintf(text, sizeof(text), "unknown variant `%.*s`, expected %s", VALUE_BYTES_SHOWN,
-                       type->is_secret ? "${..}" : (const char *)type->text.data,
-                       expected); /* fits */
-        slim_config_put_problem(reader, reader->stage, type,
-                                (const char *const[]){"yaml parse error", text, NULL}, "%s", hint);
-    }
-    return NULL;
+    return find_word(reader, type, expected, types, hint);
 }

@@ -1,6 +1,4 @@
-#include <arpa/inet.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "config/read.h"
 
@@ -12,7 +10,6 @@ enum {
     KEEPALIVE_TIME_MS = 120 * 1000,
     KEEPALIVE_TIMEOUT_MS = 20 * 1000,
     CONNECTION_AGE_MS = 2 * 3600 * 1000,
-    PORT_DIGITS_MAX = 5,
 };
 
 #define FIELD(member) offsetof(struct slim_config_server, member)
@@ -40,17 +37,22 @@ static void read_max_frame_size(struct slim_config_reader *reader,
 static void read_tls(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
                      void *target)
 {
-    static const struct slim_config_key keys[] = {
-        {"insecure", SLIM_CONFIG_TYPE_BOOL, FIELD(tls.is_insecure), false, NULL},
-        {"source", SLIM_CONFIG_TYPE_CUSTOM, 0, true, slim_config_read_tls_source},
-        {"ca_source", SLIM_CONFIG_TYPE_CUSTOM, 0, true, slim_config_read_tls_source},
-        {"client_ca", SLIM_CONFIG_TYPE_CUSTOM, 0, true, slim_config_read_tls_source},
-        {"include_system_ca_certs_pool", SLIM_CONFIG_TYPE_BOOL, SLIM_CONFIG_NO_FIELD, false, NULL},
-        {"tls_version", SLIM_CONFIG_TYPE_STRING, SLIM_CONFIG_NO_FIELD, false, NULL},
-        {"reload_interval", SLIM_CONFIG_TYPE_CUSTOM, 0, true, slim_config_read_tls_reload},
-        {"reload_client_ca_file", SLIM_CONFIG_TYPE_BOOL, SLIM_CONFIG_NO_FIELD, false, NULL},
-    };
-    slim_config_read_map(reader, node, "struct TlsServerConfig", keys, SLIM_COUNT(keys), target);
+    struct slim_config_server *server = target;
+    slim_config_read_server_tls(reader, node, &server->tls);
+}
+
+static void read_auth(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
+                      void *target)
+{
+    struct slim_config_server *server = target;
+    slim_config_read_auth(reader, node, SLIM_CONFIG_ROLE_SERVER, &server->auth);
+}
+
+static void read_metadata(struct slim_config_reader *reader,
+                          const struct slim_config_yaml_node *node, void *target)
+{
+    struct slim_config_server *server = target;
+    slim_config_read_json(reader, node, SLIM_CONFIG_METADATA_BYTES_MAX, &server->metadata);
 }
 
 static void read_keepalive(struct slim_config_reader *reader,
@@ -68,69 +70,13 @@ static void read_keepalive(struct slim_config_reader *reader,
                          target);
 }
 
-static void read_auth(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
-                      void *target)
-{
-    static const char *const types[] = {"none", "basic", "jwt", "spire", NULL};
-    (void)target;
-    const char *type = slim_config_read_tag(reader, node, "AuthenticationConfig",
-                                            "one of `basic`, `jwt`, `none`", types);
-    if (type != NULL && strcmp(type, "none") != 0) {
-        slim_config_put_unsupported(reader, node, "the key `auth` with type `%s`", type);
-    }
-}
-
-/* ---------------------------------------------------------------------------------------------------- endpoint */
-
-static bool is_port(struct slim_view text)
-{
-    uint32_t port = 0;
-    while (text.len > PORT_DIGITS_MAX && text.data[0] == '0') {
-        text = slim_view_skip(text, 1);
-    }
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9' || i == PORT_DIGITS_MAX) {
-            return false;
-        }
-        port = port * 10 + (uint32_t)(text.data[i] - '0');
-    }
-    return text.len > 0 && port <= UINT16_MAX;
-}
-
-/* "1.2.3.4:80" or "[::1]:80" */
-static bool is_socket_address(const char *text)
-{
-    char address[INET6_ADDRSTRLEN];
-    unsigned char binary[sizeof(struct in6_addr)];
-    const char *colon = strrchr(text, ':');
-    if (colon == NULL || !is_port(slim_view_str(colon + 1))) {
-        return false;
-    }
-    bool is_v6 = text[0] == '[';
-    size_t len = (size_t)(colon - text);
-    if (is_v6) {
-        if (len < 3 || text[len - 1] != ']') {
-            return false;
-        }
-        text++;
-        len -= 2;
-    }
-    if (len >= sizeof(address)) {
-        return false;
-    }
-    memcpy(address, text, len);
-    address[len] = '\0';
-    return inet_pton(is_v6 ? AF_INET6 : AF_INET, address, binary) == 1;
-}
+/* ---------------------------------------------------------------------------------------------------- start */
 
 static void put_start_problem(struct slim_config_reader *reader,
                               const struct slim_config_yaml_node *at, const char *outer,
                               const char *inner, const char *hint)
 {
-    slim_config_put_problem(
-        reader, SLIM_CONFIG_STAGE_START, at,
-        (const char *const[]){"datapath error", "configuration error", outer, inner, NULL}, "%s",
-        hint);
+    slim_config_put_start_problem(reader, at, (const char *const[]){outer, inner, NULL}, hint);
 }
 
 static bool is_unix(const char *endpoint)
@@ -151,23 +97,21 @@ static void check_unix(struct slim_config_reader *reader, const struct slim_conf
     }
 }
 
-static void check_tls(struct slim_config_reader *reader, const struct slim_config_yaml_node *node)
+static void check_tls(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
+                      const struct slim_config_server *server)
 {
-    const struct slim_config_yaml_node *tls = slim_config_yaml_find(node, "tls");
-    const struct slim_config_yaml_node *version = tls == NULL || tls->kind != SLIM_CONFIG_YAML_MAP
-                                                      ? NULL
-                                                      : slim_config_yaml_find(tls, "tls_version");
-    if (version != NULL && !slim_view_is_equal(version->text, SLIM_VIEW("tls1.2")) &&
-        !slim_view_is_equal(version->text, SLIM_VIEW("tls1.3"))) {
-        char text[64];
-        (void)snprintf(text, sizeof(text), "invalid tls version: %.40s",
-                       version->is_secret ? "${..}" : (const char *)version->text.data); /* fits */
-        put_start_problem(reader, version, "TLS config error", text, "write tls1.2 or tls1.3");
-        return;
-    }
-    put_start_problem(reader, tls == NULL ? node : tls, "TLS config error",
-                      "missing server cert or key",
-                      "this version of slim listens without TLS only: add tls: {insecure: true}");
+    size_t mark = slim_config_path_push(reader, ".tls");
+    slim_config_check_server_tls(reader, slim_config_yaml_find(node, "tls"), node, &server->tls);
+    slim_config_path_pop(reader, mark);
+}
+
+static void check_auth(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
+                       const struct slim_config_server *server)
+{
+    size_t mark = slim_config_path_push(reader, ".auth");
+    slim_config_check_auth(reader, slim_config_yaml_find(node, "auth"), SLIM_CONFIG_ROLE_SERVER,
+                           &server->auth);
+    slim_config_path_pop(reader, mark);
 }
 
 /* What the reference finds out when it starts the server. */
@@ -180,13 +124,14 @@ static void check_start(struct slim_config_reader *reader, const struct slim_con
                           "write IP:PORT or unix:///PATH");
     } else if (is_unix(server->endpoint)) {
         check_unix(reader, at, server);
-    } else if (!is_socket_address(server->endpoint)) {
+    } else if (!slim_config_is_socket_address(server->endpoint)) {
         put_start_problem(reader, at, "endpoint parse error", "invalid socket address syntax",
                           "write IP:PORT with a numeric address, e.g. 0.0.0.0:46357 or [::]:46357, "
                           "or unix:///PATH");
-    } else if (!server->tls.is_insecure) {
-        check_tls(reader, node);
+    } else {
+        check_tls(reader, node, server);
     }
+    check_auth(reader, node, server);
 }
 
 void slim_config_read_server(struct slim_config_reader *reader,
@@ -204,10 +149,11 @@ void slim_config_read_server(struct slim_config_reader *reader,
         {"write_buffer_size", SLIM_CONFIG_TYPE_USIZE, SLIM_CONFIG_NO_FIELD, true, NULL},
         {"keepalive", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_keepalive},
         {"auth", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_auth},
-        {"metadata", SLIM_CONFIG_TYPE_CUSTOM, 0, true, slim_config_read_metadata},
+        {"metadata", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_metadata},
         {"transport", SLIM_CONFIG_TYPE_CUSTOM, 0, true, slim_config_read_transport},
     };
     size_t problems_before = slim_config_problem_total(reader);
+    slim_config_tls_init(&server->tls);
     server->max_frame_bytes = FRAME_BYTES_MIN;
     server->header_list_bytes = HEADER_LIST_BYTES;
     server->keepalive_time_ms = KEEPALIVE_TIME_MS;
@@ -218,10 +164,7 @@ void slim_config_read_server(struct slim_config_reader *reader,
         return;
     }
     if (server->endpoint == NULL) {
-        slim_config_put_problem(
-            reader, reader->stage, node,
-            (const char *const[]){"yaml parse error", "missing field `endpoint`", NULL},
-            "add endpoint: IP:PORT");
+        slim_config_put_missing(reader, node, "endpoint", "add endpoint: IP:PORT");
         return;
     }
     check_start(reader, node, server);
@@ -229,5 +172,8 @@ void slim_config_read_server(struct slim_config_reader *reader,
 
 void slim_config_server_fini(struct slim_config_server *server)
 {
-    free(server->endpoint);
+    slim_config_text_free(server->endpoint);
+    slim_config_tls_fini(&server->tls);
+    slim_config_auth_fini(&server->auth);
+    slim_config_text_free(server->metadata);
 }

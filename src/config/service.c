@@ -139,48 +139,83 @@ static const struct slim_config_yaml_item *list_items(struct slim_config_reader 
     return node->items;
 }
 
-static void read_servers(struct slim_config_reader *reader,
-                         const struct slim_config_yaml_node *node, void *target)
+static void read_server_list(struct slim_config_reader *reader,
+                             const struct slim_config_yaml_node *node,
+                             struct slim_config_server **servers, size_t *server_count)
 {
-    struct slim_config_service *service = target;
     size_t count;
     const struct slim_config_yaml_item *items = list_items(reader, node, &count);
     if (count == 0) {
         return;
     }
-    service->servers = calloc(count, sizeof(*service->servers));
-    if (service->servers == NULL) {
+    *servers = calloc(count, sizeof(**servers));
+    if (*servers == NULL) {
         reader->is_out_of_memory = true;
         return;
     }
-    service->server_count = count;
+    *server_count = count;
     for (size_t i = 0; i < count; i++) {
         size_t mark = slim_config_path_push(reader, "[%zu]", i);
-        slim_config_read_server(reader, items[i].value, &service->servers[i]);
+        slim_config_read_server(reader, items[i].value, &(*servers)[i]);
         slim_config_path_pop(reader, mark);
     }
+}
+
+static void read_client_list(struct slim_config_reader *reader,
+                             const struct slim_config_yaml_node *node,
+                             struct slim_config_client **clients, size_t *client_count)
+{
+    size_t count;
+    const struct slim_config_yaml_item *items = list_items(reader, node, &count);
+    if (count == 0) {
+        return;
+    }
+    *clients = calloc(count, sizeof(**clients));
+    if (*clients == NULL) {
+        reader->is_out_of_memory = true;
+        return;
+    }
+    *client_count = count;
+    for (size_t i = 0; i < count; i++) {
+        size_t mark = slim_config_path_push(reader, "[%zu]", i);
+        slim_config_read_client(reader, items[i].value, &(*clients)[i]);
+        slim_config_path_pop(reader, mark);
+    }
+}
+
+/* ---------------------------------------------------------------------------------------------------- dataplane */
+
+static void read_servers(struct slim_config_reader *reader,
+                         const struct slim_config_yaml_node *node, void *target)
+{
+    struct slim_config_service *service = target;
+    read_server_list(reader, node, &service->servers, &service->server_count);
 }
 
 static void read_clients(struct slim_config_reader *reader,
                          const struct slim_config_yaml_node *node, void *target)
 {
     struct slim_config_service *service = target;
-    size_t count;
-    const struct slim_config_yaml_item *items = list_items(reader, node, &count);
-    if (count == 0) {
-        return;
-    }
-    service->clients = calloc(count, sizeof(*service->clients));
-    if (service->clients == NULL) {
-        reader->is_out_of_memory = true;
-        return;
-    }
-    service->client_count = count;
-    for (size_t i = 0; i < count; i++) {
-        size_t mark = slim_config_path_push(reader, "[%zu]", i);
-        slim_config_read_client(reader, items[i].value, &service->clients[i]);
-        slim_config_path_pop(reader, mark);
-    }
+    read_client_list(reader, node, &service->clients, &service->client_count);
+}
+
+/* The data plane has no use for tokens; what is written about them must be right all the same. */
+static void check_provider(struct slim_config_reader *reader,
+                           const struct slim_config_yaml_node *node, void *target)
+{
+    struct slim_config_auth unused = {.kind = SLIM_CONFIG_AUTH_NONE};
+    (void)target;
+    slim_config_read_auth(reader, node, SLIM_CONFIG_ROLE_PROVIDER, &unused);
+    slim_config_auth_fini(&unused);
+}
+
+static void check_verifier(struct slim_config_reader *reader,
+                           const struct slim_config_yaml_node *node, void *target)
+{
+    struct slim_config_auth unused = {.kind = SLIM_CONFIG_AUTH_NONE};
+    (void)target;
+    slim_config_read_auth(reader, node, SLIM_CONFIG_ROLE_VERIFIER, &unused);
+    slim_config_auth_fini(&unused);
 }
 
 static void read_dataplane(struct slim_config_reader *reader,
@@ -191,36 +226,51 @@ static void read_dataplane(struct slim_config_reader *reader,
         {"clients", SLIM_CONFIG_TYPE_CUSTOM, 0, false, read_clients},
         {"recovery_ttl", SLIM_CONFIG_TYPE_DURATION,
          offsetof(struct slim_config_service, recovery_ttl_ms), true, NULL},
-        {"token_provider", SLIM_CONFIG_TYPE_CUSTOM, 0, true, slim_config_read_token},
-        {"token_verifier", SLIM_CONFIG_TYPE_CUSTOM, 0, true, slim_config_read_token},
+        {"token_provider", SLIM_CONFIG_TYPE_CUSTOM, 0, true, check_provider},
+        {"token_verifier", SLIM_CONFIG_TYPE_CUSTOM, 0, true, check_verifier},
     };
     slim_config_read_map(reader, node, "struct DataplaneConfig", keys, SLIM_COUNT(keys), target);
 }
 
 /* ---------------------------------------------------------------------------------------------------- controller */
 
-static void refuse_entries(struct slim_config_reader *reader,
-                           const struct slim_config_yaml_node *node, const char *what)
-{
-    size_t count;
-    (void)list_items(reader, node, &count); /* only the number matters */
-    if (count > 0) {
-        slim_config_put_unsupported(reader, node, "the key `controller.%s`", what);
-    }
-}
-
 static void read_controller_servers(struct slim_config_reader *reader,
                                     const struct slim_config_yaml_node *node, void *target)
 {
-    (void)target;
-    refuse_entries(reader, node, "servers");
+    struct slim_config_controller *controller = target;
+    read_server_list(reader, node, &controller->servers, &controller->server_count);
 }
 
 static void read_controller_clients(struct slim_config_reader *reader,
                                     const struct slim_config_yaml_node *node, void *target)
 {
-    (void)target;
-    refuse_entries(reader, node, "clients");
+    struct slim_config_controller *controller = target;
+    read_client_list(reader, node, &controller->clients, &controller->client_count);
+}
+
+/* Read, and look at what the start would find. */
+static void read_token(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
+                       enum slim_config_auth_role role, struct slim_config_auth *auth)
+{
+    size_t problems_before = slim_config_problem_total(reader);
+    slim_config_read_auth(reader, node, role, auth);
+    if (slim_config_problem_total(reader) == problems_before && !reader->is_out_of_memory) {
+        slim_config_check_auth(reader, node, role, auth);
+    }
+}
+
+static void read_token_provider(struct slim_config_reader *reader,
+                                const struct slim_config_yaml_node *node, void *target)
+{
+    struct slim_config_controller *controller = target;
+    read_token(reader, node, SLIM_CONFIG_ROLE_PROVIDER, &controller->token_provider);
+}
+
+static void read_token_verifier(struct slim_config_reader *reader,
+                                const struct slim_config_yaml_node *node, void *target)
+{
+    struct slim_config_controller *controller = target;
+    read_token(reader, node, SLIM_CONFIG_ROLE_VERIFIER, &controller->token_verifier);
 }
 
 static void read_controller(struct slim_config_reader *reader,
@@ -229,11 +279,17 @@ static void read_controller(struct slim_config_reader *reader,
     static const struct slim_config_key keys[] = {
         {"servers", SLIM_CONFIG_TYPE_CUSTOM, 0, false, read_controller_servers},
         {"clients", SLIM_CONFIG_TYPE_CUSTOM, 0, false, read_controller_clients},
-        {"token_provider", SLIM_CONFIG_TYPE_CUSTOM, 0, true, slim_config_read_token},
-        {"token_verifier", SLIM_CONFIG_TYPE_CUSTOM, 0, true, slim_config_read_token},
+        {"token_provider", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_token_provider},
+        {"token_verifier", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_token_verifier},
         {"recovery_ttl", SLIM_CONFIG_TYPE_DURATION, SLIM_CONFIG_NO_FIELD, true, NULL},
     };
-    slim_config_read_map(reader, node, "struct ControllerConfig", keys, SLIM_COUNT(keys), target);
+    struct slim_config_service *service = target;
+    const char *outer_context = reader->start_context;
+    reader->start_context = "controller error";
+    service->controller.is_present = node->kind != SLIM_CONFIG_YAML_NULL;
+    slim_config_read_map(reader, node, "struct ControllerConfig", keys, SLIM_COUNT(keys),
+                         &service->controller);
+    reader->start_context = outer_context;
 }
 
 /* ---------------------------------------------------------------------------------------------------- services */
@@ -244,7 +300,8 @@ static void read_service(struct slim_config_reader *reader,
 {
     static const struct slim_config_key keys[] = {
         {"node_id", SLIM_CONFIG_TYPE_STRING, SLIM_CONFIG_NO_FIELD, true, NULL},
-        {"group_name", SLIM_CONFIG_TYPE_STRING, SLIM_CONFIG_NO_FIELD, true, NULL},
+        {"group_name", SLIM_CONFIG_TYPE_STRING, offsetof(struct slim_config_service, group_name),
+         true, NULL},
         {"dataplane", SLIM_CONFIG_TYPE_CUSTOM, 0, false, read_dataplane},
         {"controller", SLIM_CONFIG_TYPE_CUSTOM, 0, false, read_controller},
     };
@@ -300,6 +357,36 @@ static void check_client_twice(struct slim_config_reader *reader,
     }
 }
 
+/* A control server on an address that another server of the service has. */
+static void check_controller_twice(struct slim_config_reader *reader,
+                                   const struct slim_config_service *service, size_t index)
+{
+    const struct slim_config_controller *controller = &service->controller;
+    const char *endpoint = controller->servers[index].endpoint;
+    for (size_t i = 0; i < service->server_count; i++) {
+        if (strcmp(service->servers[i].endpoint, endpoint) == 0) {
+            slim_config_put_problem(
+                reader, SLIM_CONFIG_STAGE_START, NULL,
+                (const char *const[]){"controller error", "configuration error", "bind error",
+                                      "Address already in use (os error 98)", NULL},
+                "%.80s is the endpoint of a data-plane server of %.80s too", endpoint, service->id);
+            return;
+        }
+    }
+    for (size_t i = 0; i < index; i++) {
+        if (strcmp(controller->servers[i].endpoint, endpoint) == 0) {
+            char text[SLIM_CONFIG_CAUSE_BYTES_MAX];
+            (void)snprintf(text, sizeof(text), "server already running: %.300s",
+                           endpoint); /* fits */
+            slim_config_put_problem(reader, SLIM_CONFIG_STAGE_START, NULL,
+                                    (const char *const[]){"controller error", text, NULL},
+                                    "the control server endpoint is there twice in %.80s",
+                                    service->id);
+            return;
+        }
+    }
+}
+
 static void check_id_twice(struct slim_config_reader *reader, const struct slim_config *config,
                            size_t index)
 {
@@ -327,6 +414,9 @@ static void check_twice(struct slim_config_reader *reader, const struct slim_con
         }
         for (size_t j = 0; j < service->client_count; j++) {
             check_client_twice(reader, service, j);
+        }
+        for (size_t j = 0; j < service->controller.server_count; j++) {
+            check_controller_twice(reader, service, j);
         }
     }
 }
@@ -378,15 +468,28 @@ void slim_config_read_services(struct slim_config_reader *reader,
     slim_config_path_pop(reader, mark);
 }
 
+static void drop_endpoints(struct slim_config_server *servers, size_t server_count,
+                           struct slim_config_client *clients, size_t client_count)
+{
+    for (size_t i = 0; i < server_count; i++) {
+        slim_config_server_fini(&servers[i]);
+    }
+    for (size_t i = 0; i < client_count; i++) {
+        slim_config_client_fini(&clients[i]);
+    }
+    free(servers);
+    free(clients);
+}
+
 void slim_config_service_fini(struct slim_config_service *service)
 {
-    free(service->id);
-    for (size_t i = 0; i < service->server_count; i++) {
-        slim_config_server_fini(&service->servers[i]);
-    }
-    for (size_t i = 0; i < service->client_count; i++) {
-        slim_config_client_fini(&service->clients[i]);
-    }
-    free(service->servers);
-    free(service->clients);
+    struct slim_config_controller *controller = &service->controller;
+    slim_config_text_free(service->id);
+    slim_config_text_free(service->group_name);
+    drop_endpoints(service->servers, service->server_count, service->clients,
+                   service->client_count);
+    drop_endpoints(controller->servers, controller->server_count, controller->clients,
+                   controller->client_count);
+    slim_config_auth_fini(&controller->token_provider);
+    slim_config_auth_fini(&controller->token_verifier);
 }

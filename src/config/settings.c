@@ -55,11 +55,21 @@ static bool is_filter_list(struct slim_config_reader *reader,
         return false;
     }
     bool is_good = true;
+    size_t bytes = 0;
     for (size_t i = 0; i < node->count; i++) {
+        bytes += node->items[i].value->text.len; /* of bounded documents: no overflow */
         if (node->items[i].value->kind != SLIM_CONFIG_YAML_STRING) {
             slim_config_put_type_problem(reader, node->items[i].value, "a string", hint);
             is_good = false;
         }
+    }
+    if (bytes > SLIM_CONFIG_FILTER_BYTES_MAX) {
+        char text[80];
+        (void)snprintf(text, sizeof(text), "more than %d bytes of filters",
+                       SLIM_CONFIG_FILTER_BYTES_MAX); /* fits */
+        slim_config_put_problem(reader, reader->stage, node, (const char *const[]){text, NULL},
+                                "write fewer");
+        is_good = false;
     }
     return is_good;
 }
@@ -106,6 +116,57 @@ static void read_filters(struct slim_config_reader *reader,
     slim_config_path_pop(reader, mark);
 }
 
+/* A client section of which only the endpoint counts. What is wrong in it stops nothing later: it belongs to the file. */
+static void read_collector(struct slim_config_reader *reader,
+                           const struct slim_config_yaml_node *node, void *target)
+{
+    struct slim_config *config = target;
+    struct slim_config_client client = {.endpoint = NULL};
+    enum slim_config_stage start_stage = reader->start_stage;
+    const char *start_context = reader->start_context;
+    reader->start_stage = reader->stage;
+    reader->start_context = "opentelemetry error";
+    slim_config_read_client(reader, node, &client);
+    reader->start_stage = start_stage;
+    reader->start_context = start_context;
+    config->otlp.endpoint = client.endpoint;
+    client.endpoint = NULL;
+    slim_config_client_fini(&client);
+}
+
+static void read_interval(struct slim_config_reader *reader,
+                          const struct slim_config_yaml_node *node, void *target)
+{
+    enum { MS_PER_S = 1000 };
+    static const struct slim_config_key seconds = {"", SLIM_CONFIG_TYPE_U64, 0, false, NULL};
+    struct slim_config *config = target;
+    uint64_t value = config->otlp.metrics_interval_ms / MS_PER_S;
+    slim_config_read_value(reader, node, &seconds, &value);
+    if (value == 0) {
+        slim_config_put_warning(reader, node, "one second is the shortest interval; it is used");
+        value = 1;
+    }
+    if (__builtin_mul_overflow(value, (uint64_t)MS_PER_S, &config->otlp.metrics_interval_ms)) {
+        config->otlp.metrics_interval_ms = UINT64_MAX; /* never, for all that matters */
+    }
+}
+
+static void read_opentelemetry(struct slim_config_reader *reader,
+                               const struct slim_config_yaml_node *node, void *target)
+{
+    static const struct slim_config_key keys[] = {
+        {"enabled", SLIM_CONFIG_TYPE_BOOL, FIELD(otlp.is_enabled), false, NULL},
+        {"grpc", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_collector},
+        {"service_name", SLIM_CONFIG_TYPE_STRING, FIELD(otlp.service_name), false, NULL},
+        {"service_version", SLIM_CONFIG_TYPE_STRING, FIELD(otlp.service_version), false, NULL},
+        {"environment", SLIM_CONFIG_TYPE_STRING, FIELD(otlp.environment), false, NULL},
+        {"metrics_interval_secs", SLIM_CONFIG_TYPE_CUSTOM, 0, false, read_interval},
+    };
+    slim_config_read_map(reader, node, "struct OpenTelemetryConfig", keys, SLIM_COUNT(keys),
+                         target);
+}
+
+/* Read by read_filters, when log_level is known. */
 static void skip(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
                  void *target)
 {
@@ -114,24 +175,14 @@ static void skip(struct slim_config_reader *reader, const struct slim_config_yam
     (void)target;
 }
 
-static void read_opentelemetry(struct slim_config_reader *reader,
-                               const struct slim_config_yaml_node *node, void *target)
+/* Ours: the reference writes text only. */
+static void read_format(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
+                        void *target)
 {
-    static const struct slim_config_key keys[] = {
-        {"enabled", SLIM_CONFIG_TYPE_BOOL, 0, false, NULL},
-        {"grpc", SLIM_CONFIG_TYPE_CUSTOM, 0, true, skip},
-        {"service_name", SLIM_CONFIG_TYPE_STRING, SLIM_CONFIG_NO_FIELD, false, NULL},
-        {"service_version", SLIM_CONFIG_TYPE_STRING, SLIM_CONFIG_NO_FIELD, false, NULL},
-        {"environment", SLIM_CONFIG_TYPE_STRING, SLIM_CONFIG_NO_FIELD, false, NULL},
-        {"metrics_interval_secs", SLIM_CONFIG_TYPE_U64, SLIM_CONFIG_NO_FIELD, false, NULL},
-    };
-    (void)target;
-    bool is_enabled = false;
-    slim_config_read_map(reader, node, "struct OpenTelemetryConfig", keys, SLIM_COUNT(keys),
-                         &is_enabled);
-    if (is_enabled) {
-        slim_config_put_unsupported(reader, node, "the key `opentelemetry` with enabled: true");
-    }
+    static const char *const words[] = {"text", "json", NULL};
+    struct slim_config *config = target;
+    const char *word = slim_config_read_word(reader, node, "a string", words);
+    config->is_json = word != NULL && strcmp(word, "json") == 0;
 }
 
 void slim_config_read_tracing(struct slim_config_reader *reader,
@@ -142,6 +193,7 @@ void slim_config_read_tracing(struct slim_config_reader *reader,
         {"display_thread_names", SLIM_CONFIG_TYPE_BOOL, FIELD(display_thread_names), false, NULL},
         {"display_thread_ids", SLIM_CONFIG_TYPE_BOOL, FIELD(display_thread_ids), false, NULL},
         {"filters", SLIM_CONFIG_TYPE_CUSTOM, 0, true, skip},
+        {"format", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_format},
         {"opentelemetry", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_opentelemetry},
     };
     if (node == NULL) {
@@ -219,19 +271,6 @@ static void read_memory_max(struct slim_config_reader *reader,
     config->memory_max_bytes = bytes;
 }
 
-static void read_thread_name(struct slim_config_reader *reader,
-                             const struct slim_config_yaml_node *node, void *target)
-{
-    static const struct slim_config_key name = {"", SLIM_CONFIG_TYPE_STRING, 0, false, NULL};
-    struct slim_config *config = target;
-    char *text = NULL;
-    slim_config_read_value(reader, node, &name, &text);
-    if (text != NULL) {
-        free(config->thread_name);
-        config->thread_name = text;
-    }
-}
-
 /* One loop owns all connections today: a wish for more is not refused, files of the reference have it, but not passed over either. */
 static void read_n_cores(struct slim_config_reader *reader,
                          const struct slim_config_yaml_node *node, void *target)
@@ -250,7 +289,7 @@ void slim_config_read_runtime(struct slim_config_reader *reader,
 {
     static const struct slim_config_key keys[] = {
         {"n_cores", SLIM_CONFIG_TYPE_CUSTOM, 0, false, read_n_cores},
-        {"thread_name", SLIM_CONFIG_TYPE_CUSTOM, 0, false, read_thread_name},
+        {"thread_name", SLIM_CONFIG_TYPE_STRING, FIELD(thread_name), false, NULL},
         {"drain_timeout", SLIM_CONFIG_TYPE_DURATION, FIELD(drain_timeout_ms), false, NULL},
         {"memory_max", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_memory_max},
     };
@@ -259,6 +298,41 @@ void slim_config_read_runtime(struct slim_config_reader *reader,
     }
     size_t mark = slim_config_path_push(reader, "runtime");
     slim_config_read_map(reader, node, "struct RuntimeConfiguration", keys, SLIM_COUNT(keys),
+                         reader->report->config);
+    slim_config_path_pop(reader, mark);
+}
+
+/* ---------------------------------------------------------------------------------------------------- telemetry */
+
+static void read_prometheus(struct slim_config_reader *reader,
+                            const struct slim_config_yaml_node *node, void *target)
+{
+    static const char hint[] = "write \"IP:PORT\" with a numeric address, e.g. \"127.0.0.1:9090\"";
+    static const struct slim_config_key text = {"", SLIM_CONFIG_TYPE_STRING, FIELD(prometheus),
+                                                false, NULL};
+    struct slim_config *config = target;
+    slim_config_read_value(reader, node, &text, config);
+    if (config->prometheus != NULL && !node->is_broken &&
+        !slim_config_is_socket_address(config->prometheus)) {
+        slim_config_put_problem(
+            reader, reader->stage, node,
+            (const char *const[]){"yaml parse error", "invalid socket address syntax", NULL}, "%s",
+            hint);
+    }
+}
+
+/* Ours: the reference has no such section. */
+void slim_config_read_telemetry(struct slim_config_reader *reader,
+                                const struct slim_config_yaml_node *node)
+{
+    static const struct slim_config_key keys[] = {
+        {"prometheus", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_prometheus},
+    };
+    if (node == NULL) {
+        return;
+    }
+    size_t mark = slim_config_path_push(reader, "telemetry");
+    slim_config_read_map(reader, node, "struct TelemetryConfiguration", keys, SLIM_COUNT(keys),
                          reader->report->config);
     slim_config_path_pop(reader, mark);
 }

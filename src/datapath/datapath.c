@@ -59,7 +59,9 @@ enum slim_status slim_datapath_new(struct slim_loop *loop,
     slim_list_init(&made->servers);
     slim_list_init(&made->sockets);
     slim_list_init(&made->links);
+    slim_list_init(&made->tls);
     slim_list_init(&made->recoveries);
+    slim_spires_init(&made->spires, loop);
     slim_list_init(&made->waiting);
     slim_list_init(&made->graves);
     slim_timer_init(&made->watch, slim_datapath_slow_on_watch);
@@ -97,6 +99,7 @@ void slim_datapath_free(struct slim_datapath *datapath)
             SLIM_LIST_ENTRY(datapath->sockets.next, struct slim_datapath_socket, node));
     }
     slim_datapath_recovery_free_all(datapath);
+    assert(slim_list_is_empty(&datapath->spires.list)); /* their users are gone */
     slim_task_cancel(&datapath->drained);
     slim_timer_cancel(datapath->loop, &datapath->watch);
     slim_timer_cancel(datapath->loop, &datapath->calm);
@@ -160,6 +163,11 @@ void slim_datapath_drain(struct slim_datapath *datapath, void (*done)(void *ctx)
         slim_transport_close_flushed(socket->transport, SLIM_DATAPATH_DRAIN_FLUSH_MS);
     }
     slim_datapath_check_drained(datapath);
+}
+
+void slim_datapath_reload(struct slim_datapath *datapath)
+{
+    slim_datapath_tls_reload(datapath);
 }
 
 const struct slim_datapath_stats *slim_datapath_stats(struct slim_datapath *datapath)

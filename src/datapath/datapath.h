@@ -100,6 +100,12 @@ struct slim_datapath_stats {
     uint64_t socket_failed_count;    /* anything else: no memory, TLS */
     uint64_t socket_ended_count;     /* by us, in order */
 
+    /* TLS */
+    uint64_t tls_refused_count;       /* TLS handshakes of peers that failed */
+    uint64_t tls_not_ready_count;     /* sockets and links for which there was no certificate or no memory */
+    uint64_t tls_reloaded_count;      /* certificates and roots taken over */
+    uint64_t tls_reload_failed_count; /* those that could not be used: the old stay in force */
+
     /* slow receivers and links */
     uint64_t hold_count; /* times the credit of a sender was held back */
     uint64_t reconnect_count;
@@ -123,7 +129,8 @@ SLIM_MUST_CHECK enum slim_status slim_datapath_new(struct slim_loop *loop,
 void slim_datapath_free(struct slim_datapath *datapath);
 
 /* Listen on server->endpoint. SLIM_ERR_BIND, SLIM_ERR_CONFIG with the last link of the reference's cause chain in *error
- * ("invalid socket address syntax", "Address already in use (os error 98)"). */
+ * ("invalid socket address syntax", "Address already in use (os error 98)"); for TLS all of them from "TLS config error" on, one
+ * per line. */
 SLIM_MUST_CHECK enum slim_status slim_datapath_listen(struct slim_datapath *datapath,
                                                       const struct slim_config_server *server,
                                                       struct slim_error *error);
@@ -177,6 +184,9 @@ void slim_datapath_detach(struct slim_datapath *datapath, uint64_t conn_id);
  * SLIM_ERR_MALFORMED, SLIM_ERR_LIMIT); SLIM_ERR_STATE, without a report, from inside on_message. */
 SLIM_MUST_CHECK enum slim_status slim_datapath_submit(struct slim_datapath *datapath,
                                                       uint64_t conn_id, struct slim_view msg);
+
+/* Read certificates, keys and roots again now (SIGHUP). What cannot be used is told in the log, and the old stays in force. */
+void slim_datapath_reload(struct slim_datapath *datapath);
 
 const struct slim_datapath_stats *slim_datapath_stats(struct slim_datapath *datapath);
 

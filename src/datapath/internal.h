@@ -5,6 +5,8 @@
 #include "base/buf.h"
 #include "datapath/conn.h"
 #include "datapath/limits.h"
+#include "datapath/spire.h"
+#include "datapath/tls.h"
 #include "io/listener.h"
 
 /* A listening endpoint. */
@@ -13,7 +15,8 @@ struct slim_datapath_server {
     struct slim_list node;
     struct slim_listener *listener;
     struct slim_grpc_options grpc;
-    char *endpoint; /* as configured */
+    struct slim_datapath_tls *tls; /* NULL: plain */
+    char *endpoint;                /* as configured */
 };
 
 /* The engine. All fields belong to the loop thread.
@@ -43,9 +46,11 @@ struct slim_datapath {
     struct slim_list servers;
     struct slim_list sockets;
     struct slim_list links;
+    struct slim_list tls; /* slim_datapath_tls.node: those that renew themselves */
     struct slim_list recoveries;
     size_t recovery_count;
     struct slim_timer recovery_timer;
+    struct slim_spires spires;
 
     struct slim_list waiting;
     struct slim_list graves;

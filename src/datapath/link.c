@@ -43,6 +43,8 @@ struct slim_datapath_link {
     char *endpoint_text;
     char link_id[SLIM_DATAPATH_LINK_ID_BYTES + 1];
     struct slim_endpoint endpoint;
+    struct slim_datapath_tls *tls; /* NULL: plain */
+    char *server_name;             /* of TLS */
     struct slim_grpc_options grpc;
     struct slim_config_backoff backoff;
     uint64_t connect_timeout_ms;
@@ -101,6 +103,8 @@ void slim_datapath_link_free(struct slim_datapath_link *link)
     }
     slim_loop_release_timer(datapath->loop);
     slim_datapath_forwarded_free(link->forwarded);
+    slim_datapath_tls_free(link->tls);
+    free(link->server_name);
     free(link->endpoint_text);
     free(link);
     slim_datapath_check_drained(datapath);
@@ -313,6 +317,12 @@ static void on_end(void *ctx, struct slim_grpc_call *call, const struct slim_grp
         give_up(link, SLIM_ERR_DENIED, text);
         return;
     }
+    const char *why;
+    if (link->is_initial && slim_transport_why(socket->transport, &why) == SLIM_ERR_DENIED) {
+        /* TLS was refused before anything worked, and will be again; later it may be a matter of certificates under renewal */
+        give_up(link, SLIM_ERR_DENIED, why);
+        return;
+    }
     slim_datapath_link_lost(link, SLIM_ERR_CLOSED, text);
 }
 
@@ -348,9 +358,23 @@ static enum slim_status open_stream(struct slim_datapath_link *link, int fd)
     socket->link = link;
     slim_list_init(&socket->conns);
     slim_list_init(&socket->health);
+    struct slim_tls_session *tls;
+    struct slim_error error;
+    enum slim_status status = slim_datapath_tls_session(link->tls, link->server_name, &tls, &error);
+    if (status != SLIM_OK) {
+        datapath->stats.tls_not_ready_count++;
+        slim_log_limited(&datapath->log_refused, WARN, "link not opened",
+                         SLIM_LOG_STR("endpoint", link->endpoint_text),
+                         SLIM_LOG_STR("why", error.text));
+        slim_heap_return(datapath->heap, socket);
+        close(fd);
+        return status;
+    }
     (void)snprintf(socket->text, sizeof(socket->text), "%s", link->endpoint_text); /* may be cut */
-    enum slim_status status = slim_transport_new(datapath->loop, fd, &link->grpc, &grpc_handler,
-                                                 socket, &handler, socket, &socket->transport);
+    const struct slim_transport_options options = {
+        .grpc = &link->grpc, .tls = tls, .handshake_timeout_ms = SLIM_TRANSPORT_HANDSHAKE_MS};
+    status = slim_transport_open(datapath->loop, fd, &options, &grpc_handler, socket, &handler,
+                                 socket, &socket->transport);
     if (status != SLIM_OK) {
         slim_heap_return(datapath->heap, socket);
         return status;
@@ -409,11 +433,29 @@ void slim_datapath_link_note(struct slim_datapath_link *link, const struct slim_
     }
 }
 
+/* TLS is a matter of the scheme: `http` stays plain whatever tls says, `https` with tls.insecure speaks plain HTTP/2. */
+static enum slim_status configure_tls(struct slim_datapath_link *link,
+                                      const struct slim_config_client *client,
+                                      struct slim_error *error)
+{
+    if (strcmp(link->endpoint.scheme, "https") != 0) {
+        return SLIM_OK;
+    }
+    link->server_name =
+        strdup(client->server_name != NULL ? client->server_name : link->endpoint.host);
+    if (link->server_name == NULL) {
+        return slim_error_set(error, SLIM_ERR_NO_MEMORY, "out of memory");
+    }
+    return slim_datapath_tls_new_client(link->datapath, &client->tls, client->endpoint, &link->tls,
+                                        error);
+}
+
 /* Copy what the link needs of its configuration. */
 static enum slim_status configure(struct slim_datapath_link *link,
                                   const struct slim_config_client *client, struct slim_error *error)
 {
     SLIM_TRY(slim_endpoint_parse(slim_view_str(client->endpoint), &link->endpoint, error));
+    SLIM_TRY(configure_tls(link, client, error));
     struct slim_endpoint origin = link->endpoint;
     if (client->origin != NULL) {
         SLIM_TRY(slim_endpoint_parse(slim_view_str(client->origin), &origin, error));

@@ -149,6 +149,8 @@ void slim_datapath_count_socket_end(struct slim_datapath *datapath, enum slim_st
         stats->socket_malformed_count++;
     } else if (status == SLIM_ERR_LIMIT) {
         stats->socket_flood_count++;
+    } else if (status == SLIM_ERR_DENIED) {
+        stats->tls_refused_count++;
     } else {
         stats->socket_failed_count++;
     }
@@ -165,7 +167,10 @@ static void on_closed(void *ctx, enum slim_status status, const char *text)
     struct slim_datapath_socket *socket = ctx;
     struct slim_datapath *datapath = socket->datapath;
     slim_datapath_count_socket_end(datapath, status);
-    if (is_peers_mistake(status)) {
+    if (status == SLIM_ERR_DENIED) {
+        slim_log_limited(&datapath->log_refused, WARN, "connection refused",
+                         SLIM_LOG_STR("remote_addr", socket->text), SLIM_LOG_STR("why", text));
+    } else if (is_peers_mistake(status)) {
         slim_log_limited(&datapath->log_refused, WARN, "socket closed: the peer broke HTTP/2",
                          SLIM_LOG_STR("remote_addr", socket->text), SLIM_LOG_STR("why", text));
     } else if (status != SLIM_OK && status != SLIM_ERR_CLOSED) {
@@ -211,8 +216,21 @@ static void on_accept(void *ctx, int fd, const struct slim_address *peer)
     slim_list_init(&socket->conns);
     slim_list_init(&socket->health);
     slim_address_format(peer, socket->text, sizeof(socket->text));
-    if (slim_transport_new(datapath->loop, fd, &server->grpc, &grpc_handler, socket, &handler,
-                           socket, &socket->transport) != SLIM_OK) {
+    struct slim_tls_session *tls;
+    struct slim_error error;
+    if (slim_datapath_tls_session(server->tls, NULL, &tls, &error) != SLIM_OK) {
+        datapath->stats.tls_not_ready_count++;
+        slim_log_limited(&datapath->log_refused, WARN, "connection refused",
+                         SLIM_LOG_STR("remote_addr", socket->text),
+                         SLIM_LOG_STR("why", error.text));
+        slim_heap_return(datapath->heap, socket);
+        close(fd);
+        return;
+    }
+    const struct slim_transport_options options = {
+        .tls = tls, .grpc = &server->grpc, .handshake_timeout_ms = SLIM_TRANSPORT_HANDSHAKE_MS};
+    if (slim_transport_open(datapath->loop, fd, &options, &grpc_handler, socket, &handler, socket,
+                            &socket->transport) != SLIM_OK) {
         datapath->stats.socket_no_memory_count++;
         slim_log_limited(&datapath->log_refused, WARN, "connection refused: out of memory",
                          SLIM_LOG_STR("remote_addr", socket->text));
@@ -249,8 +267,12 @@ enum slim_status slim_datapath_listen(struct slim_datapath *datapath,
     server->grpc.ping_timeout_ms = config->keepalive_timeout_ms;
     server->grpc.counters = &datapath->counters;
     server->endpoint = strdup(config->endpoint);
-    enum slim_status status = SLIM_ERR_NO_MEMORY;
+    enum slim_status status = slim_error_set(error, SLIM_ERR_NO_MEMORY, "out of memory");
     if (server->endpoint != NULL) {
+        status = slim_datapath_tls_new_server(datapath, &config->tls, config->endpoint,
+                                              &server->tls, error);
+    }
+    if (status == SLIM_OK) {
         status = slim_listener_new(datapath->loop, &address, on_accept, server, &server->listener,
                                    error);
     }
@@ -266,6 +288,7 @@ void slim_datapath_server_free(struct slim_datapath_server *server)
 {
     slim_list_remove(&server->node);
     slim_listener_free(server->listener);
+    slim_datapath_tls_free(server->tls);
     free(server->endpoint);
     free(server);
 }

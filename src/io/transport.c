@@ -9,16 +9,22 @@
 #include <unistd.h>
 
 #include "io/limits.h"
+#include "io/tls.h"
 
 /* state       OPEN -> (LINGERING -> (SHUT ->)) DEAD; a dead transport waits for the end of the turn, where it is freed
  *             LINGERING: what waits is still written; SHUT: everything was, and the peer's system has not taken all of it
- * keepalive   slim_grpc_conn_tick, or the end of lingering */
+ * keepalive   slim_grpc_conn_tick, or the end of lingering
+ * tls         NULL: plain
+ * is_refused  TLS failed: nothing of the peer is read any more, and the socket stays until the peer has read why
+ * deadline    set until the peer is established (is_established): it has so long to show that it speaks our protocols */
 struct slim_transport {
     struct slim_loop *loop;
     struct slim_watch watch;
     struct slim_task flush;
     struct slim_timer keepalive;
+    struct slim_timer deadline;
     struct slim_grpc_conn *grpc;
+    struct slim_tls_session *tls;
     struct slim_transport_handler handler;
     void *ctx;
     enum { OPEN, LINGERING, SHUT, DEAD } state;
@@ -26,9 +32,10 @@ struct slim_transport {
     bool is_tcp;
     bool is_blocked;
     bool is_ack_due;
+    bool is_refused;
     enum slim_grpc_status end_status;
     enum slim_status why;
-    char text[96];
+    char text[SLIM_ERROR_TEXT_MAX];
 };
 
 void slim_transport_free(struct slim_transport *transport)
@@ -38,8 +45,11 @@ void slim_transport_free(struct slim_transport *transport)
     }
     slim_task_cancel(&transport->flush);
     slim_timer_cancel(transport->loop, &transport->keepalive);
+    slim_timer_cancel(transport->loop, &transport->deadline);
+    slim_loop_release_timer(transport->loop);
     slim_loop_release_timer(transport->loop);
     slim_grpc_conn_free(transport->grpc);
+    slim_tls_session_free(transport->tls);
     if (transport->watch.fd >= 0) {
         slim_loop_unwatch(transport->loop, &transport->watch);
         close(transport->watch.fd);
@@ -47,17 +57,46 @@ void slim_transport_free(struct slim_transport *transport)
     slim_heap_return(slim_loop_heap(transport->loop), transport);
 }
 
-/* No more reading or writing; the rest happens at the end of the turn. */
+/* No more reading or writing; the rest happens at the end of the turn. The first reason counts. */
 static void die(struct slim_transport *transport, enum slim_status why, const char *text)
 {
     if (transport->state == DEAD) {
         return;
     }
     transport->state = DEAD;
-    transport->why = why;
-    (void)snprintf(transport->text, sizeof(transport->text), "%s", text); /* may be cut */
+    if (!transport->is_refused) {
+        transport->why = why;
+        (void)snprintf(transport->text, sizeof(transport->text), "%s", text); /* may be cut */
+    }
     slim_loop_rewatch(transport->loop, &transport->watch, 0);
     slim_loop_at_turn_end(transport->loop, &transport->flush);
+}
+
+static bool is_shaking_hands(const struct slim_transport *transport)
+{
+    return transport->tls != NULL && !slim_tls_session_is_open(transport->tls);
+}
+
+/* The peer has shown what it must show before the deadline. */
+static bool is_established(const struct slim_transport *transport)
+{
+    return !is_shaking_hands(transport) &&
+           slim_grpc_conn_stats(transport->grpc)->bytes_received > 0;
+}
+
+static void check_deadline(struct slim_transport *transport)
+{
+    if (slim_timer_is_set(&transport->deadline) && is_established(transport)) {
+        slim_timer_cancel(transport->loop, &transport->deadline);
+    }
+}
+
+static void on_deadline(struct slim_timer *timer)
+{
+    struct slim_transport *transport = SLIM_CONTAINER_OF(timer, struct slim_transport, deadline);
+    die(transport, SLIM_ERR_TIMEOUT,
+        is_shaking_hands(transport) ? "TLS handshake failed: it took too long"
+                                    : "no HTTP/2 preface in time");
 }
 
 /* Nothing to write may mean that the connection is over: memory ran out, or its last call ended behind a GOAWAY. */
@@ -69,8 +108,29 @@ static void check_life(struct slim_transport *transport)
     }
 }
 
-/* Write what the connection has to say. True when nothing is left. */
-static bool flush(struct slim_transport *transport)
+/* One write. SLIM_OK: *sent bytes went; SLIM_AGAIN: the socket has no room; else the transport is dead. */
+static enum slim_status write_some(struct slim_transport *transport, struct iovec *iov,
+                                   size_t count, size_t *sent)
+{
+    struct msghdr message = {.msg_iov = iov, .msg_iovlen = count};
+    ssize_t result;
+    do {
+        result = sendmsg(transport->watch.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    } while (result < 0 && errno == EINTR);
+    if (result >= 0) {
+        *sent = (size_t)result;
+        return SLIM_OK;
+    }
+    *sent = 0;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        transport->is_blocked = true;
+        return SLIM_AGAIN;
+    }
+    die(transport, SLIM_ERR_RESET, strerror(errno));
+    return SLIM_ERR_RESET;
+}
+
+static bool flush_plain(struct slim_transport *transport)
 {
     for (int i = 0; i < SLIM_IO_FLUSHES_PER_TURN; i++) {
         struct iovec iov[SLIM_IO_FLUSH_PIECES];
@@ -80,22 +140,74 @@ static bool flush(struct slim_transport *transport)
             check_life(transport);
             return true;
         }
-        struct msghdr message = {.msg_iov = iov, .msg_iovlen = count};
-        ssize_t sent = sendmsg(transport->watch.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (sent < 0 && errno == EINTR) {
-            continue;
+        size_t sent;
+        enum slim_status status = write_some(transport, iov, count, &sent);
+        if (status != SLIM_OK) {
+            return status != SLIM_AGAIN; /* blocked, or dead */
         }
-        if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+        slim_grpc_conn_sent(transport->grpc, sent);
+    }
+    return !slim_grpc_conn_has_output(transport->grpc);
+}
+
+/* Seal what the connection has to say, into the loop's receive buffer: what was received is dealt with when we write. */
+static enum slim_status seal(struct slim_transport *transport)
+{
+    struct iovec iov[SLIM_IO_FLUSH_PIECES];
+    if (transport->is_refused || is_shaking_hands(transport)) {
+        return SLIM_OK;
+    }
+    size_t count =
+        slim_grpc_conn_output(transport->grpc, iov, SLIM_IO_FLUSH_PIECES, SLIM_IO_TLS_FLUSH_BYTES);
+    if (count == 0) {
+        check_life(transport);
+        return SLIM_OK;
+    }
+    size_t sealed = 0;
+    enum slim_status status =
+        slim_tls_session_seal(transport->tls, iov, count, slim_loop_receive_buffer(transport->loop),
+                              SLIM_LOOP_RECEIVE_BYTES, &sealed);
+    slim_grpc_conn_sent(transport->grpc, sealed);
+    return status;
+}
+
+/* As flush_plain. What is sealed and finds no room is kept by the session; nothing more is sealed until it is gone. */
+static bool flush_tls(struct slim_transport *transport)
+{
+    for (int i = 0; i < SLIM_IO_FLUSHES_PER_TURN; i++) {
+        enum slim_status status = SLIM_OK;
+        if (slim_tls_session_pending_bytes(transport->tls) < SLIM_IO_TLS_PENDING_BYTES) {
+            status = seal(transport);
+        }
+        struct iovec iov[2];
+        size_t count = slim_tls_session_output(transport->tls, iov);
+        size_t sent = 0;
+        if (status == SLIM_OK && count > 0) {
+            status = write_some(transport, iov, count, &sent);
+        }
+        enum slim_status kept = slim_tls_session_sent(transport->tls, sent);
+        if (status == SLIM_OK || status == SLIM_AGAIN) {
+            status = kept;
+        }
+        if (status != SLIM_OK) {
+            die(transport, status, slim_status_text(status));
+            return true;
+        }
+        if (count == 0) {
+            return true;
+        }
+        if (slim_tls_session_pending_bytes(transport->tls) > 0) {
             transport->is_blocked = true;
             return false;
         }
-        if (sent < 0) {
-            die(transport, SLIM_ERR_RESET, strerror(errno));
-            return true;
-        }
-        slim_grpc_conn_sent(transport->grpc, (size_t)sent);
     }
-    return !slim_grpc_conn_has_output(transport->grpc);
+    return is_shaking_hands(transport) || !slim_grpc_conn_has_output(transport->grpc);
+}
+
+/* Write what the connection has to say. True when nothing is left. */
+static bool flush(struct slim_transport *transport)
+{
+    return transport->tls == NULL ? flush_plain(transport) : flush_tls(transport);
 }
 
 /* The next look at a transport that is SHUT. */
@@ -128,6 +240,31 @@ static void acknowledge(struct slim_transport *transport)
     (void)setsockopt(transport->watch.fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 }
 
+/* All that is to be said is written, close_notify included. */
+static bool is_said(struct slim_transport *transport)
+{
+    if (!slim_grpc_conn_is_flushed(transport->grpc)) {
+        return false;
+    }
+    return transport->tls == NULL || !slim_tls_session_close(transport->tls) ||
+           flush_tls(transport);
+}
+
+/* The last words of TLS when there is no time to wait for room. */
+static void say_goodbye(struct slim_transport *transport)
+{
+    if (transport->tls == NULL || transport->is_blocked) {
+        return;
+    }
+    (void)slim_tls_session_close(transport->tls); /* said before, or never open */
+    struct iovec iov[2];
+    size_t count = slim_tls_session_output(transport->tls, iov);
+    if (count > 0) {
+        struct msghdr message = {.msg_iov = iov, .msg_iovlen = count};
+        (void)!sendmsg(transport->watch.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+}
+
 /* The end of the turn: flush what is touched, bury what is dead. */
 static void on_turn_end(struct slim_task *task)
 {
@@ -139,13 +276,14 @@ static void on_turn_end(struct slim_task *task)
     if (transport->state != DEAD) {
         is_empty = transport->is_blocked ? false : flush(transport);
     }
-    if (transport->state == LINGERING && is_empty && slim_grpc_conn_is_flushed(transport->grpc)) {
+    if (transport->state == LINGERING && is_empty && is_said(transport)) {
         shut(transport);
         if (transport->state == SHUT) {
             return;
         }
     }
     if (transport->state == DEAD) {
+        say_goodbye(transport);
         slim_grpc_conn_close(transport->grpc, transport->end_status,
                              slim_view_str(transport->text));
         transport->handler.on_closed(transport->ctx, transport->why, transport->text);
@@ -175,15 +313,66 @@ static void take(struct slim_transport *transport, struct slim_view bytes)
         (void)flush(transport); /* a GOAWAY with the reason, as far as it fits */
         die(transport, status, slim_status_text(status));
     }
+    check_deadline(transport);
     if (transport->state == DEAD || slim_grpc_conn_has_output(transport->grpc)) {
         slim_loop_at_turn_end(transport->loop, &transport->flush);
     }
 }
 
+/* TLS failed: tell the peer with the alert that waits, and keep the socket until it hangs up: closed before, it would answer what the
+ * peer says meanwhile with a reset, and the peer might never read why. */
+static void refuse(struct slim_transport *transport, enum slim_status why, const char *text)
+{
+    if (transport->state == DEAD) {
+        return;
+    }
+    transport->why = why;
+    (void)snprintf(transport->text, sizeof(transport->text), "%s", text); /* may be cut */
+    transport->is_refused = true;
+    (void)flush_tls(transport); /* as far as it fits */
+    if (transport->state == DEAD) {
+        return;
+    }
+    transport->state = SHUT;
+    (void)shutdown(transport->watch.fd, SHUT_WR); /* fails when the peer is gone: reading tells */
+    slim_timer_cancel(transport->loop, &transport->deadline);
+    transport->linger_until_ms = slim_loop_now_ms(transport->loop) + SLIM_IO_REFUSED_LINGER_MS;
+    slim_timer_set(transport->loop, &transport->keepalive, transport->linger_until_ms);
+}
+
+/* Open what was received behind the headroom of the loop's buffer, and feed it to the connection. */
+static void take_tls(struct slim_transport *transport, size_t received)
+{
+    uint8_t *buffer = slim_loop_receive_buffer(transport->loop);
+    struct slim_error error;
+    size_t plain_len;
+    enum slim_status status =
+        slim_tls_session_take(transport->tls, buffer, received, &plain_len, &error);
+    if (plain_len > 0) {
+        take(transport, slim_view_of(buffer, plain_len));
+    }
+    if (status == SLIM_ERR_CLOSED) {
+        die(transport, status, error.text);
+    } else if (status != SLIM_OK) {
+        refuse(transport, status, error.text);
+    }
+    /* answers of the handshake, or what waited for its end */
+    slim_loop_at_turn_end(transport->loop, &transport->flush);
+}
+
+/* The peer hung up. */
+static void hang_up(struct slim_transport *transport)
+{
+    die(transport, SLIM_ERR_CLOSED,
+        is_shaking_hands(transport) ? "TLS handshake failed: closed by peer" : "closed by peer");
+}
+
 static void read_some(struct slim_transport *transport)
 {
     uint8_t *buffer = slim_loop_receive_buffer(transport->loop);
-    ssize_t got = recv(transport->watch.fd, buffer, SLIM_LOOP_RECEIVE_BYTES, MSG_DONTWAIT);
+    size_t headroom = transport->tls == NULL ? 0 : SLIM_TLS_HEADROOM;
+    size_t size = SLIM_LOOP_RECEIVE_BYTES - headroom;
+    ssize_t got = recv(transport->watch.fd, buffer + headroom, size, MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
         return;
     }
@@ -192,11 +381,18 @@ static void read_some(struct slim_transport *transport)
         return;
     }
     if (got == 0) {
-        die(transport, SLIM_ERR_CLOSED, "closed by peer");
+        hang_up(transport);
         return;
     }
-    take(transport, slim_view_of(buffer, (size_t)got));
-    if (transport->is_tcp && got < SLIM_LOOP_RECEIVE_BYTES) {
+    if (transport->is_refused) {
+        return;
+    }
+    if (transport->tls != NULL) {
+        take_tls(transport, (size_t)got);
+    } else {
+        take(transport, slim_view_of(buffer, (size_t)got));
+    }
+    if (transport->is_tcp && (size_t)got < size) {
         /* behind the tasks of those who got messages: what they have to write goes first */
         transport->is_ack_due = true;
         slim_loop_at_turn_end(transport->loop, &transport->flush);
@@ -229,7 +425,7 @@ static void on_keepalive(struct slim_timer *timer)
         die(transport, SLIM_OK, "closed");
         return;
     case SHUT:
-        if (slim_transport_unacked_bytes(transport) == 0 ||
+        if ((slim_transport_unacked_bytes(transport) == 0 && !transport->is_refused) ||
             slim_loop_now_ms(transport->loop) >= transport->linger_until_ms) {
             die(transport, SLIM_OK, "closed");
         } else {
@@ -251,32 +447,46 @@ static void on_keepalive(struct slim_timer *timer)
     slim_transport_touch(transport);
 }
 
-enum slim_status slim_transport_new(struct slim_loop *loop, int fd,
-                                    const struct slim_grpc_options *options,
-                                    const struct slim_grpc_handler *grpc_handler, void *grpc_ctx,
-                                    const struct slim_transport_handler *handler, void *ctx,
-                                    struct slim_transport **transport)
+/* Two timers, or none. */
+static enum slim_status reserve_timers(struct slim_loop *loop)
+{
+    SLIM_TRY(slim_loop_reserve_timer(loop));
+    enum slim_status status = slim_loop_reserve_timer(loop);
+    if (status != SLIM_OK) {
+        slim_loop_release_timer(loop);
+    }
+    return status;
+}
+
+enum slim_status slim_transport_open(struct slim_loop *loop, int fd,
+                                     const struct slim_transport_options *options,
+                                     const struct slim_grpc_handler *grpc_handler, void *grpc_ctx,
+                                     const struct slim_transport_handler *handler, void *ctx,
+                                     struct slim_transport **transport)
 {
     struct slim_transport *made = slim_heap_take_zeroed(slim_loop_heap(loop), 1, sizeof(*made));
-    if (made == NULL || slim_loop_reserve_timer(loop) != SLIM_OK) {
+    if (made == NULL || reserve_timers(loop) != SLIM_OK) {
         slim_heap_return(slim_loop_heap(loop), made);
+        slim_tls_session_free(options->tls);
         close(fd);
         return SLIM_ERR_NO_MEMORY;
     }
     made->loop = loop;
     made->handler = *handler;
     made->ctx = ctx;
+    made->tls = options->tls;
     made->end_status = SLIM_GRPC_UNAVAILABLE;
     made->watch = (struct slim_watch){.fd = fd, .wanted = SLIM_IO_READ, .on_ready = on_ready};
     slim_task_init(&made->flush, on_turn_end);
     slim_timer_init(&made->keepalive, on_keepalive);
+    slim_timer_init(&made->deadline, on_deadline);
 
     int on = 1;
     /* fails for Unix sockets, which have no Nagle: that is how we tell them apart */
     made->is_tcp = setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0;
     uint64_t now_ms = slim_loop_now_ms(loop);
     enum slim_status status =
-        slim_grpc_conn_new(options, grpc_handler, grpc_ctx, slim_loop_heap(loop),
+        slim_grpc_conn_new(options->grpc, grpc_handler, grpc_ctx, slim_loop_heap(loop),
                            slim_loop_pool(loop), now_ms, &made->grpc);
     if (status == SLIM_OK) {
         status = slim_loop_watch(loop, &made->watch);
@@ -289,9 +499,25 @@ enum slim_status slim_transport_new(struct slim_loop *loop, int fd,
     if (slim_grpc_conn_tick(made->grpc, now_ms, &next_ms) == SLIM_OK && next_ms != 0) {
         slim_timer_set(loop, &made->keepalive, next_ms);
     }
+    if (options->handshake_timeout_ms != 0) {
+        slim_timer_set(loop, &made->deadline, now_ms + options->handshake_timeout_ms);
+    }
+    if (made->tls != NULL) {
+        take_tls(made, 0); /* the greeting of a client */
+    }
     slim_loop_at_turn_end(loop, &made->flush);
     *transport = made;
     return SLIM_OK;
+}
+
+enum slim_status slim_transport_new(struct slim_loop *loop, int fd,
+                                    const struct slim_grpc_options *options,
+                                    const struct slim_grpc_handler *grpc_handler, void *grpc_ctx,
+                                    const struct slim_transport_handler *handler, void *ctx,
+                                    struct slim_transport **transport)
+{
+    struct slim_transport_options plain = {.grpc = options};
+    return slim_transport_open(loop, fd, &plain, grpc_handler, grpc_ctx, handler, ctx, transport);
 }
 
 void slim_transport_close(struct slim_transport *transport, enum slim_grpc_status status)
@@ -317,6 +543,12 @@ struct slim_grpc_conn *slim_transport_grpc(struct slim_transport *transport)
     return transport->grpc;
 }
 
+enum slim_status slim_transport_why(const struct slim_transport *transport, const char **text)
+{
+    *text = transport->text;
+    return transport->why;
+}
+
 void slim_transport_touch(struct slim_transport *transport)
 {
     slim_loop_at_turn_end(transport->loop, &transport->flush);
@@ -325,8 +557,9 @@ void slim_transport_touch(struct slim_transport *transport)
 size_t slim_transport_unacked_bytes(const struct slim_transport *transport)
 {
     int bytes = 0;
+    size_t kept = transport->tls == NULL ? 0 : slim_tls_session_pending_bytes(transport->tls);
     if (ioctl(transport->watch.fd, SIOCOUTQ, &bytes) != 0 || bytes < 0) {
-        return 0;
+        return kept;
     }
-    return (size_t)bytes;
+    return kept + (size_t)bytes;
 }

@@ -93,6 +93,9 @@ static const struct slim_telemetry_family_info infos[SLIM_TELEMETRY_SERVICE_FAMI
     [SLIM_TELEMETRY_HTTP2_ERRORS] =
         COUNTER("slim_http2_errors_total", "reason", "{error}",
                 "Breaches of HTTP/2, floods and limits: what ended a socket or one stream of it."),
+    [SLIM_TELEMETRY_TLS_RELOADS] =
+        COUNTER("slim_tls_reloads_total", "result", "{reload}",
+                "Certificates, keys and roots read again; failed: the old ones stay in force."),
     [SLIM_TELEMETRY_HOLDS] = COUNTER("slim_holds_total", NULL, "{hold}",
                                      "Times a sender was held back for a slow receiver."),
     [SLIM_TELEMETRY_LINK_EVENTS] = COUNTER("slim_link_events_total", "event", "{event}",

@@ -189,13 +189,15 @@ static void what_has_no_effect_is_warned_of_with_its_place(void **state)
         {"an unknown key of tracing", "tracing: {level: info}\n" SERVICES(SERVER("")),
          PATH
          ":1:11: tracing.level: unknown key, ignored; known are: log_level, display_thread_names, "
-         "display_thread_ids, filters, opentelemetry"},
+         "display_thread_ids, filters, format, opentelemetry"},
         {"a merge key, which the reference ignores too", SERVICES(SERVER(", \"<<\": {a: b}")),
          "services.slim/0.dataplane.servers[0].<<: unknown key, ignored"},
         {"old-style TLS keys",
          SERVICES("{slim/0: {dataplane: {servers: [{endpoint: \"127.0.0.1:1\", tls: {insecure: "
                   "true, cert_file: /x}}]}}}"),
-         "servers[0].tls.cert_file: unknown key, ignored; known are: insecure, source"},
+         "servers[0].tls.cert_file: key of older releases, ignored; write source: {type: file, "
+         "cert: "
+         "PATH, key: PATH}"},
         {"a wrong level", "tracing: {log_level: loud}\n" SERVICES(SERVER("")),
          PATH ":1:22: tracing.log_level: \"loud\" is no log level, info is used; write trace, "
               "debug, info, warn or "
