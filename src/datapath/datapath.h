@@ -84,6 +84,7 @@ struct slim_datapath_stats {
     /* calls and sockets refused */
     uint64_t refused_path_count;     /* calls to a path that is not ours */
     uint64_t refused_encoding_count; /* calls that compress */
+    uint64_t refused_plain_count;    /* GET requests that are not gRPC */
     uint64_t refused_draining_count;
     uint64_t connection_limit_count; /* too many connections */
     uint64_t refused_no_memory_count;
@@ -101,8 +102,9 @@ struct slim_datapath_stats {
     uint64_t socket_ended_count;     /* by us, in order */
 
     /* TLS */
-    uint64_t tls_refused_count;       /* TLS handshakes of peers that failed */
-    uint64_t tls_not_ready_count;     /* sockets and links for which there was no certificate or no memory */
+    uint64_t tls_refused_count; /* TLS handshakes of peers that failed */
+    uint64_t
+        tls_not_ready_count; /* sockets and links for which there was no certificate or no memory */
     uint64_t tls_reloaded_count;      /* certificates and roots taken over */
     uint64_t tls_reload_failed_count; /* those that could not be used: the old stay in force */
 

@@ -128,6 +128,13 @@ static void on_refused(void *ctx, struct slim_view encoding)
 {
     struct slim_datapath_socket *socket = ctx;
     struct slim_datapath *datapath = socket->datapath;
+    if (encoding.len == 0) {
+        datapath->stats.refused_plain_count++;
+        slim_log_limited(&datapath->log_refused, WARN, "call refused",
+                         SLIM_LOG_STR("why", "not gRPC"),
+                         SLIM_LOG_STR("remote_addr", socket->text));
+        return;
+    }
     datapath->stats.refused_encoding_count++;
     slim_log_limited(&datapath->log_refused, WARN, "call refused",
                      SLIM_LOG_STR("why", "unknown grpc-encoding"),

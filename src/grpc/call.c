@@ -277,11 +277,49 @@ static void refuse_encoding(struct slim_grpc_call *call, struct slim_view encodi
     refuse(call, tail, SLIM_COUNT(tail), false);
 }
 
+/* A person with a browser, or a tool that asks whether somebody is there: a whole request that is not gRPC. */
+static bool is_plain_get(const struct slim_h2_header *headers, size_t count, bool is_last)
+{
+    struct slim_view grpc = SLIM_VIEW("application/grpc");
+    struct slim_view type = slim_grpc_find_header(headers, count, SLIM_VIEW("content-type"));
+    type.len = type.len < grpc.len ? type.len : grpc.len;
+    return is_last && !slim_view_is_equal(type, grpc) &&
+           slim_view_is_equal(slim_grpc_find_header(headers, count, SLIM_VIEW(":method")),
+                              SLIM_VIEW("GET"));
+}
+
+/* An answer of HTTP, which is what gRPC asks of servers in this case. */
+static void refuse_plain_get(struct slim_grpc_call *call)
+{
+    const struct slim_view text = SLIM_VIEW("This is a SLIM node. It speaks gRPC only.\n");
+    const struct slim_h2_header headers[] = {
+        HEADER(":status", SLIM_VIEW("415")),
+        HEADER("content-type", SLIM_VIEW("text/plain")),
+    };
+    slim_grpc_call_mark_ended(call);
+    call->conn->stats.calls_refused++;
+    struct slim_block *block = NULL; /* of its size: a peer without a window makes it wait */
+    enum slim_status status = slim_block_new(call->conn->pool, text.len, &block);
+    if (status == SLIM_OK) {
+        slim_block_put(block, text);
+        status = slim_h2_stream_respond(&call->stream, headers, SLIM_COUNT(headers), false);
+    }
+    if (status == SLIM_OK) {
+        status = slim_h2_stream_put_block(&call->stream, (struct slim_view){NULL, 0}, block, 0,
+                                          text.len);
+    }
+    if (status == SLIM_OK) {
+        slim_h2_stream_end(&call->stream, NULL, 0, SLIM_H2_NO_ERROR, true);
+    } else {
+        slim_h2_stream_reset(&call->stream, SLIM_H2_INTERNAL_ERROR);
+    }
+    slim_block_unref(block);
+}
+
 void slim_grpc_on_request(void *ctx, int32_t id, const struct slim_h2_header *headers, size_t count,
                           bool is_last)
 {
-    (void)is_last; /* slim_grpc_on_last follows */
-    struct slim_grpc_conn *conn = ctx;
+    struct slim_grpc_conn *conn = ctx; /* is_last: slim_grpc_on_last follows */
     struct slim_grpc_call *call = slim_grpc_call_new(conn);
     if (call == NULL) {
         return; /* the stream is refused */
@@ -293,6 +331,13 @@ void slim_grpc_on_request(void *ctx, int32_t id, const struct slim_h2_header *he
         refuse_encoding(call, encoding);
         if (conn->handler.on_refused != NULL) {
             conn->handler.on_refused(conn->ctx, encoding);
+        }
+        return;
+    }
+    if (is_plain_get(headers, count, is_last)) {
+        refuse_plain_get(call);
+        if (conn->handler.on_refused != NULL) {
+            conn->handler.on_refused(conn->ctx, (struct slim_view){NULL, 0});
         }
         return;
     }

@@ -100,7 +100,8 @@ struct slim_grpc_handler {
      * slim_grpc_conn_close, and from slim_grpc_conn_output when memory ran out or a request could not be sent. */
     void (*on_end)(void *ctx, struct slim_grpc_call *call, const struct slim_grpc_end *end);
 
-    /* Server, may be NULL: a call was refused before on_call, because of its grpc-encoding. For counters and logs. */
+    /* Server, may be NULL: a call was refused before on_call, because of its grpc-encoding, or (encoding empty) because it is a
+     * GET that is not gRPC, which is answered with HTTP 415 and a sentence. For counters and logs. */
     void (*on_refused)(void *ctx, struct slim_view encoding);
 };
 

@@ -36,6 +36,23 @@ enum slim_h2_error {
     SLIM_H2_HTTP_1_1_REQUIRED = 13,
 };
 
+/* Why a connection is dead, in more detail than slim_h2_status: for counters and log lines. */
+enum slim_h2_cause {
+    SLIM_H2_CAUSE_NONE,
+    SLIM_H2_CAUSE_NOT_HTTP2,      /* no preface */
+    SLIM_H2_CAUSE_BROKEN,         /* any other breach of RFC 9113 */
+    SLIM_H2_CAUSE_RESETS,         /* floods, see limits.h */
+    SLIM_H2_CAUSE_SETTINGS,       /* */
+    SLIM_H2_CAUSE_PINGS,          /* */
+    SLIM_H2_CAUSE_PRIORITIES,     /* */
+    SLIM_H2_CAUSE_EMPTY_DATA,     /* */
+    SLIM_H2_CAUSE_WINDOW_UPDATES, /* */
+    SLIM_H2_CAUSE_REQUESTS,       /* */
+    SLIM_H2_CAUSE_CONTINUATIONS,  /* */
+    SLIM_H2_CAUSE_UNREAD,         /* the peer asks and does not read the answers */
+};
+enum { SLIM_H2_CAUSES = 12 };
+
 /* One header field. Names are lower case; pseudo headers come first. Borrowed. */
 struct slim_h2_header {
     struct slim_view name;
@@ -108,30 +125,14 @@ struct slim_h2_handler {
 };
 
 /* What was refused or ended here, and why. Plain fields; several connections of one loop may share one struct.
- *
- * Each of these ended a connection:
- * flood_*           more frames of one kind than a peer may send (limits.h)
- * flood_control     more acknowledgements, settings or continuations than nghttp2 was told to take
- * flood_unsent      more control frames waited for a peer that does not read than are held for it
- * not_http2         the first bytes were no HTTP/2 preface
- * protocol_errors   any other breach of RFC 9113 or RFC 7541
- * no_memory
- *
- * Each of these ended one stream:
- * headers_too_long  header_list_bytes was passed
- * streams_refused   max_streams was passed, or the owner did not attach the stream
- * bad_requests      frames in order, but no valid HTTP message
- * stream_no_memory */
+ * causes            connections that died, by slim_h2_cause; counted when they are freed
+ * no_memory         connections that died of it
+ * headers_too_long  streams: header_list_bytes was passed
+ * streams_refused   streams: max_streams was passed, or the owner did not attach them
+ * bad_requests      streams: frames in order, but no valid HTTP message
+ * stream_no_memory  streams */
 struct slim_h2_counters {
-    uint64_t flood_resets;
-    uint64_t flood_settings;
-    uint64_t flood_pings;
-    uint64_t flood_priorities;
-    uint64_t flood_empty_data;
-    uint64_t flood_control;
-    uint64_t flood_unsent;
-    uint64_t not_http2;
-    uint64_t protocol_errors;
+    uint64_t causes[SLIM_H2_CAUSES];
     uint64_t no_memory;
     uint64_t headers_too_long;
     uint64_t streams_refused;
@@ -176,6 +177,14 @@ SLIM_MUST_CHECK enum slim_status slim_h2_take(struct slim_h2 *h2, struct slim_vi
 
 /* SLIM_OK, or why the connection is dead: what slim_h2_take returned or would return. */
 enum slim_status slim_h2_status(const struct slim_h2 *h2);
+
+enum slim_h2_cause slim_h2_cause(const struct slim_h2 *h2);
+
+/* True when the SETTINGS of the peer came: it speaks HTTP/2. */
+bool slim_h2_has_settings(const struct slim_h2 *h2);
+
+/* True when GOAWAY was ordered, sent or received. */
+bool slim_h2_has_go_away(const struct slim_h2 *h2);
 
 /* See slim_grpc_conn_output, _sent and _has_output. */
 size_t slim_h2_output(struct slim_h2 *h2, struct iovec *iov, size_t iov_count, size_t bytes_max);

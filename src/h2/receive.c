@@ -3,10 +3,12 @@
 
 #include "h2/limits.h"
 
-void slim_h2_fail(struct slim_h2 *h2, enum slim_status status, uint32_t error)
+void slim_h2_fail(struct slim_h2 *h2, enum slim_status status, enum slim_h2_cause cause,
+                  uint32_t error)
 {
     if (h2->status == SLIM_OK) {
         h2->status = status;
+        h2->cause = cause;
         slim_h2_check(h2, nghttp2_session_terminate_session(h2->session, error));
     }
 }
@@ -29,34 +31,80 @@ static struct slim_h2_stream *find_stream(struct slim_h2 *h2, int32_t id)
     return stream;
 }
 
-static void count_flood(struct slim_h2 *h2, enum slim_h2_flood_kind kind)
+static enum slim_h2_cause cause_of(enum slim_h2_flood_kind kind)
 {
     switch (kind) {
     case SLIM_H2_FLOOD_RESET:
-        SLIM_H2_COUNT(h2, flood_resets);
-        break;
+        return SLIM_H2_CAUSE_RESETS;
     case SLIM_H2_FLOOD_SETTINGS:
-        SLIM_H2_COUNT(h2, flood_settings);
-        break;
+        return SLIM_H2_CAUSE_SETTINGS;
     case SLIM_H2_FLOOD_PING:
-        SLIM_H2_COUNT(h2, flood_pings);
-        break;
+        return SLIM_H2_CAUSE_PINGS;
     case SLIM_H2_FLOOD_PRIORITY:
-        SLIM_H2_COUNT(h2, flood_priorities);
-        break;
+        return SLIM_H2_CAUSE_PRIORITIES;
     case SLIM_H2_FLOOD_EMPTY_DATA:
-        SLIM_H2_COUNT(h2, flood_empty_data);
+        return SLIM_H2_CAUSE_EMPTY_DATA;
+    case SLIM_H2_FLOOD_WINDOW_UPDATE:
+        return SLIM_H2_CAUSE_WINDOW_UPDATES;
+    case SLIM_H2_FLOOD_REQUEST:
+        return SLIM_H2_CAUSE_REQUESTS;
+    }
+    return SLIM_H2_CAUSE_BROKEN;
+}
+
+void slim_h2_count(struct slim_h2 *h2, enum slim_h2_flood_kind kind)
+{
+    if (!slim_h2_flood_pass(&h2->flood, kind)) {
+        slim_h2_fail(h2, SLIM_ERR_LIMIT, cause_of(kind), SLIM_H2_ENHANCE_YOUR_CALM);
+    }
+}
+
+/* Frames that cost work and carry nothing. Padded DATA shows only when all of it came (on_frame_recv). */
+static void count_frame(struct slim_h2 *h2, const nghttp2_frame_hd *head)
+{
+    switch (head->type) {
+    case NGHTTP2_DATA:
+        if (head->length == 0 && (head->flags & NGHTTP2_FLAG_END_STREAM) == 0) {
+            slim_h2_count(h2, SLIM_H2_FLOOD_EMPTY_DATA);
+        }
+        break;
+    case NGHTTP2_HEADERS:
+    case NGHTTP2_PUSH_PROMISE:
+    case NGHTTP2_GOAWAY:
+    case NGHTTP2_CONTINUATION: /* SLIM_H2_CONTINUATIONS_MAX */
+        break;
+    case NGHTTP2_RST_STREAM:
+        slim_h2_count(h2, SLIM_H2_FLOOD_RESET);
+        break;
+    case NGHTTP2_SETTINGS:
+        h2->has_settings = true;
+        slim_h2_count(h2, SLIM_H2_FLOOD_SETTINGS);
+        break;
+    case NGHTTP2_PING:
+        slim_h2_count(h2, SLIM_H2_FLOOD_PING);
+        break;
+    case NGHTTP2_WINDOW_UPDATE:
+        slim_h2_count(h2, SLIM_H2_FLOOD_WINDOW_UPDATE);
+        break;
+    default: /* a number from the network: PRIORITY, and types that we do not know */
+        slim_h2_count(h2, SLIM_H2_FLOOD_PRIORITY);
         break;
     }
 }
 
-static void count_frame(struct slim_h2 *h2, enum slim_h2_flood_kind kind)
+/* The ids of requests only grow (RFC 9113, 5.1.1): one that was jumped over is closed. */
+static void check_order(struct slim_h2 *h2, int32_t id)
 {
-    if (!slim_h2_flood_pass(&h2->flood, kind)) {
-        if (h2->status == SLIM_OK) {
-            count_flood(h2, kind);
+    enum { STEP = 2 };
+    if (id > h2->newest_id) {
+        if (id > h2->newest_id + STEP) {
+            h2->skipped_first = h2->newest_id + 1;
+            h2->skipped_last = id - STEP;
         }
-        slim_h2_fail(h2, SLIM_ERR_LIMIT, SLIM_H2_ENHANCE_YOUR_CALM);
+        h2->newest_id = id;
+        slim_h2_count(h2, SLIM_H2_FLOOD_REQUEST);
+    } else if (id >= h2->skipped_first && id <= h2->skipped_last) {
+        slim_h2_fail(h2, SLIM_ERR_MALFORMED, SLIM_H2_CAUSE_BROKEN, SLIM_H2_PROTOCOL_ERROR);
     }
 }
 
@@ -64,19 +112,10 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head
 {
     (void)session;
     struct slim_h2 *h2 = ctx;
-    if (SLIM_LIKELY(head->type == NGHTTP2_DATA)) {
-        if (head->length == 0 && (head->flags & NGHTTP2_FLAG_END_STREAM) == 0) {
-            count_frame(h2, SLIM_H2_FLOOD_EMPTY_DATA);
-        }
-    } else if (head->type == NGHTTP2_RST_STREAM) {
-        count_frame(h2, SLIM_H2_FLOOD_RESET);
-    } else if (head->type == NGHTTP2_SETTINGS) {
-        count_frame(h2, SLIM_H2_FLOOD_SETTINGS);
-    } else if (head->type == NGHTTP2_PING) {
-        count_frame(h2, SLIM_H2_FLOOD_PING);
-    } else if (head->type == NGHTTP2_PRIORITY) {
-        count_frame(h2, SLIM_H2_FLOOD_PRIORITY);
+    if (head->type == NGHTTP2_HEADERS && h2->is_server && head->stream_id % 2 == 1) {
+        check_order(h2, head->stream_id);
     }
+    count_frame(h2, head);
     return 0;
 }
 
@@ -148,6 +187,10 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
         take_headers(h2, frame);
     } else if (type == NGHTTP2_GOAWAY) {
         h2->has_go_away = true;
+    } else if (type == NGHTTP2_DATA && frame->hd.length > 0 &&
+               frame->hd.length == frame->data.padlen &&
+               (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) {
+        slim_h2_count(h2, SLIM_H2_FLOOD_EMPTY_DATA);
     }
     if ((type == NGHTTP2_HEADERS || type == NGHTTP2_DATA) &&
         (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 && !is_silent(h2)) {
@@ -160,7 +203,7 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
     return 0;
 }
 
-/* nghttp2 resets the stream, or ends the connection, by itself; the latter is counted with its GOAWAY. */
+/* nghttp2 resets the stream, or ends the connection, by itself; the latter has a cause. */
 static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error,
                             void *ctx)
 {
@@ -220,14 +263,21 @@ void slim_h2_set_receive_callbacks(nghttp2_session_callbacks *callbacks)
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
 }
 
-static enum slim_status status_of(ssize_t result)
+static enum slim_status status_of(ssize_t result, enum slim_h2_cause *cause)
 {
     switch (result) {
     case NGHTTP2_ERR_NOMEM:
         return SLIM_ERR_NO_MEMORY;
     case NGHTTP2_ERR_FLOODED:
+        *cause = SLIM_H2_CAUSE_UNREAD;
         return SLIM_ERR_LIMIT;
+#ifdef SLIM_H2_HAS_CONTINUATION_LIMIT
+    case NGHTTP2_ERR_TOO_MANY_CONTINUATIONS:
+        *cause = SLIM_H2_CAUSE_CONTINUATIONS;
+        return SLIM_ERR_LIMIT;
+#endif
     case NGHTTP2_ERR_BAD_CLIENT_MAGIC:
+        *cause = SLIM_H2_CAUSE_NOT_HTTP2;
         return SLIM_ERR_MALFORMED;
     default:
         return SLIM_ERR_INTERNAL;
@@ -237,25 +287,7 @@ static enum slim_status status_of(ssize_t result)
 void slim_h2_check(struct slim_h2 *h2, int result)
 {
     if (result == NGHTTP2_ERR_NOMEM && h2->status == SLIM_OK) {
-        SLIM_H2_COUNT(h2, no_memory);
         h2->status = SLIM_ERR_NO_MEMORY;
-    }
-}
-
-static void count_fatal(struct slim_h2 *h2, ssize_t result)
-{
-    switch (result) {
-    case NGHTTP2_ERR_NOMEM:
-        SLIM_H2_COUNT(h2, no_memory);
-        break;
-    case NGHTTP2_ERR_FLOODED:
-        SLIM_H2_COUNT(h2, flood_control);
-        break;
-    case NGHTTP2_ERR_BAD_CLIENT_MAGIC:
-        SLIM_H2_COUNT(h2, not_http2);
-        break;
-    default:
-        SLIM_H2_COUNT(h2, protocol_errors);
     }
 }
 
@@ -263,8 +295,7 @@ static void count_fatal(struct slim_h2 *h2, ssize_t result)
 static void note_fatal(struct slim_h2 *h2, ssize_t result)
 {
     if (h2->status == SLIM_OK) {
-        count_fatal(h2, result);
-        h2->status = status_of(result);
+        h2->status = status_of(result, &h2->cause);
     }
     if (result == NGHTTP2_ERR_BAD_CLIENT_MAGIC) {
         slim_h2_queue_drop(&h2->out, h2->memory, h2->out.byte_count);
@@ -287,10 +318,14 @@ enum slim_status slim_h2_take(struct slim_h2 *h2, struct slim_view bytes, uint64
         /* nghttp2 counts a stream until its reset is framed; a peer that has seen our END_STREAM may open the next one */
         slim_h2_pump(h2);
     }
-    ssize_t result = nghttp2_session_mem_recv(h2->session, bytes.data, bytes.len);
+    size_t good = slim_h2_finished_take(&h2->finished, bytes);
+    ssize_t result = nghttp2_session_mem_recv(h2->session, bytes.data, good);
     if (result < 0) {
         note_fatal(h2, result);
         return h2->status;
+    }
+    if (good < bytes.len) {
+        slim_h2_fail(h2, SLIM_ERR_MALFORMED, SLIM_H2_CAUSE_BROKEN, SLIM_H2_STREAM_CLOSED);
     }
     if (h2->uncredited > 0) {
         slim_h2_check(h2, nghttp2_session_consume_connection(h2->session, h2->uncredited));
@@ -302,8 +337,8 @@ enum slim_status slim_h2_take(struct slim_h2 *h2, struct slim_view bytes, uint64
         slim_h2_pump(h2);
     }
     if (waiting > SLIM_H2_UNSENT_FRAMES_MAX && h2->status == SLIM_OK) {
-        SLIM_H2_COUNT(h2, flood_unsent);
         h2->status = SLIM_ERR_LIMIT;
+        h2->cause = SLIM_H2_CAUSE_UNREAD;
     }
     if (h2->status == SLIM_OK && h2->has_go_away && h2->stream_count == 0) {
         return SLIM_ERR_CLOSED;

@@ -4,6 +4,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include "h2/finished.h"
 #include "h2/flood.h"
 #include "h2/headers.h"
 #include "h2/queue.h"
@@ -13,6 +14,7 @@
  * is_killed      the owner gave it up: no events, no framing
  * is_pumping     control frames only: DATA waits until the owner asks for output
  * cut_bytes, cut_segments   frames are made until the output holds one of the two
+ * newest_id      of the requests that came;  skipped_first .. skipped_last: the ids that it jumped over last (0: none)
  * uncredited     bytes of DATA whose connection credit is not returned yet (one call per turn) */
 struct slim_h2 {
     nghttp2_session *session;
@@ -35,7 +37,13 @@ struct slim_h2 {
     int32_t data_id; /* stream of the last DATA, so that its object is looked up once */
     struct slim_h2_stream *data_stream;
     enum slim_status status;
+    enum slim_h2_cause cause;
+    struct slim_h2_finished finished;
+    int32_t newest_id;
+    int32_t skipped_first;
+    int32_t skipped_last;
     uint32_t header_list_bytes;
+    bool has_settings;
     bool is_server;
     bool is_killed;
     bool is_pumping;
@@ -61,7 +69,11 @@ void slim_h2_pump(struct slim_h2 *h2);
 void slim_h2_check(struct slim_h2 *h2, int result);
 
 /* End the connection with GOAWAY(error) because of `status`. */
-void slim_h2_fail(struct slim_h2 *h2, enum slim_status status, uint32_t error);
+void slim_h2_fail(struct slim_h2 *h2, enum slim_status status, enum slim_h2_cause cause,
+                  uint32_t error);
+
+/* Count a frame; one too many ends the connection. */
+void slim_h2_count(struct slim_h2 *h2, enum slim_h2_flood_kind kind);
 
 /* The callbacks of nghttp2 that read what the streams queued, and those for what came in. */
 ssize_t slim_h2_on_read(nghttp2_session *session, int32_t id, uint8_t *buf, size_t length,
