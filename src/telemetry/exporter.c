@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "io/connector.h"
+#include "io/tls.h"
 #include "io/transport.h"
 #include "telemetry/limits.h"
 #include "telemetry/telemetry.h"
@@ -62,6 +63,7 @@ struct slim_telemetry_exporter {
     uint64_t dropped_count;
 
     struct slim_endpoint endpoint;
+    struct slim_tls_context *tls; /* NULL: plain */
     char *endpoint_text;
     char *texts; /* of `resource` */
     struct slim_telemetry_resource resource;
@@ -263,8 +265,18 @@ static enum slim_status open_transport(struct slim_telemetry_exporter *exporter,
         options.scheme = SLIM_VIEW("http");
     }
     options.user_agent = SLIM_VIEW("slim-c/" SLIM_VERSION);
-    return slim_transport_new(exporter->loop, fd, &options, &grpc_handler, exporter, &handler,
-                              exporter, &exporter->transport);
+    struct slim_transport_options transport = {.grpc = &options,
+                                               .handshake_timeout_ms = SLIM_TRANSPORT_HANDSHAKE_MS};
+    if (exporter->tls != NULL) {
+        enum slim_status status =
+            slim_tls_session_new(exporter->tls, exporter->endpoint.host, &transport.tls);
+        if (status != SLIM_OK) {
+            close(fd);
+            return status;
+        }
+    }
+    return slim_transport_open(exporter->loop, fd, &transport, &grpc_handler, exporter, &handler,
+                               exporter, &exporter->transport);
 }
 
 static void on_connector_done(void *ctx, enum slim_status status, int fd, const char *text)
@@ -341,15 +353,36 @@ static enum slim_status copy_texts(struct slim_telemetry_exporter *exporter,
     return SLIM_OK;
 }
 
-static enum slim_status parse_endpoint(const char *text, struct slim_endpoint *endpoint,
-                                       struct slim_error *error)
+/* https: the system's roots, and no certificate of our own. */
+static enum slim_status make_tls(struct slim_telemetry_exporter *exporter, struct slim_error *error)
 {
-    SLIM_TRY(slim_endpoint_parse(slim_view_str(text), endpoint, error));
-    if (strcmp(endpoint->scheme, "https") == 0) {
-        return slim_error_set(error, SLIM_ERR_CONFIG,
-                              "the collector is reached without TLS: http:// or unix://");
+    static const struct slim_tls_options options = {.version = SLIM_TLS_1_3};
+    static const struct slim_tls_material material = {.format = SLIM_TLS_PEM, .use_system = true};
+    if (strcmp(exporter->endpoint.scheme, "https") != 0) {
+        return SLIM_OK;
     }
-    return SLIM_OK;
+    return slim_tls_context_new_client(&options, &material, &exporter->tls, error);
+}
+
+static bool reserve_timers(struct slim_loop *loop)
+{
+    if (slim_loop_reserve_timer(loop) != SLIM_OK) {
+        return false;
+    }
+    if (slim_loop_reserve_timer(loop) != SLIM_OK) {
+        slim_loop_release_timer(loop);
+        return false;
+    }
+    return true;
+}
+
+static uint64_t clamp_interval(uint64_t interval_ms)
+{
+    if (interval_ms < SLIM_TELEMETRY_INTERVAL_MIN_MS) {
+        return SLIM_TELEMETRY_INTERVAL_MIN_MS;
+    }
+    return interval_ms < SLIM_TELEMETRY_INTERVAL_MAX_MS ? interval_ms
+                                                        : SLIM_TELEMETRY_INTERVAL_MAX_MS;
 }
 
 enum slim_status slim_telemetry_exporter_new(struct slim_loop *loop,
@@ -359,17 +392,9 @@ enum slim_status slim_telemetry_exporter_new(struct slim_loop *loop,
                                              struct slim_error *error)
 {
     struct slim_endpoint endpoint;
-    SLIM_TRY(parse_endpoint(options->endpoint, &endpoint, error));
+    SLIM_TRY(slim_endpoint_parse(slim_view_str(options->endpoint), &endpoint, error));
     struct slim_telemetry_exporter *made = calloc(1, sizeof(*made));
-    if (made == NULL) {
-        return slim_error_set(error, SLIM_ERR_NO_MEMORY, "out of memory");
-    }
-    if (slim_loop_reserve_timer(loop) != SLIM_OK) {
-        free(made);
-        return slim_error_set(error, SLIM_ERR_NO_MEMORY, "out of memory");
-    }
-    if (slim_loop_reserve_timer(loop) != SLIM_OK) {
-        slim_loop_release_timer(loop);
+    if (made == NULL || !reserve_timers(loop)) {
         free(made);
         return slim_error_set(error, SLIM_ERR_NO_MEMORY, "out of memory");
     }
@@ -378,14 +403,18 @@ enum slim_status slim_telemetry_exporter_new(struct slim_loop *loop,
     made->collect = collect;
     made->ctx = ctx;
     made->start_ns = slim_clock_wall_us() * 1000;
-    made->interval_ms = options->interval_ms < SLIM_TELEMETRY_INTERVAL_MIN_MS
-                            ? SLIM_TELEMETRY_INTERVAL_MIN_MS
-                            : options->interval_ms;
+    made->interval_ms = clamp_interval(options->interval_ms);
     slim_timer_init(&made->due, on_due);
     slim_timer_init(&made->timeout, on_timeout);
-    if (copy_texts(made, options) != SLIM_OK) {
+    enum slim_status status = copy_texts(made, options);
+    if (status != SLIM_OK) {
+        status = slim_error_set(error, status, "out of memory");
+    } else {
+        status = make_tls(made, error);
+    }
+    if (status != SLIM_OK) {
         slim_telemetry_exporter_free(made);
-        return slim_error_set(error, SLIM_ERR_NO_MEMORY, "out of memory");
+        return status;
     }
     slim_timer_set(loop, &made->due, slim_loop_now_ms(loop) + made->interval_ms);
     *exporter = made;
@@ -399,6 +428,7 @@ void slim_telemetry_exporter_free(struct slim_telemetry_exporter *exporter)
     }
     slim_connector_cancel(exporter->connector);
     slim_transport_free(exporter->transport);
+    slim_tls_context_free(exporter->tls);
     slim_timer_cancel(exporter->loop, &exporter->due);
     slim_timer_cancel(exporter->loop, &exporter->timeout);
     slim_loop_release_timer(exporter->loop);

@@ -19,6 +19,7 @@ enum {
         10000, /* connecting and one export; then the collector counts as dead */
     SLIM_TELEMETRY_BACKOFF_MAX_MS =
         300000, /* longest time between two attempts to reach a dead collector */
+    SLIM_TELEMETRY_INTERVAL_MAX_MS = 86400000,
     SLIM_TELEMETRY_INTERVAL_MIN_MS = 100, /* whatever the configuration says */
 };
 

@@ -198,7 +198,8 @@ void slim_telemetry_server_free(struct slim_telemetry_server *server);
 
 /* ------------------------------------------------------------------------------------------------ the exporter */
 
-/* endpoint      "http://host:port" or "unix:///path" of a collector that speaks OTLP over gRPC
+/* endpoint      "http://host:port", "https://..." (TLS 1.3, the system's roots) or "unix:///path" of a collector that speaks OTLP over
+ *               gRPC
  * interval_ms   between two exports
  * All texts are copied. */
 struct slim_telemetry_exporter_options {
