@@ -203,6 +203,7 @@ void slim_datapath_slow_queued(struct slim_datapath_conn *to, struct slim_datapa
         if (unsent > SLIM_DATAPATH_UNSENT_MAX_BYTES) {
             if (!slim_list_is_linked(&to->grave)) {
                 datapath->stats.slow_full_count++;
+                to->why = "slow_full";
             }
             condemn(to, "64 MiB unsent");
         } else if (from != NULL && from->call != NULL && to->pace != SLIM_DATAPATH_STOPPED) {
@@ -325,6 +326,7 @@ static void look_at(struct slim_datapath_conn *conn, uint64_t now_ms)
     }
     if (silent_ms >= SLIM_DATAPATH_STALL_CLOSE_MS && !slim_list_is_linked(&conn->grave)) {
         conn->datapath->stats.slow_stalled_count++;
+        conn->why = "slow_stalled";
         condemn(conn, "accepted nothing for 5 s");
     }
 }
@@ -424,7 +426,7 @@ static size_t drop_streamless(struct slim_datapath *datapath, size_t bytes, size
         returning += SLIM_DATAPATH_SOCKET_BYTES +
                      slim_grpc_conn_pending_bytes(slim_transport_grpc(socket->transport));
         socket->is_closing = true;
-        datapath->stats.idle_dropped_count++;
+        socket->is_dropped = true;
         slim_log_limited(&datapath->log_socket, WARN, "socket without a stream closed to make room",
                          SLIM_LOG_STR("remote_addr", socket->text));
         slim_transport_close(socket->transport, SLIM_GRPC_RESOURCE_EXHAUSTED);
@@ -451,6 +453,7 @@ bool slim_datapath_slow_make_room(struct slim_datapath *datapath)
 void slim_datapath_slow_on_full(void *ctx)
 {
     struct slim_datapath_server *server = ctx;
+    server->datapath->stats.accept_rest_count++;
     (void)drop_streamless(server->datapath, SIZE_MAX, SLIM_DATAPATH_FULL_DROPS);
 }
 

@@ -271,6 +271,12 @@ void slim_grpc_call_challenge(struct slim_grpc_call *call, struct slim_view sche
     refuse(call, tail, SLIM_COUNT(tail), true);
 }
 
+void slim_grpc_call_outlive_half_close(struct slim_grpc_call *call)
+{
+    assert(call->conn->is_server);
+    call->outlives_half_close = true;
+}
+
 /* The answer of the reference to a compressed request (wire.md 1.3). */
 static void refuse_encoding(struct slim_grpc_call *call, struct slim_view encoding)
 {

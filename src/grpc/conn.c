@@ -57,6 +57,7 @@ static enum slim_status open_h2(struct slim_grpc_conn *conn,
         .max_frame_bytes = options->max_frame_bytes,
         .header_list_bytes = options->header_list_bytes,
         .max_streams = options->max_streams,
+        .counters = options->counters == NULL ? NULL : &options->counters->h2,
     };
     static const struct slim_h2_handler handler = {
         .on_request = slim_grpc_on_request,
@@ -81,6 +82,7 @@ enum slim_status slim_grpc_conn_new(const struct slim_grpc_options *options,
     made->ctx = ctx;
     made->heap = heap;
     made->pool = pool;
+    made->counters = options->counters;
     made->is_server = options->is_server;
     made->message_bytes_max = options->message_bytes_max;
     made->ping_interval_ms = options->ping_interval_ms;

@@ -18,6 +18,7 @@
 #include "base/heap.h"
 #include "base/status.h"
 #include "base/view.h"
+#include "h2/h2.h"
 
 /* The numbers of the gRPC status codes. */
 enum slim_grpc_status {
@@ -133,6 +134,22 @@ enum { SLIM_GRPC_CAUSES = SLIM_GRPC_CAUSE_FLOOD_UNREAD + 1 };
 /* For people: "a flood of RST_STREAM frames". "" for SLIM_GRPC_CAUSE_NONE. */
 const char *slim_grpc_cause_text(enum slim_grpc_cause cause);
 
+/* What was refused or ended here, and why. Plain fields; several connections of one loop may share one struct.
+ *
+ * h2                    below the calls; calls for which there was no memory are refused streams
+ * The others ended a call inside a message:
+ * messages_too_long     message_bytes_max was passed
+ * messages_compressed   flag 1, or a flag that does not exist
+ * messages_cut_off      the peer ended its direction inside a message
+ * messages_no_memory */
+struct slim_grpc_counters {
+    struct slim_h2_counters h2;
+    uint64_t messages_too_long;
+    uint64_t messages_compressed;
+    uint64_t messages_cut_off;
+    uint64_t messages_no_memory;
+};
+
 /* is_server             which role
  * scheme, authority     client: ":scheme" and ":authority" of requests; borrowed for slim_grpc_conn_new only
  * message_bytes_max     longer received messages end the call with RESOURCE_EXHAUSTED
@@ -145,7 +162,8 @@ const char *slim_grpc_cause_text(enum slim_grpc_cause cause);
  * ping_timeout_ms       no answer for this long: the connection is dead
  * idle_timeout_ms       GOAWAY and close after this long without a call; 0 = never
  * age_max_ms            GOAWAY at this age: open calls go on, and the last one ends the connection; 0 = never
- * user_agent            client: text of the user-agent header; borrowed for slim_grpc_conn_new only */
+ * user_agent            client: text of the user-agent header; borrowed for slim_grpc_conn_new only
+ * counters              outlive the connection; NULL: nobody wants to know */
 struct slim_grpc_options {
     bool is_server;
     struct slim_view scheme;
@@ -161,6 +179,7 @@ struct slim_grpc_options {
     uint64_t ping_timeout_ms;
     uint64_t idle_timeout_ms;
     uint64_t age_max_ms;
+    struct slim_grpc_counters *counters;
 };
 
 /* The values of the table in wire.md 1.2 for a role, ready to be changed. */
@@ -314,6 +333,10 @@ void slim_grpc_call_release(struct slim_grpc_call *call, size_t count);
 /* Client: no more messages follow the queued ones (END_STREAM), but the peer's are still wanted: what a call with one request needs.
  * slim_grpc_call_finish then resets the call. */
 void slim_grpc_call_half_close(struct slim_grpc_call *call);
+
+/* Server: a half-close of the client is no end of the call, from now on: what answers one request with many messages needs this. The
+ * user ends it, or a reset of the client does. */
+void slim_grpc_call_outlive_half_close(struct slim_grpc_call *call);
 
 /* End the call from our side; the user gets no callback for it any more and must forget it (it is freed once its last
  * frames left). Server: what is queued is sent first when `is_flush`, else dropped; then trailers with status and

@@ -23,6 +23,7 @@ struct slim_grpc_conn {
     struct slim_list calls;
     size_t call_count;
     struct slim_grpc_stats stats;
+    struct slim_grpc_counters *counters; /* may be NULL */
     uint8_t *strings;
     struct slim_view scheme;
     struct slim_view authority;
@@ -44,6 +45,7 @@ struct slim_grpc_conn {
 };
 
 /* is_ended      the user got on_end or finished the call: no callback any more
+ * outlives_half_close   server: the end of the client's direction is no end of the call
  * is_accepted   server: response headers were sent; client: they came
  * is_plain      ended, and gets slim_grpc_call_answer_plain when the request is complete
  * prefix        the first prefix_len bytes of the prefix of the message that is arriving
@@ -58,6 +60,7 @@ struct slim_grpc_call {
     bool is_ended;
     bool is_accepted;
     bool is_plain;
+    bool outlives_half_close;
     uint8_t prefix_len;
     uint8_t prefix[SLIM_GRPC_PREFIX_BYTES];
     int http_status;
@@ -66,6 +69,14 @@ struct slim_grpc_call {
     int64_t credit;
     size_t held_bytes;
 };
+
+/* Add one to a field of the owner's counters. Never on the path of a message. */
+#define SLIM_GRPC_COUNT(conn, field)                                                               \
+    do {                                                                                           \
+        if ((conn)->counters != NULL) {                                                            \
+            (conn)->counters->field++;                                                             \
+        }                                                                                          \
+    } while (0)
 
 /* New call in the list of `conn`, not attached to a stream. NULL: no memory. */
 struct slim_grpc_call *slim_grpc_call_new(struct slim_grpc_conn *conn);

@@ -20,10 +20,12 @@ static bool check_prefix(struct slim_grpc_call *call, const uint8_t *prefix)
         struct slim_view why = prefix[0] == 1
                                    ? SLIM_VIEW("compressed message without grpc-encoding")
                                    : SLIM_VIEW("invalid compression flag");
+        SLIM_GRPC_COUNT(call->conn, messages_compressed);
         slim_grpc_call_break(call, SLIM_GRPC_INTERNAL, why);
         return false;
     }
     if (read_length(prefix) > call->conn->message_bytes_max) {
+        SLIM_GRPC_COUNT(call->conn, messages_too_long);
         slim_grpc_call_break(call, SLIM_GRPC_RESOURCE_EXHAUSTED, SLIM_VIEW("message too long"));
         return false;
     }
@@ -46,6 +48,7 @@ static bool make_room(struct slim_grpc_call *call, size_t coming)
     size_t want = min_size(call->message_bytes, (have + coming) * SLIM_GRPC_GATHER_GROWTH);
     struct slim_block *block;
     if (slim_block_new(call->conn->pool, want, &block) != SLIM_OK) {
+        SLIM_GRPC_COUNT(call->conn, messages_no_memory);
         slim_grpc_call_break(call, SLIM_GRPC_RESOURCE_EXHAUSTED, SLIM_VIEW("out of memory"));
         return false;
     }

@@ -51,6 +51,7 @@ enum slim_h2_cause {
     SLIM_H2_CAUSE_CONTINUATIONS,  /* */
     SLIM_H2_CAUSE_UNREAD,         /* the peer asks and does not read the answers */
 };
+enum { SLIM_H2_CAUSES = 12 };
 
 /* One header field. Names are lower case; pseudo headers come first. Borrowed. */
 struct slim_h2_header {
@@ -124,7 +125,24 @@ struct slim_h2_handler {
     void (*on_close)(void *ctx, struct slim_h2_stream *stream, uint32_t error);
 };
 
-/* max_streams: 0 announces nothing. All windows 65535 .. 2^31-1, max_frame_bytes 16384 .. 2^24-1. */
+/* What was refused or ended here, and why. Plain fields; several connections of one loop may share one struct.
+ * causes            connections that died, by slim_h2_cause; counted when they are freed
+ * no_memory         connections that died of it
+ * headers_too_long  streams: header_list_bytes was passed
+ * streams_refused   streams: max_streams was passed, or the owner did not attach them
+ * bad_requests      streams: frames in order, but no valid HTTP message
+ * stream_no_memory  streams */
+struct slim_h2_counters {
+    uint64_t causes[SLIM_H2_CAUSES];
+    uint64_t no_memory;
+    uint64_t headers_too_long;
+    uint64_t streams_refused;
+    uint64_t bad_requests;
+    uint64_t stream_no_memory;
+};
+
+/* max_streams: 0 announces nothing. All windows 65535 .. 2^31-1, max_frame_bytes 16384 .. 2^24-1.
+ * counters: outlive the connection; NULL: nobody wants to know. */
 struct slim_h2_options {
     bool is_server;
     uint32_t stream_window_bytes;
@@ -132,6 +150,7 @@ struct slim_h2_options {
     uint32_t max_frame_bytes;
     uint32_t header_list_bytes;
     uint32_t max_streams;
+    struct slim_h2_counters *counters;
 };
 
 /* Make a connection; SETTINGS wait in the output at once. `handler` is copied; heap and pool outlive the connection.

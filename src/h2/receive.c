@@ -138,6 +138,11 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     enum slim_status status =
         slim_h2_headers_put(&h2->headers, h2->memory.heap, slim_view_of(name, name_len),
                             slim_view_of(value, value_len), h2->header_list_bytes);
+    if (status == SLIM_ERR_LIMIT) {
+        SLIM_H2_COUNT(h2, headers_too_long);
+    } else if (status != SLIM_OK) {
+        SLIM_H2_COUNT(h2, stream_no_memory);
+    }
     /* The stream is reset; the rest of the block is still decoded, because the compression is shared by all streams. */
     return status == SLIM_OK ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
@@ -147,6 +152,7 @@ static void take_headers(struct slim_h2 *h2, const nghttp2_frame *frame)
     struct slim_h2_header *views;
     int32_t id = frame->hd.stream_id;
     if (slim_h2_headers_views(&h2->headers, h2->memory.heap, &views) != SLIM_OK) {
+        SLIM_H2_COUNT(h2, stream_no_memory);
         slim_h2_check(h2, nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, id,
                                                     NGHTTP2_INTERNAL_ERROR));
         return;
@@ -159,6 +165,7 @@ static void take_headers(struct slim_h2 *h2, const nghttp2_frame *frame)
     } else if (h2->is_server && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
         h2->handler.on_request(h2->ctx, id, views, count, is_last);
         if (!h2->is_killed && find_stream(h2, id) == NULL) {
+            SLIM_H2_COUNT(h2, streams_refused);
             slim_h2_check(h2, nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, id,
                                                         NGHTTP2_REFUSED_STREAM));
         }
@@ -193,6 +200,21 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
             stream->is_peer_done = true;
             h2->handler.on_last(h2->ctx, stream);
         }
+    }
+    return 0;
+}
+
+/* nghttp2 resets the stream, or ends the connection, by itself; the latter has a cause. */
+static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error,
+                            void *ctx)
+{
+    (void)session;
+    (void)frame;
+    struct slim_h2 *h2 = ctx;
+    if (error == NGHTTP2_ERR_REFUSED_STREAM) {
+        SLIM_H2_COUNT(h2, streams_refused);
+    } else if (error == NGHTTP2_ERR_HTTP_HEADER || error == NGHTTP2_ERR_HTTP_MESSAGING) {
+        SLIM_H2_COUNT(h2, bad_requests);
     }
     return 0;
 }
@@ -237,6 +259,7 @@ void slim_h2_set_receive_callbacks(nghttp2_session_callbacks *callbacks)
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
 }

@@ -110,6 +110,7 @@ enum slim_status slim_h2_new(const struct slim_h2_options *options,
     made->memory = (struct slim_h2_memory){heap, pool};
     made->handler = *handler;
     made->ctx = ctx;
+    made->counters = options->counters;
     made->is_server = options->is_server;
     made->header_list_bytes = options->header_list_bytes;
     made->now_ms = now_ms;
@@ -134,6 +135,11 @@ void slim_h2_free(struct slim_h2 *h2)
         return;
     }
     h2->is_killed = true;
+    if (h2->cause != SLIM_H2_CAUSE_NONE) {
+        SLIM_H2_COUNT(h2, causes[h2->cause]);
+    } else if (h2->status != SLIM_OK) {
+        SLIM_H2_COUNT(h2, no_memory);
+    }
     nghttp2_session_del(h2->session);
     slim_h2_sparse_fini(&h2->sparse);
     slim_h2_queue_drop(&h2->out, h2->memory, h2->out.byte_count);

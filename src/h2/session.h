@@ -28,6 +28,7 @@ struct slim_h2 {
         unframed; /* a control frame nghttp2 handed out for which there was no block yet */
     struct slim_h2_headers headers;
     struct slim_h2_flood flood;
+    struct slim_h2_counters *counters; /* may be NULL */
     uint64_t now_ms;
     size_t stream_count;
     size_t uncredited;
@@ -49,6 +50,14 @@ struct slim_h2 {
     bool has_go_away;    /* ordered, sent or received */
     bool is_go_away_due; /* ours leaves behind the last stream */
 };
+
+/* Add one to a field of the owner's counters. Never on the path of a message. */
+#define SLIM_H2_COUNT(h2, field)                                                                   \
+    do {                                                                                           \
+        if ((h2)->counters != NULL) {                                                              \
+            (h2)->counters->field++;                                                               \
+        }                                                                                          \
+    } while (0)
 
 /* Queue GOAWAY(NO_ERROR) now. */
 void slim_h2_submit_go_away(struct slim_h2 *h2);

@@ -22,7 +22,6 @@ struct slim_listener {
     slim_listener_on_accept *on_accept;
     void *ctx;
     void (*on_full)(void *ctx);
-    uint64_t rest_count;
     struct slim_log_limit log_rest;
     bool *is_freed; /* set while accepting: a callback may free the listener */
 };
@@ -36,7 +35,6 @@ static void on_pause_over(struct slim_timer *timer)
 /* Out of descriptors or memory: the connection stays in the backlog, and we look again a little later. */
 static void rest(struct slim_listener *listener, int reason)
 {
-    listener->rest_count++;
     slim_log_limited(&listener->log_rest, WARN,
                      "no descriptor or memory for a new connection, accepting rests",
                      SLIM_LOG_STR("error", strerror(reason)));
@@ -198,11 +196,6 @@ void slim_listener_free(struct slim_listener *listener)
 void slim_listener_on_full(struct slim_listener *listener, void (*on_full)(void *ctx))
 {
     listener->on_full = on_full;
-}
-
-uint64_t slim_listener_rest_count(const struct slim_listener *listener)
-{
-    return listener->rest_count;
 }
 
 const struct slim_address *slim_listener_address(const struct slim_listener *listener)

@@ -26,9 +26,6 @@ void slim_listener_on_full(struct slim_listener *listener, void (*on_full)(void 
 /* Stop listening. NULL is allowed. A Unix socket's file is removed. */
 void slim_listener_free(struct slim_listener *listener);
 
-/* How often accepting rested because the process was out of descriptors. */
-uint64_t slim_listener_rest_count(const struct slim_listener *listener);
-
 /* The address really bound (port 0 is replaced by the port the kernel chose). */
 const struct slim_address *slim_listener_address(const struct slim_listener *listener);
 
