@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/pages.h"
 #include "slim/failure.h"
 #include "slim/service.h"
 
@@ -106,6 +107,7 @@ static int run(struct node *node)
     slim_engine_on_reload(node->engine, reload, node);
     switch (start(node, &failure)) {
     case SLIM_SERVICE_STARTED:
+        slim_pages_drop_tables();
         while (!slim_engine_take_signal(node->engine)) {
             slim_engine_wait(node->engine, true, SLIM_ENGINE_FOREVER);
         }
