@@ -221,7 +221,7 @@ static void refused(struct slim_datapath_link *link, const char *text)
     slim_log_as("slim_config::grpc::client", ERROR, "the remote node refuses our credentials",
                 SLIM_LOG_STR("endpoint", link->endpoint_text), SLIM_LOG_STR("error", text));
     drop_socket(link);
-    uint64_t shift = link->refusal_count < SHIFT_MAX ? link->refusal_count - 1 : SHIFT_MAX;
+    uint64_t shift = link->refusal_count <= SHIFT_MAX ? link->refusal_count - 1 : SHIFT_MAX;
     uint64_t pause_ms = (uint64_t)SLIM_DATAPATH_REFUSED_MIN_MS << shift;
     link->state = LINK_WAITING;
     slim_timer_set(link->datapath->loop, &link->timer,
