@@ -16,8 +16,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from harness import proto
-from harness.h2raw import (CONTINUATION, DATA, END_STREAM, HEADERS, PING, PREFACE, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE, Conn,
-                           Server, frame)
+from harness.h2raw import ACK, DATA, PING, PREFACE, PRIORITY, SETTINGS, Conn, Server, frame
 from harness.node import Node, free_port, slim_bin, wait_until
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
@@ -264,11 +263,11 @@ def speak_http1(node):
 
 
 def reset_socket(node):
-    peer = Peer(node.port)
-    peer.conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    peer.conn.is_closed = True
-    peer.conn.sock.close()
-    peer.conn.reading.set()
+    sock = socket.create_connection(("127.0.0.1", node.port))
+    sock.sendall(PREFACE + frame(SETTINGS, 0, 0))
+    assert sock.recv(9)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
 
 
 def close_socket(node):
@@ -315,13 +314,14 @@ REASONS = {
     "reset": (reset_socket, "slim_sockets_closed_total", {"reason": "reset"}),
     "by_peer": (close_socket, "slim_sockets_closed_total", {"reason": "by_peer"}),
     "protocol": (send_frames(lambda i: frame(DATA, 0, 0, b"x")), "slim_http2_errors_total", {"reason": "protocol"}),
-    "flood_pings": (send_frames(lambda i: frame(PING, 0, 0, b"12345678"), 50000), "slim_http2_errors_total", {"reason": "flood_pings"}),
+    "flood_pings": (send_frames(lambda i: frame(PING, ACK, 0, b"12345678"), 50000), "slim_http2_errors_total", {"reason": "flood_pings"}),
+    "unread": (send_frames(lambda i: frame(PING, 0, 0, b"12345678"), 50000), "slim_http2_errors_total", {"reason": "unread"}),
     "closed_flood": (send_frames(lambda i: frame(SETTINGS, 0, 0), 2000), "slim_sockets_closed_total", {"reason": "flood"}),
     "flood_settings": (send_frames(lambda i: frame(SETTINGS, 0, 0), 2000), "slim_http2_errors_total", {"reason": "flood_settings"}),
     "flood_priorities": (send_frames(lambda i: frame(PRIORITY, 0, 1, b"\x00\x00\x00\x00\x00"), 20000), "slim_http2_errors_total",
                          {"reason": "flood_priorities"}),
     "flood_empty_data": (send_frames(lambda i: frame(DATA, 0, 1), 20000), "slim_http2_errors_total", {"reason": "flood_empty_data"}),
-    "headers_too_long": (call(extra=[("x", "y" * 20000)]), "slim_http2_errors_total", {"reason": "headers_too_long"}),
+    "headers_too_long": (call(extra=[(f"x{i:03}", "y" * 50) for i in range(200)]), "slim_http2_errors_total", {"reason": "headers_too_long"}),
     "streams": (many_streams, "slim_http2_errors_total", {}),
     "health": (health, "slim_health_checks_total", {"method": "Check"}),
 }
@@ -533,9 +533,10 @@ def test_a_collector_that_never_answers_does_not_stop_messages(observe):
         taken[0][0].close()
 
 
-def test_an_endpoint_that_makes_no_sense_is_an_error_of_the_start(tmp_path):
+def test_an_endpoint_that_makes_no_sense_is_an_error_of_the_start(tmp_path, monkeypatch):
     config = tmp_path / "config.yaml"
-    tracing = '  opentelemetry: {enabled: true, grpc: {endpoint: "collector:4317"}}\n'
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317")
+    tracing = "  opentelemetry: {enabled: true}\n"
     config.write_text(CONFIG.format(port=free_port(), clients="", tracing=tracing, telemetry=""))
     done = subprocess.run([str(slim_bin()), "--config", str(config)], capture_output=True, text=True, timeout=20)
     assert done.returncode == 1
