@@ -47,9 +47,9 @@ static uint64_t mixed(uint64_t x)
 }
 
 /* The name of number `i`: its own prefix with one id, or its own id in one prefix. */
-static struct slim_name name_at(uint32_t i, bool is_own_prefix)
+static struct slim_name_key name_at(uint32_t i, bool is_own_prefix)
 {
-    struct slim_name name = {.prefix = {11, 12, is_own_prefix ? mixed(i) : 13}};
+    struct slim_name_key name = {.prefix = {11, 12, is_own_prefix ? mixed(i) : 13}};
     name.id = mixed(i + NAMES);
     return name;
 }
@@ -83,7 +83,7 @@ static void stop(struct bench *bench)
 static void add(struct bench *bench, uint32_t i, bool is_own_prefix, struct slim_route_peer *peer)
 {
     char buffer[TEXT_SIZE];
-    struct slim_name name = name_at(i, is_own_prefix);
+    struct slim_name_key name = name_at(i, is_own_prefix);
     struct slim_name_text text = text_at(i, buffer);
     must(slim_routes_add(bench->routes, &name, &text, peer, i + 1, NULL));
 }
@@ -101,7 +101,7 @@ static void match(struct bench *bench, const char *what, bool is_own_prefix, boo
     uint64_t ns = 0;
     /* the names come first, so that making them is not measured */
     enum { BATCH = 1024 };
-    static struct slim_name batch[BATCH];
+    static struct slim_name_key batch[BATCH];
     for (uint32_t done = 0; done < count; done += BATCH) {
         for (uint32_t i = 0; i < BATCH; i++) {
             batch[i] = name_at(names == 1 ? 0 : random_below(bench, names), is_own_prefix);

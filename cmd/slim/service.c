@@ -207,7 +207,9 @@ static void set_link_failure(struct slim_config_error *failure, const struct sli
                     (const char *const[]){"datapath error", "grpc error", text, NULL}, "client ",
                     client->endpoint);
     } else {
-        const char *kind = status == SLIM_ERR_CONFIG ? "endpoint parse error" : "transport error";
+        const char *kind = status == SLIM_ERR_CONFIG ? "endpoint parse error"
+                           : status == SLIM_ERR_AUTH ? "auth config error"
+                                                     : "transport error";
         set_failure(
             failure, service,
             (const char *const[]){"datapath error", "configuration error", kind, text, NULL},

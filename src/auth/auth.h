@@ -100,7 +100,8 @@ bool slim_auth_secret_is_weak(struct slim_view secret);
 /* What a signed token says. Empty views and lists are left out of it.
  * custom_claims   text of a JSON object whose members are added at top level: strings, numbers, lists and objects only (the
  *                 reference refuses tokens with boolean and null claims); may be empty
- * duration_s      life of a token; 0 is SLIM_AUTH_VALIDITY_S */
+ * duration_s      life of a token; 0 is SLIM_AUTH_VALIDITY_S
+ * is_for_link     the subject may be missing: nobody takes the token for an application's identity */
 struct slim_auth_jwt_options {
     enum slim_auth_alg alg;
     enum slim_auth_key_format format; /* only SLIM_AUTH_KEY_PEM can sign */
@@ -111,17 +112,19 @@ struct slim_auth_jwt_options {
     size_t audience_count;
     struct slim_view custom_claims;
     uint64_t duration_s;
+    bool is_for_link;
 };
 
-/* Signer of JWT (auth.md 4.1). The subject is the identity and must be there. Statuses as above. */
+/* Signer of JWT (auth.md 4.1). The subject is the identity and must be there, except for links. Statuses as above. */
 SLIM_MUST_CHECK enum slim_status
 slim_auth_provider_new_jwt(const struct slim_auth_jwt_options *options,
                            struct slim_auth_provider **provider, struct slim_error *error);
 
 /* A finished token from a file (auth.md 4.4); `text` is the file's content, white space around it is dropped. Has no pubkey claim
- * unless its issuer put it in, hence no MLS. SLIM_ERR_CONFIG: not a JWT with sub and an exp after now_s. */
+ * unless its issuer put it in, hence no MLS. is_for_link: sub may be missing. SLIM_ERR_CONFIG: not a JWT with sub and an exp after
+ * now_s. */
 SLIM_MUST_CHECK enum slim_status slim_auth_provider_new_static(struct slim_view text,
-                                                               uint64_t now_s,
+                                                               uint64_t now_s, bool is_for_link,
                                                                struct slim_auth_provider **provider,
                                                                struct slim_error *error);
 
@@ -230,6 +233,14 @@ SLIM_MUST_CHECK enum slim_status slim_auth_read_claims(struct slim_auth_verifier
                                                        enum slim_auth_check *check,
                                                        struct slim_auth_claims *claims);
 
+/* As slim_auth_read_claims, for a token that names a key which is in use already: `any_age` does not ask whether it is valid now,
+ * only whether it is genuine (mls.md 8.2). Such a token is not put among the verified ones. */
+SLIM_MUST_CHECK enum slim_status slim_auth_read_credential(struct slim_auth_verifier *verifier,
+                                                           struct slim_view token, uint64_t now_s,
+                                                           bool any_age,
+                                                           enum slim_auth_check *check,
+                                                           struct slim_auth_claims *claims);
+
 /* Counters of one verifier. refused_count is indexed by enum slim_auth_check; SLIM_AUTH_CHECK_NONE counts those that could not be decided
  * (keys being fetched, no memory). */
 struct slim_auth_stats {
@@ -243,7 +254,7 @@ const struct slim_auth_stats *slim_auth_verifier_stats(const struct slim_auth_ve
  * application id and, for an id of the form "a/b/c/..." (what the convenience constructor of the bindings makes), a, b and c are
  * the name's strings. */
 bool slim_auth_identity_is_source(const struct slim_auth_identity *identity,
-                                  const struct slim_name *source);
+                                  const struct slim_name_key *source);
 
 #include "auth/link.h"
 #include "auth/oidc.h"

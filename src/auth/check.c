@@ -46,7 +46,7 @@ static bool take_part(struct slim_view *path, struct slim_view *part)
 }
 
 bool slim_auth_identity_is_source(const struct slim_auth_identity *identity,
-                                  const struct slim_name *source)
+                                  const struct slim_name_key *source)
 {
     if (identity->id.len == 0 || source->id != identity->app_id) {
         return false;

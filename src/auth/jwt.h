@@ -57,6 +57,7 @@ struct slim_auth_policy {
     struct slim_auth_names audiences;
     struct slim_buf subject;
     bool is_lenient;
+    bool is_any_age; /* exp and nbf must make sense, and say nothing about now */
 };
 
 /* The seconds in which a good token is good, and its subject (empty without sub), borrowed from the payload. */

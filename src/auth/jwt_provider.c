@@ -207,7 +207,7 @@ static enum slim_status check_options(const struct slim_auth_jwt_options *option
                               "%s format not supported for encoding (signing) keys",
                               options->format == SLIM_AUTH_KEY_JWK ? "JWK" : "JWKS");
     }
-    if (options->subject.len == 0) {
+    if (options->subject.len == 0 && !options->is_for_link) {
         return slim_error_set(error, SLIM_ERR_CONFIG, "token invalid: missing subject claim");
     }
     if (options->subject.len > SLIM_AUTH_ID_BYTES_MAX ||
@@ -296,7 +296,14 @@ struct static_provider {
     struct slim_auth_provider common;
     struct slim_buf token;
     uint64_t exp_s;
+    bool is_for_link;
 };
+
+static bool has_subject(const struct slim_json *payload, struct slim_view *subject)
+{
+    return slim_json_read_text(slim_json_find(payload, "sub"), subject) && subject->len > 0 &&
+           subject->len <= SLIM_AUTH_ID_BYTES_MAX;
+}
 
 /* Take over a token: its sub and exp are read without a check of its signature, which is the business of those who get it. */
 static enum slim_status take_token(struct static_provider *fixed, struct slim_view token,
@@ -317,8 +324,7 @@ static enum slim_status take_token(struct static_provider *fixed, struct slim_vi
     } else if (status != SLIM_OK) {
         status =
             slim_error_set(error, SLIM_ERR_CONFIG, "token file: %s", slim_auth_check_text(check));
-    } else if (!slim_json_read_text(slim_json_find(jwt.payload, "sub"), &subject) ||
-               subject.len == 0 || subject.len > SLIM_AUTH_ID_BYTES_MAX) {
+    } else if (!has_subject(jwt.payload, &subject) && !fixed->is_for_link) {
         status = slim_error_set(error, SLIM_ERR_CONFIG,
                                 "token file: token invalid: missing subject claim");
     } else if (!times.has_exp || times.exp_s <= now_s) {
@@ -380,6 +386,7 @@ static const struct slim_auth_provider_ops static_ops = {
     .make = give, .reload = reload_token, .fini = fini_static};
 
 enum slim_status slim_auth_provider_new_static(struct slim_view text, uint64_t now_s,
+                                               bool is_for_link,
                                                struct slim_auth_provider **provider,
                                                struct slim_error *error)
 {
@@ -389,6 +396,7 @@ enum slim_status slim_auth_provider_new_static(struct slim_view text, uint64_t n
         return slim_error_set(error, SLIM_ERR_NO_MEMORY, "no memory");
     }
     made->common.ops = &static_ops;
+    made->is_for_link = is_for_link;
     enum slim_status status = take_token(made, trim(text), now_s, error);
     if (status != SLIM_OK) {
         slim_auth_provider_free(&made->common);

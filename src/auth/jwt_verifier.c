@@ -63,6 +63,8 @@ static enum slim_status check_opened(struct jwt_verifier *jwt, const struct slim
                                      uint64_t now_s, bool is_known, enum slim_auth_check *check,
                                      struct slim_auth_verdict *verdict)
 {
+    struct slim_auth_policy policy = jwt->policy;
+    policy.is_any_age = jwt->common.is_any_age;
     if (!is_known) {
         const struct slim_auth_key *key = NULL;
         SLIM_TRY(find_key(jwt, token, now_s, check, &key));
@@ -73,12 +75,12 @@ static enum slim_status check_opened(struct jwt_verifier *jwt, const struct slim
             return status == SLIM_ERR_SIGNATURE ? slim_auth_fail(check, SLIM_AUTH_CHECK_SIGNATURE)
                                                 : status;
         }
-        SLIM_TRY(slim_auth_policy_check(&jwt->policy, token->payload, now_s, check, verdict));
+        SLIM_TRY(slim_auth_policy_check(&policy, token->payload, now_s, check, verdict));
         return is_of_domain(jwt, key, verdict->subject)
                    ? SLIM_OK
                    : slim_auth_fail(check, SLIM_AUTH_CHECK_KEY);
     }
-    return slim_auth_policy_check(&jwt->policy, token->payload, now_s, check, verdict);
+    return slim_auth_policy_check(&policy, token->payload, now_s, check, verdict);
 }
 
 static enum slim_status check_token(struct slim_auth_verifier *verifier, struct slim_view text,

@@ -24,6 +24,31 @@ void slim_auth_key_fini(struct slim_auth_key *key)
     *key = (struct slim_auth_key){0};
 }
 
+bool slim_auth_key_is_equal(const struct slim_auth_key *a, const struct slim_auth_key *b)
+{
+    bool is_equal = a->family == b->family && a->alg == b->alg && a->has_kid == b->has_kid &&
+                    slim_view_is_equal(slim_buf_view(&a->kid), slim_buf_view(&b->kid)) &&
+                    slim_view_is_equal(slim_buf_view(&a->domain), slim_buf_view(&b->domain)) &&
+                    a->pkey != NULL && b->pkey != NULL && EVP_PKEY_eq(a->pkey, b->pkey) == 1;
+    ERR_clear_error(); /* another kind of key is no mistake */
+    return is_equal;
+}
+
+enum slim_status slim_auth_key_copy(const struct slim_auth_key *key, struct slim_auth_key *copy)
+{
+    assert(key->pkey != NULL && key->secret.len == 0);
+    struct slim_auth_key made = {.family = key->family, .alg = key->alg, .has_kid = key->has_kid};
+    if (slim_buf_put(&made.kid, slim_buf_view(&key->kid)) != SLIM_OK ||
+        slim_buf_put(&made.domain, slim_buf_view(&key->domain)) != SLIM_OK ||
+        EVP_PKEY_up_ref(key->pkey) != 1) {
+        slim_auth_key_fini(&made);
+        return SLIM_ERR_NO_MEMORY;
+    }
+    made.pkey = key->pkey;
+    *copy = made;
+    return SLIM_OK;
+}
+
 bool slim_auth_key_allows(const struct slim_auth_key *key, enum slim_auth_alg alg)
 {
     if (alg == SLIM_AUTH_ALG_NONE || slim_auth_alg_info(alg)->family != key->family) {

@@ -29,6 +29,13 @@ void slim_auth_key_fini(struct slim_auth_key *key);
 /* May the key be used with this algorithm? */
 bool slim_auth_key_allows(const struct slim_auth_key *key, enum slim_auth_alg alg);
 
+/* Is it the same key, to be used for the same, under the same name and trust domain? Public keys only. */
+bool slim_auth_key_is_equal(const struct slim_auth_key *a, const struct slim_auth_key *b);
+
+/* Another holder of the same public key. SLIM_ERR_NO_MEMORY. */
+SLIM_MUST_CHECK enum slim_status slim_auth_key_copy(const struct slim_auth_key *key,
+                                                    struct slim_auth_key *copy);
+
 /* Read a key for `alg` from a PEM text; HS*: the text itself. is_private: for signing. *key is filled in on success only.
  * SLIM_ERR_CONFIG with a sentence: not PEM, encrypted, another kind of key than `alg` needs, too small, for HS* a public key.
  * SLIM_ERR_NO_MEMORY. */

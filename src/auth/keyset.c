@@ -187,6 +187,53 @@ enum slim_status slim_auth_keyset_parse(struct slim_view text, enum slim_auth_ke
     return SLIM_OK;
 }
 
+/* ---- comparing and copying */
+
+static bool has_key(const struct slim_auth_keyset *set, const struct slim_auth_key *key)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (slim_auth_key_is_equal(&set->keys[i], key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool slim_auth_keyset_has_all(const struct slim_auth_keyset *set,
+                              const struct slim_auth_keyset *part)
+{
+    for (size_t i = 0; i < part->count; i++) {
+        if (!has_key(set, &part->keys[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+enum slim_status slim_auth_keyset_copy_domain(struct slim_auth_keyset *set,
+                                              const struct slim_auth_keyset *from,
+                                              struct slim_view domain, struct slim_error *error)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        if (!slim_view_is_equal(slim_buf_view(&from->keys[i].domain), domain)) {
+            continue;
+        }
+        SLIM_TRY(reserve(set, error));
+        if (slim_auth_key_copy(&from->keys[i], &set->keys[set->count]) != SLIM_OK) {
+            return slim_error_set(error, SLIM_ERR_NO_MEMORY, "no memory");
+        }
+        set->count++;
+    }
+    return SLIM_OK;
+}
+
+void slim_auth_keyset_cut(struct slim_auth_keyset *set, size_t count)
+{
+    while (set->count > count) {
+        slim_auth_key_fini(&set->keys[--set->count]);
+    }
+}
+
 /* ---- choosing */
 
 static bool is_candidate(const struct slim_auth_key *key, const struct slim_auth_key_wanted *wanted)

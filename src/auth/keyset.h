@@ -30,6 +30,19 @@ SLIM_MUST_CHECK enum slim_status
 slim_auth_keyset_add_jwks(struct slim_auth_keyset *set, struct slim_view text,
                           struct slim_view domain, bool is_public_only, struct slim_error *error);
 
+/* Are all keys of `part` in `set`? Public keys only. */
+bool slim_auth_keyset_has_all(const struct slim_auth_keyset *set,
+                              const struct slim_auth_keyset *part);
+
+/* Add the public keys of a trust domain in `from` to a set. SLIM_ERR_NO_MEMORY, SLIM_ERR_CONFIG (too many): the set may have grown. */
+SLIM_MUST_CHECK enum slim_status slim_auth_keyset_copy_domain(struct slim_auth_keyset *set,
+                                                              const struct slim_auth_keyset *from,
+                                                              struct slim_view domain,
+                                                              struct slim_error *error);
+
+/* Drop the keys behind the first `count`. */
+void slim_auth_keyset_cut(struct slim_auth_keyset *set, size_t count);
+
 /* What a token says about its key. has_kid: the header names one. */
 struct slim_auth_key_wanted {
     enum slim_auth_alg alg;

@@ -125,11 +125,9 @@ enum slim_status slim_auth_link_header(struct slim_auth_link *link, uint64_t now
         *value = slim_buf_view(&link->basic);
         return SLIM_OK;
     }
-    struct slim_view token;
-    SLIM_TRY(slim_auth_provider_token(link->provider, now_s, &token));
     slim_buf_clear(&link->value);
     SLIM_TRY(slim_buf_put(&link->value, bearer));
-    SLIM_TRY(slim_buf_put(&link->value, token));
+    SLIM_TRY(slim_auth_provider_make(link->provider, now_s, NULL, &link->value));
     *value = slim_buf_view(&link->value);
     return SLIM_OK;
 }

@@ -31,7 +31,7 @@ void slim_auth_link_free(struct slim_auth_link *link);
 struct slim_auth_provider *slim_auth_link_provider(struct slim_auth_link *link);
 struct slim_auth_verifier *slim_auth_link_verifier(struct slim_auth_link *link);
 
-/* Connecting side: the value of the "authorization" header of the next call. Borrowed until the next call of this function.
+/* Connecting side: the value of the "authorization" header of the next call, with a fresh token where we make them. Borrowed until the next call of this function.
  * SLIM_AGAIN: a token is being fetched. SLIM_ERR_EXPIRED, SLIM_ERR_CRYPTO, SLIM_ERR_NO_MEMORY. */
 SLIM_MUST_CHECK enum slim_status slim_auth_link_header(struct slim_auth_link *link, uint64_t now_s,
                                                        struct slim_view *value);

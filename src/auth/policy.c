@@ -104,13 +104,13 @@ static enum slim_status check_times(const struct slim_auth_policy *policy,
         return slim_auth_fail(check, SLIM_AUTH_CHECK_EXPIRY);
     }
     verdict->valid_until_s = times.exp_s + SLIM_AUTH_LEEWAY_S;
-    if (now_s > verdict->valid_until_s) {
+    if (now_s > verdict->valid_until_s && !policy->is_any_age) {
         return slim_auth_fail(check, SLIM_AUTH_CHECK_EXPIRED);
     }
     verdict->valid_from_s = 0;
     if (times.has_nbf && !policy->is_lenient && times.nbf_s > SLIM_AUTH_LEEWAY_S) {
         verdict->valid_from_s = times.nbf_s - SLIM_AUTH_LEEWAY_S;
-        if (now_s < verdict->valid_from_s) {
+        if (now_s < verdict->valid_from_s && !policy->is_any_age) {
             return slim_auth_fail(check, SLIM_AUTH_CHECK_NOT_YET);
         }
     }

@@ -224,6 +224,10 @@ static enum slim_status take_keys(struct slim_auth_resolver *resolver, struct is
     struct slim_auth_keyset keys;
     SLIM_TRY(slim_auth_keyset_parse(answer->body, SLIM_AUTH_KEY_JWKS, SLIM_AUTH_ALG_NONE, true,
                                     &keys, error));
+    /* keys that are still there vouch for what was verified with them: new ones beside them change nothing about that */
+    if (!issuer->has_keys || !slim_auth_keyset_has_all(&keys, &issuer->keys)) {
+        resolver->generation++;
+    }
     slim_auth_keyset_fini(&issuer->keys);
     issuer->keys = keys;
     issuer->has_keys = true;
@@ -232,7 +236,6 @@ static enum slim_status take_keys(struct slim_auth_resolver *resolver, struct is
     issuer->next_try_s = now_s + SLIM_AUTH_REFETCH_S;
     issuer->fail_count = 0;
     issuer->step = STEP_IDLE;
-    resolver->generation++;
     return SLIM_OK;
 }
 

@@ -45,7 +45,7 @@ SLIM_MUST_CHECK enum slim_status slim_auth_resolver_take(struct slim_auth_resolv
                                                          const struct slim_auth_answer *answer,
                                                          uint64_t now_s, struct slim_error *error);
 
-/* Grows with every change of keys. */
+/* Grows when keys come that were not there at all, and when keys go or change; not when others come beside them. */
 uint64_t slim_auth_resolver_generation(const struct slim_auth_resolver *resolver);
 
 /* Private to src/auth: drop keys whose hour is over; the generation after that. */

@@ -96,7 +96,7 @@ static enum slim_status check_signature(const struct slim_auth_workload *workloa
 
 static enum slim_status check_opened(const struct slim_auth_workload *workload,
                                      const struct slim_auth_jwt *token, uint64_t now_s,
-                                     bool is_known, enum slim_auth_check *check,
+                                     bool is_known, bool is_any_age, enum slim_auth_check *check,
                                      struct slim_auth_verdict *verdict)
 {
     SLIM_TRY(check_header(token, check));
@@ -112,7 +112,7 @@ static enum slim_status check_opened(const struct slim_auth_workload *workload,
     if (!is_known) {
         SLIM_TRY(check_signature(workload, token, id.domain, check));
     }
-    struct slim_auth_policy policy = {.audiences = workload->audiences};
+    struct slim_auth_policy policy = {.audiences = workload->audiences, .is_any_age = is_any_age};
     return slim_auth_policy_check(&policy, token->payload, now_s, check, verdict);
 }
 
@@ -213,8 +213,8 @@ static enum slim_status check_token(struct slim_auth_verifier *verifier, struct 
     SLIM_TRY(slim_auth_jwt_open(text, &verifier->scratch, &token, check));
     struct slim_auth_verdict verdict = {0};
     struct slim_json *claims = NULL;
-    enum slim_status status =
-        check_opened(spiffe->workload, &token, now_s, is_known, check, &verdict);
+    enum slim_status status = check_opened(spiffe->workload, &token, now_s, is_known,
+                                           verifier->is_any_age, check, &verdict);
     if (status == SLIM_OK && wants_claims) {
         status = view_claims(token.payload, verdict.subject, check, &claims);
     }

@@ -152,3 +152,31 @@ enum slim_status slim_auth_read_claims(struct slim_auth_verifier *verifier, stru
     pick_claims(&found, claims);
     return SLIM_OK;
 }
+
+enum slim_status slim_auth_read_credential(struct slim_auth_verifier *verifier,
+                                           struct slim_view token, uint64_t now_s, bool any_age,
+                                           enum slim_auth_check *check,
+                                           struct slim_auth_claims *claims)
+{
+    enum slim_auth_check failed = SLIM_AUTH_CHECK_NONE;
+    struct slim_auth_found found;
+    if (!any_age) {
+        return slim_auth_read_claims(verifier, token, now_s, check, claims);
+    }
+    if (token.len == 0 || token.len > SLIM_AUTH_TOKEN_BYTES_MAX) {
+        return refuse(verifier, SLIM_ERR_LIMIT, SLIM_AUTH_CHECK_SIZE, check);
+    }
+    slim_json_free(verifier->claims);
+    verifier->claims = NULL;
+    verifier->is_any_age = true;
+    enum slim_status status =
+        verifier->ops->check(verifier, token, now_s, false, true, &failed, &found);
+    verifier->is_any_age = false;
+    if (status != SLIM_OK) {
+        return refuse(verifier, status, failed, check);
+    }
+    verifier->stats.verified_count++;
+    verifier->claims = found.claims;
+    pick_claims(&found, claims);
+    return SLIM_OK;
+}

@@ -30,7 +30,8 @@ struct slim_auth_verifier_ops {
 
 /* Embedded as the first member of each kind's struct.
  * scratch   decoded parts of the last token
- * claims    of the last token whose claims were read */
+ * claims    of the last token whose claims were read
+ * is_any_age   the token under check may be out of its time (slim_auth_read_credential) */
 struct slim_auth_verifier {
     const struct slim_auth_verifier_ops *ops;
     struct slim_auth_cache *cache;
@@ -38,6 +39,7 @@ struct slim_auth_verifier {
     struct slim_auth_stats stats;
     struct slim_buf scratch;
     struct slim_json *claims;
+    bool is_any_age;
 };
 
 /* Set *check and return its status: a check's function ends with `return slim_auth_fail(check, SLIM_AUTH_CHECK_...)`. */

@@ -285,6 +285,9 @@ void slim_auth_workload_take_message(struct slim_auth_workload *workload,
         report(workload, call, error.text);
         return;
     }
+    if (error.text[0] != 0) {
+        report(workload, call, error.text); /* a part of it was of no use */
+    }
     state->is_answered = true;
     state->fail_count = 0;
     workload->owner.on_change(workload->owner.ctx, call);

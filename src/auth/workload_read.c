@@ -241,8 +241,27 @@ enum slim_status slim_auth_jwt_svid_read(struct slim_view message, struct slim_a
 
 /* ---- bundles */
 
-static enum slim_status fill_bundles(struct slim_view message, struct slim_auth_keyset *bundles,
-                                     struct slim_error *error)
+/* The keys of one trust domain. When its text is broken, those that we have of it stay. */
+static enum slim_status add_domain(struct slim_auth_keyset *made,
+                                   const struct slim_auth_keyset *old, struct slim_view domain,
+                                   struct slim_view jwks, struct slim_error *error)
+{
+    size_t count = made->count;
+    struct slim_error why = {0};
+    enum slim_status status = slim_auth_keyset_add_jwks(made, jwks, domain, true, &why);
+    if (status == SLIM_OK || status == SLIM_ERR_NO_MEMORY) {
+        return status == SLIM_OK ? status : no_memory(error);
+    }
+    slim_auth_keyset_cut(made, count);
+    SLIM_TRY(slim_auth_keyset_copy_domain(made, old, domain, error));
+    (void)slim_error_set(error, status, "the JWT bundle of %.*s is not used: %.80s",
+                         domain.len < 80 ? (int)domain.len : 80, (const char *)domain.data,
+                         why.text); /* a sentence for the log: the other domains are good */
+    return SLIM_OK;
+}
+
+static enum slim_status fill_bundles(struct slim_view message, const struct slim_auth_keyset *old,
+                                     struct slim_auth_keyset *bundles, struct slim_error *error)
 {
     struct slim_view key;
     struct slim_view jwks;
@@ -253,7 +272,7 @@ static enum slim_status fill_bundles(struct slim_view message, struct slim_auth_
         if (slim_spiffe_domain_parse(key, &domain) != SLIM_OK) {
             return slim_error_set(error, SLIM_ERR_MALFORMED, "a bundle without a trust domain");
         }
-        SLIM_TRY(slim_auth_keyset_add_jwks(bundles, jwks, domain, true, error));
+        SLIM_TRY(add_domain(bundles, old, domain, jwks, error));
     }
     return status == SLIM_AGAIN ? SLIM_OK
                                 : slim_error_set(error, status, "the message is malformed");
@@ -263,7 +282,7 @@ enum slim_status slim_auth_bundles_read(struct slim_view message, struct slim_au
                                         struct slim_error *error)
 {
     struct slim_auth_keyset made = {0};
-    enum slim_status status = fill_bundles(message, &made, error);
+    enum slim_status status = fill_bundles(message, bundles, &made, error);
     if (status != SLIM_OK) {
         slim_auth_keyset_fini(&made);
         return status;

@@ -57,7 +57,8 @@ struct slim_auth_workload {
     struct slim_buf request;
 };
 
-/* Take over what a message says; on failure everything stays as it was. SLIM_ERR_NO_MEMORY, or why it was refused, with a sentence. */
+/* Take over what a message says; on failure everything stays as it was. SLIM_ERR_NO_MEMORY, or why it was refused, with a sentence. A bundle
+ * of another trust domain that is broken costs that domain its news only: SLIM_OK, and *error (empty before) has a sentence. */
 SLIM_MUST_CHECK enum slim_status slim_auth_x509_state_read(struct slim_view message,
                                                            struct slim_auth_x509_state *state,
                                                            struct slim_error *error);

@@ -4,9 +4,9 @@
 
 #include "base/hash.h"
 
-struct slim_name slim_name_of(const struct slim_name_text *text, unsigned __int128 id)
+struct slim_name_key slim_name_of(const struct slim_name_text *text, unsigned __int128 id)
 {
-    struct slim_name name = {.id = id};
+    struct slim_name_key name = {.id = id};
     for (size_t i = 0; i < 3; i++) {
         name.prefix[i] = slim_hash_component(text->part[i]);
     }

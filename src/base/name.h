@@ -1,4 +1,5 @@
-/* A SLIM name as the tables see it: three hashed components and an instance id (spec wire.md 3). */
+/* A SLIM name as tables see it (struct slim_name of slim/slim.h is what applications see): three hashed
+ * components and an instance id (spec wire.md 3). */
 #ifndef SLIM_BASE_NAME_H
 #define SLIM_BASE_NAME_H
 
@@ -10,7 +11,7 @@
 
 /* prefix   hashes of the three strings (slim_hash_component); the three together are the prefix that anycast matches on
  * id       instance; below 2^64 in generation 1, or SLIM_NAME_ANY */
-struct slim_name {
+struct slim_name_key {
     uint64_t prefix[3];
     unsigned __int128 id;
 };
@@ -20,19 +21,20 @@ struct slim_name_text {
     struct slim_view part[3];
 };
 
-static inline bool slim_name_has_prefix_of(const struct slim_name *a, const struct slim_name *b)
+static inline bool slim_name_has_prefix_of(const struct slim_name_key *a,
+                                           const struct slim_name_key *b)
 {
     return a->prefix[0] == b->prefix[0] && a->prefix[1] == b->prefix[1] &&
            a->prefix[2] == b->prefix[2];
 }
 
-static inline bool slim_name_is_equal(const struct slim_name *a, const struct slim_name *b)
+static inline bool slim_name_is_equal(const struct slim_name_key *a, const struct slim_name_key *b)
 {
     return slim_name_has_prefix_of(a, b) && a->id == b->id;
 }
 
 /* The name of the three strings with this id. */
-struct slim_name slim_name_of(const struct slim_name_text *text, unsigned __int128 id);
+struct slim_name_key slim_name_of(const struct slim_name_text *text, unsigned __int128 id);
 
 enum { SLIM_NAME_ID_TEXT_MAX = 33 }; /* 32 hexadecimal digits and a zero */
 

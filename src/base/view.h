@@ -1,4 +1,4 @@
-/* Bytes somebody else owns: a pointer and a length, passed by value. */
+/* Work with views (slim/types.h): bytes somebody else owns. A view into a receive buffer dies at the end of the callback that handed it out. */
 #ifndef SLIM_BASE_VIEW_H
 #define SLIM_BASE_VIEW_H
 
@@ -7,19 +7,13 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "slim/types.h"
+
 #define SLIM_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* The struct of type `type` whose member `member` sits at `ptr`. */
 #define SLIM_CONTAINER_OF(ptr, type, member)                                                       \
     ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
-
-/* data   first byte; may be NULL only when len is 0
- * len    number of bytes; no terminating zero is ever assumed
- * A view owns nothing. A view into a receive buffer dies at the end of the callback that handed it out. */
-struct slim_view {
-    const uint8_t *data;
-    size_t len;
-};
 
 /* A view of a string literal or array initialiser, without its terminating zero. */
 #define SLIM_VIEW(literal) ((struct slim_view){(const uint8_t *)(literal), sizeof(literal) - 1})

@@ -8,6 +8,7 @@
 #include "io/transport.h"
 #include "route/route.h"
 
+struct slim_datapath_auth;
 struct slim_datapath_link;
 
 enum slim_datapath_conn_kind {
@@ -19,7 +20,8 @@ enum { SLIM_DATAPATH_CONN_KINDS = 3 };
 
 /* A socket and the connections (streams) on it. Server side: any number; a link has exactly one.
  * link         NULL on the server side, and once the link has let go of it
- * is_closing   no new streams
+ * is_closing   no new streams;  is_dropped: it makes room for others
+ * auth         server side: what calls must show; NULL: nothing.  guess_count: calls that did not
  * text         address of the peer, for log lines */
 struct slim_datapath_socket {
     struct slim_datapath *datapath;
@@ -28,7 +30,10 @@ struct slim_datapath_socket {
     struct slim_list conns;  /* slim_datapath_conn.on_socket */
     struct slim_list health; /* calls of the health service (health.c) */
     struct slim_datapath_link *link;
+    struct slim_datapath_auth *auth;
+    uint32_t guess_count;
     bool is_closing;
+    bool is_dropped;
     char text[64];
 };
 

@@ -30,6 +30,11 @@ static void on_drained(struct slim_task *task)
     }
 }
 
+static void on_tunnels_gone(void *ctx)
+{
+    slim_datapath_check_drained(ctx);
+}
+
 enum slim_status slim_datapath_new(struct slim_loop *loop,
                                    const struct slim_datapath_options *options,
                                    struct slim_datapath **datapath)
@@ -60,8 +65,12 @@ enum slim_status slim_datapath_new(struct slim_loop *loop,
     slim_list_init(&made->sockets);
     slim_list_init(&made->links);
     slim_list_init(&made->tls);
+    slim_tunnels_init(&made->tunnels, loop);
+    made->tunnels.on_empty = on_tunnels_gone;
+    made->tunnels.ctx = made;
     slim_list_init(&made->recoveries);
     slim_spires_init(&made->spires, loop);
+    slim_list_init(&made->auths);
     slim_list_init(&made->waiting);
     slim_list_init(&made->graves);
     slim_timer_init(&made->watch, slim_datapath_slow_on_watch);
@@ -98,8 +107,10 @@ void slim_datapath_free(struct slim_datapath *datapath)
         slim_datapath_socket_free(
             SLIM_LIST_ENTRY(datapath->sockets.next, struct slim_datapath_socket, node));
     }
+    slim_tunnels_fini(&datapath->tunnels);
     slim_datapath_recovery_free_all(datapath);
-    assert(slim_list_is_empty(&datapath->spires.list)); /* their users are gone */
+    /* their users are gone */
+    assert(slim_list_is_empty(&datapath->auths) && slim_list_is_empty(&datapath->spires.list));
     slim_task_cancel(&datapath->drained);
     slim_timer_cancel(datapath->loop, &datapath->watch);
     slim_timer_cancel(datapath->loop, &datapath->calm);
@@ -129,7 +140,8 @@ void slim_datapath_put_own(struct slim_datapath_conn *conn)
 void slim_datapath_check_drained(struct slim_datapath *datapath)
 {
     if (datapath->is_draining && datapath->on_drained != NULL &&
-        slim_list_is_empty(&datapath->sockets) && slim_list_is_empty(&datapath->links)) {
+        slim_list_is_empty(&datapath->sockets) && slim_list_is_empty(&datapath->links) &&
+        slim_list_is_empty(&datapath->tunnels.list)) {
         slim_loop_at_turn_end(datapath->loop, &datapath->drained);
     }
 }
@@ -168,6 +180,7 @@ void slim_datapath_drain(struct slim_datapath *datapath, void (*done)(void *ctx)
 void slim_datapath_reload(struct slim_datapath *datapath)
 {
     slim_datapath_tls_reload(datapath);
+    slim_datapath_auth_reload_all(datapath);
 }
 
 const struct slim_datapath_stats *slim_datapath_stats(struct slim_datapath *datapath)

@@ -11,6 +11,7 @@
 #include "base/name.h"
 #include "base/status.h"
 #include "config/config.h"
+#include "grpc/grpc.h"
 #include "io/loop.h"
 #include "telemetry/telemetry.h"
 #include "wire/wire.h"
@@ -28,6 +29,26 @@ struct slim_datapath_options {
     uint64_t recovery_ttl_ms;
     const char *slim_version;
 };
+
+/* Why a call was not let in, where a server wants authorization (node.md 3.8). */
+enum slim_datapath_refusal {
+    SLIM_DATAPATH_ADMITTED,
+    SLIM_DATAPATH_REFUSED_MISSING,  /* no authorization, or of another scheme */
+    SLIM_DATAPATH_REFUSED_PASSWORD, /* wrong user name or password */
+    SLIM_DATAPATH_REFUSED_TOKEN, /* no token, or one with a form or algorithm that is not allowed */
+    SLIM_DATAPATH_REFUSED_TIME,  /* expired, or not valid yet */
+    SLIM_DATAPATH_REFUSED_ISSUER,
+    SLIM_DATAPATH_REFUSED_AUDIENCE,
+    SLIM_DATAPATH_REFUSED_SUBJECT,
+    SLIM_DATAPATH_REFUSED_KEY, /* no key for it */
+    SLIM_DATAPATH_REFUSED_SIGNATURE,
+    SLIM_DATAPATH_REFUSED_FETCHING, /* the keys are being fetched: the peer is told to come again */
+    SLIM_DATAPATH_REFUSED_UNDECIDED, /* no memory */
+    SLIM_DATAPATH_REFUSAL_COUNT,
+};
+
+/* One word for labels of counters: "password". */
+const char *slim_datapath_refusal_text(enum slim_datapath_refusal refusal);
 
 /* Every drop and every limit has its counter. Plain fields of the loop thread, all of 64 bits; observe.c gives each one its
  * name and reason (docs/operations.md). What src/h2 and src/grpc refuse is counted in slim_grpc_counters. */
@@ -82,20 +103,26 @@ struct slim_datapath_stats {
     uint64_t link_ended_count;   /* links that ended for good */
 
     /* calls and sockets refused */
-    uint64_t refused_path_count;     /* calls to a path that is not ours */
-    uint64_t refused_encoding_count; /* calls that compress */
-    uint64_t refused_plain_count;    /* GET requests that are not gRPC */
+    uint64_t refused_path_count;                              /* calls to a path that is not ours */
+    uint64_t refused_encoding_count;                          /* calls that compress */
+    uint64_t refused_plain_count;                             /* GET requests that are not gRPC */
+    uint64_t refused_auth_count[SLIM_DATAPATH_REFUSAL_COUNT]; /* calls without authorization */
     uint64_t refused_draining_count;
     uint64_t connection_limit_count; /* too many connections */
     uint64_t refused_no_memory_count;
     uint64_t sockets_accepted;
     uint64_t socket_memory_max_count;
     uint64_t socket_no_memory_count;
+    uint64_t accept_rest_count; /* times accepting rested: no descriptors */
 
     /* sockets that ended */
     uint64_t socket_closed_count;    /* by the peer */
     uint64_t socket_reset_count;     /* by the network or the peer's system */
-    uint64_t socket_timeout_count;   /* no answer to a PING, or no handshake in time */
+    uint64_t socket_timeout_count;   /* no answer to a PING */
+    uint64_t socket_handshake_count; /* no TLS or HTTP/2 handshake in time */
+    uint64_t socket_idle_count;      /* max_connection_idle */
+    uint64_t socket_age_count;       /* max_connection_age, and no call was left */
+    uint64_t socket_dropped_count;   /* had no stream, and made room: memory_max, descriptors */
     uint64_t socket_malformed_count; /* the peer broke HTTP/2 */
     uint64_t socket_flood_count;     /* the peer flooded us */
     uint64_t socket_failed_count;    /* anything else: no memory, TLS */
@@ -114,6 +141,7 @@ struct slim_datapath_stats {
     uint64_t link_lost_count;
     uint64_t link_attempt_failed_count;
     uint64_t link_given_up_count;
+    uint64_t link_refused_count; /* our calls that a peer refused as unauthenticated */
 
     uint64_t health_check_count;
     uint64_t health_watch_count;
@@ -131,8 +159,8 @@ SLIM_MUST_CHECK enum slim_status slim_datapath_new(struct slim_loop *loop,
 void slim_datapath_free(struct slim_datapath *datapath);
 
 /* Listen on server->endpoint. SLIM_ERR_BIND, SLIM_ERR_CONFIG with the last link of the reference's cause chain in *error
- * ("invalid socket address syntax", "Address already in use (os error 98)"); for TLS all of them from "TLS config error" on, one
- * per line. */
+ * ("invalid socket address syntax", "Address already in use (os error 98)"); for TLS and authentication all of them from "TLS config
+ * error" or "auth config error" on, one per line. */
 SLIM_MUST_CHECK enum slim_status slim_datapath_listen(struct slim_datapath *datapath,
                                                       const struct slim_config_server *server,
                                                       struct slim_error *error);
@@ -146,7 +174,8 @@ typedef void slim_datapath_on_connected(void *ctx, enum slim_status status, uint
                                         const char *text);
 
 /* Open a link and keep it open: transport errors are retried with the back-off, after a loss too; its connection id and
- * its routes stay. `client` is copied. SLIM_ERR_EXISTS: "client already connected: <endpoint>". SLIM_ERR_CONFIG: the endpoint
+ * its routes stay. A peer that refuses us as unauthenticated ends the first attempt at once, and later ones after
+ * SLIM_DATAPATH_REFUSALS_MAX in a row. `client` is copied. SLIM_ERR_EXISTS: "client already connected: <endpoint>". SLIM_ERR_CONFIG: the endpoint
  * makes no sense. */
 SLIM_MUST_CHECK enum slim_status slim_datapath_connect(struct slim_datapath *datapath,
                                                        const struct slim_config_client *client,
@@ -156,6 +185,9 @@ SLIM_MUST_CHECK enum slim_status slim_datapath_connect(struct slim_datapath *dat
 /* Close a link for good. SLIM_ERR_NOT_FOUND. */
 SLIM_MUST_CHECK enum slim_status slim_datapath_disconnect(struct slim_datapath *datapath,
                                                           uint64_t conn_id);
+
+/* Read the files of keys and tokens again, whether or not they changed (SIGHUP). What is broken changes nothing, with a warning. */
+void slim_datapath_reload(struct slim_datapath *datapath);
 
 /* Begin the drain (SIGTERM): listeners close, links close, every stream gets its queue flushed and ends with grpc-status 0.
  * `on_drained` is called once when nothing is left. New connects fail with "data plane is shutting down". */
@@ -167,11 +199,14 @@ void slim_datapath_drain(struct slim_datapath *datapath, void (*on_drained)(void
  * slim_datapath_submit, _detach or _disconnect (the engine is in the middle of a delivery): queue what is to be said, and say it from a task at the end
  * of the turn.
  * on_message   a message for it: head is its head, msg its bytes, incoming_conn the connection it came in by. Borrowed.
- * on_error     a message of its own that failed: the JSON text of wire.md 9.2. Borrowed. */
+ * on_error     a message of its own that failed: the JSON text of wire.md 9.2. Borrowed.
+ * on_link      a link went down (what was under way on it may be lost), or is up again with its subscriptions restored. The same rules
+ *              as for on_message. May be NULL. */
 struct slim_datapath_app {
     void (*on_message)(void *ctx, uint64_t incoming_conn, const struct slim_wire_head *head,
                        struct slim_view msg, struct slim_block *block);
     void (*on_error)(void *ctx, struct slim_view json);
+    void (*on_link)(void *ctx, uint64_t conn_id, bool is_up);
     void *ctx;
 };
 

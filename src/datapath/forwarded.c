@@ -10,8 +10,8 @@ enum { BUCKETS_MIN = 16 };
 
 struct entry {
     struct entry *next;
-    struct slim_name source;
-    struct slim_name destination;
+    struct slim_name_key source;
+    struct slim_name_key destination;
     uint32_t reference_count;
     struct slim_buf message; /* the Subscribe to send */
 };
@@ -62,14 +62,14 @@ void slim_datapath_forwarded_free(struct slim_datapath_forwarded *table)
     free(table);
 }
 
-static uint64_t hash_name(struct slim_hash_key key, const struct slim_name *name)
+static uint64_t hash_name(struct slim_hash_key key, const struct slim_name_key *name)
 {
     return slim_hash_words(key, name->prefix[0], name->prefix[1], name->prefix[2],
                            (uint64_t)name->id ^ (uint64_t)(name->id >> 64));
 }
 
-static size_t bucket_of(const struct slim_datapath_forwarded *table, const struct slim_name *source,
-                        const struct slim_name *destination)
+static size_t bucket_of(const struct slim_datapath_forwarded *table,
+                        const struct slim_name_key *source, const struct slim_name_key *destination)
 {
     uint64_t hash = slim_hash_fold(hash_name(table->key, source) ^ table->key.a,
                                    hash_name(table->key, destination));

@@ -3,8 +3,10 @@
 #define SLIM_DATAPATH_INTERNAL_H
 
 #include "base/buf.h"
+#include "datapath/auth.h"
 #include "datapath/conn.h"
 #include "datapath/limits.h"
+#include "datapath/proxy.h"
 #include "datapath/spire.h"
 #include "datapath/tls.h"
 #include "io/listener.h"
@@ -15,8 +17,9 @@ struct slim_datapath_server {
     struct slim_list node;
     struct slim_listener *listener;
     struct slim_grpc_options grpc;
-    struct slim_datapath_tls *tls; /* NULL: plain */
-    char *endpoint;                /* as configured */
+    struct slim_datapath_tls *tls;   /* NULL: plain */
+    struct slim_datapath_auth *auth; /* NULL: everybody may call */
+    char *endpoint;                  /* as configured */
 };
 
 /* The engine. All fields belong to the loop thread.
@@ -46,11 +49,13 @@ struct slim_datapath {
     struct slim_list servers;
     struct slim_list sockets;
     struct slim_list links;
-    struct slim_list tls; /* slim_datapath_tls.node: those that renew themselves */
+    struct slim_tunnels tunnels; /* of links, through proxies */
+    struct slim_list tls;        /* slim_datapath_tls.node: those that renew themselves */
     struct slim_list recoveries;
     size_t recovery_count;
     struct slim_timer recovery_timer;
     struct slim_spires spires;
+    struct slim_list auths;
 
     struct slim_list waiting;
     struct slim_list graves;
@@ -82,7 +87,9 @@ struct slim_datapath {
     struct slim_log_limit log_ignored;
     struct slim_log_limit log_refused;
     struct slim_log_limit log_slow;
+    struct slim_log_limit log_socket;
     struct slim_log_limit log_closed;
+    struct slim_log_limit log_auth;
 };
 
 /* ---- process.c: what to do with a message */
@@ -96,6 +103,11 @@ SLIM_MUST_CHECK enum slim_status slim_datapath_process_local(struct slim_datapat
                                                              const struct slim_wire_head *head,
                                                              struct slim_view msg,
                                                              struct slim_error *error);
+
+/* ---- local.c: applications of this process */
+
+/* Tell all of them that a link went down or is up again. */
+void slim_datapath_tell_link(struct slim_datapath *datapath, uint64_t conn_id, bool is_up);
 
 /* ---- deliver.c: into the outputs */
 
@@ -135,6 +147,12 @@ void slim_datapath_slow_flushed(struct slim_datapath_conn *conn);
 /* Give back all credit held because of `conn`; forget what is held of `conn` (its stream is gone). */
 void slim_datapath_slow_release(struct slim_datapath_conn *conn);
 void slim_datapath_slow_forget(struct slim_datapath_conn *conn);
+
+/* For a new connection: when there is no memory for it, what memory_max asks for is done. True when there is. */
+bool slim_datapath_slow_make_room(struct slim_datapath *datapath);
+
+/* A listener (its context) has no descriptor for a new connection. */
+void slim_datapath_slow_on_full(void *ctx);
 
 /* True when everything that waits in this process takes more than memory_max. */
 bool slim_datapath_slow_is_over_memory(const struct slim_datapath *datapath);
@@ -217,7 +235,7 @@ void slim_datapath_on_flushed(void *ctx);
 void slim_datapath_put_own(struct slim_datapath_conn *conn);
 
 /* A socket ended with this status of its transport. */
-void slim_datapath_count_socket_end(struct slim_datapath *datapath, enum slim_status status);
+void slim_datapath_count_socket_end(struct slim_datapath_socket *socket, enum slim_status status);
 
 /* See whether a drain is complete. */
 void slim_datapath_check_drained(struct slim_datapath *datapath);

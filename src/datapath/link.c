@@ -17,6 +17,7 @@
 #include "base/random.h"
 #include "datapath/backoff.h"
 #include "datapath/forwarded.h"
+#include "datapath/request.h"
 #include "io/connector.h"
 
 #define SLIM_LOG_TARGET "slim_datapath::message_processing"
@@ -25,6 +26,7 @@ enum { STABLE_MS = 1000 }; /* a stream that lived this long starts the back-off 
 
 /* conn          NULL until the first stream opened
  * retry_count   since the last stable stream; opened_at_ms: of the last stream
+ * refusal_count how often in a row the peer refused us as unauthenticated
  * is_initial    no stream opened yet: failures go to on_connected */
 struct slim_datapath_link {
     struct slim_datapath *datapath;
@@ -33,9 +35,12 @@ struct slim_datapath_link {
     struct slim_datapath_socket *socket;
     struct slim_grpc_call *call;
     struct slim_connector *connector;
+    struct slim_tunnel *tunnel; /* instead of a connector, when there is a proxy */
+    struct slim_datapath_proxy *proxy;
     struct slim_timer timer;
     enum { LINK_CONNECTING, LINK_OPENING, LINK_OPEN, LINK_WAITING } state;
     uint64_t retry_count;
+    uint64_t refusal_count;
     uint64_t opened_at_ms;
     uint64_t attempt_at_ms;
     bool is_initial;
@@ -51,6 +56,10 @@ struct slim_datapath_link {
     uint64_t request_timeout_ms;
     struct slim_datapath_forwarded *forwarded;
 
+    struct slim_datapath_auth *auth; /* NULL: calls carry no authorization */
+    struct slim_datapath_headers headers;
+    struct slim_datapath_rate rate;
+
     slim_datapath_on_connected *on_connected;
     void *ctx;
 };
@@ -64,6 +73,8 @@ static void drop_socket(struct slim_datapath_link *link)
 {
     slim_connector_cancel(link->connector);
     link->connector = NULL;
+    slim_tunnel_cancel(link->tunnel);
+    link->tunnel = NULL;
     slim_timer_cancel(link->datapath->loop, &link->timer);
     if (link->conn != NULL) {
         slim_datapath_slow_release(link->conn);
@@ -103,7 +114,10 @@ void slim_datapath_link_free(struct slim_datapath_link *link)
     }
     slim_loop_release_timer(datapath->loop);
     slim_datapath_forwarded_free(link->forwarded);
+    slim_datapath_headers_fini(&link->headers);
+    slim_datapath_auth_unref(link->auth);
     slim_datapath_tls_free(link->tls);
+    slim_datapath_proxy_free(link->proxy);
     free(link->server_name);
     free(link->endpoint_text);
     free(link);
@@ -180,6 +194,50 @@ static void attempt_failed(struct slim_datapath_link *link, enum slim_status sta
     retry(link, status, text);
 }
 
+/* There is nothing to authenticate with at the moment. The next attempt comes with the back-off, or with a new token. */
+static void no_credentials(struct slim_datapath_link *link, const char *text)
+{
+    slim_log_as("slim_config::grpc::client", WARN, "No credentials for the link. Retrying...",
+                SLIM_LOG_STR("endpoint", link->endpoint_text), SLIM_LOG_STR("error", text));
+    drop_socket(link);
+    retry(link, SLIM_ERR_AUTH, text);
+}
+
+/* A token or a key is new: an attempt that waits need not wait longer. From inside callbacks of others, so the attempt itself comes from
+ * the timer. */
+static void on_auth_change(void *ctx)
+{
+    struct slim_datapath_link *link = ctx;
+    if (link->state == LINK_WAITING) {
+        slim_timer_set(link->datapath->loop, &link->timer, slim_loop_now_ms(link->datapath->loop));
+    }
+}
+
+/* The peer does not take us for who we say we are. At the start that is for a person to mend; later it may be a key that is changed on both
+ * sides one after the other, so there are some further attempts, slower and slower. */
+static void refused(struct slim_datapath_link *link, const char *text)
+{
+    enum { SHIFT_MAX = 6 };
+    link->datapath->stats.link_refused_count++;
+    link->refusal_count++;
+    link->retry_count++;
+    if (link->is_initial || link->refusal_count >= SLIM_DATAPATH_REFUSALS_MAX ||
+        link->retry_count > link->backoff.max_attempts) {
+        give_up(link, SLIM_ERR_DENIED, text);
+        return;
+    }
+    slim_log_as("slim_config::grpc::client", ERROR, "the remote node refuses our credentials",
+                SLIM_LOG_STR("endpoint", link->endpoint_text), SLIM_LOG_STR("error", text));
+    drop_socket(link);
+    uint64_t shift = link->refusal_count < SHIFT_MAX ? link->refusal_count - 1 : SHIFT_MAX;
+    uint64_t pause_ms = (uint64_t)SLIM_DATAPATH_REFUSED_MIN_MS << shift;
+    link->state = LINK_WAITING;
+    slim_timer_set(link->datapath->loop, &link->timer,
+                   slim_loop_now_ms(link->datapath->loop) + (pause_ms < SLIM_DATAPATH_REFUSED_MAX_MS
+                                                                 ? pause_ms
+                                                                 : SLIM_DATAPATH_REFUSED_MAX_MS));
+}
+
 void slim_datapath_link_lost(struct slim_datapath_link *link, enum slim_status status,
                              const char *text)
 {
@@ -195,6 +253,7 @@ void slim_datapath_link_lost(struct slim_datapath_link *link, enum slim_status s
              SLIM_LOG_U64("conn_index", link->conn->peer.id));
     datapath->stats.link_lost_count++;
     drop_socket(link);
+    slim_datapath_tell_link(datapath, link->conn->peer.id, false);
     if (now_ms - link->opened_at_ms < STABLE_MS) {
         retry(link, status, text); /* lost at once: this is a failed attempt, not a good stream */
         return;
@@ -248,6 +307,7 @@ static void on_open(void *ctx, struct slim_grpc_call *call)
     }
     struct slim_datapath_conn *conn = link->conn;
     link->state = LINK_OPEN;
+    link->refusal_count = 0;
     link->opened_at_ms = slim_loop_now_ms(datapath->loop);
     conn->why = NULL;
     conn->call = call;
@@ -268,6 +328,7 @@ static void on_open(void *ctx, struct slim_grpc_call *call)
         slim_log(INFO, "connection re-established successfully",
                  SLIM_LOG_STR("endpoint", link->endpoint_text),
                  SLIM_LOG_U64("conn_index", conn->peer.id));
+        slim_datapath_tell_link(datapath, conn->peer.id, true);
     }
 }
 
@@ -275,10 +336,10 @@ static void on_open(void *ctx, struct slim_grpc_call *call)
 static bool is_final(enum slim_grpc_status status)
 {
     switch (status) {
-    case SLIM_GRPC_UNAUTHENTICATED:
     case SLIM_GRPC_PERMISSION_DENIED:
     case SLIM_GRPC_UNIMPLEMENTED:
         return true;
+    case SLIM_GRPC_UNAUTHENTICATED: /* see refused */
     case SLIM_GRPC_OK:
     case SLIM_GRPC_CANCELLED:
     case SLIM_GRPC_UNKNOWN:
@@ -305,13 +366,17 @@ static void on_end(void *ctx, struct slim_grpc_call *call, const struct slim_grp
     if (link == NULL || link->call != call) {
         return;
     }
-    char text[200];
+    char text[256];
     /* may be cut */
-    (void)snprintf(text, sizeof(text), "stream ended with status %d: %.*s", (int)end->status,
-                   SLIM_VIEW_ARG(end->message));
+    (void)snprintf(text, sizeof(text), "status: '%s', self: \"%.*s\"",
+                   slim_grpc_status_text(end->status), SLIM_VIEW_ARG(end->message));
     link->call = NULL;
     if (link->conn != NULL) {
         link->conn->call = NULL;
+    }
+    if (end->status == SLIM_GRPC_UNAUTHENTICATED && link->state == LINK_OPENING) {
+        refused(link, text);
+        return;
     }
     if (is_final(end->status) && link->state == LINK_OPENING) {
         give_up(link, SLIM_ERR_DENIED, text);
@@ -331,8 +396,8 @@ static void on_closed(void *ctx, enum slim_status status, const char *text)
     struct slim_datapath_socket *socket = ctx;
     struct slim_datapath *datapath = socket->datapath;
     struct slim_datapath_link *link = socket->link;
+    slim_datapath_count_socket_end(socket, status);
     socket->transport = NULL;
-    slim_datapath_count_socket_end(datapath, status);
     if (link != NULL) {
         link->socket = NULL; /* its transport is being freed: nothing to close any more */
         slim_datapath_link_lost(link, status == SLIM_OK ? SLIM_ERR_CLOSED : status, text);
@@ -342,7 +407,8 @@ static void on_closed(void *ctx, enum slim_status status, const char *text)
 }
 
 /* The TCP connection is there: start HTTP/2 and the call. */
-static enum slim_status open_stream(struct slim_datapath_link *link, int fd)
+static enum slim_status open_stream(struct slim_datapath_link *link, int fd,
+                                    struct slim_view authorization)
 {
     static const struct slim_grpc_handler grpc_handler = {
         .on_open = on_open, .on_message = slim_datapath_on_message, .on_end = on_end};
@@ -386,8 +452,13 @@ static enum slim_status open_stream(struct slim_datapath_link *link, int fd)
     /* fits */
     (void)snprintf(path, sizeof(path), "%s/dataplane.proto.v1.DataPlaneService/OpenChannel",
                    link->endpoint.path);
-    status = slim_grpc_call_start(slim_transport_grpc(socket->transport), slim_view_str(path), NULL,
-                                  0, NULL, &link->call);
+    struct slim_grpc_header *headers = link->headers.items;
+    size_t count = link->headers.count;
+    if (authorization.len > 0) {
+        headers[count++] = (struct slim_grpc_header){SLIM_VIEW("authorization"), authorization};
+    }
+    status = slim_grpc_call_start(slim_transport_grpc(socket->transport), slim_view_str(path),
+                                  headers, count, NULL, &link->call);
     slim_transport_touch(socket->transport);
     return status;
 }
@@ -396,9 +467,21 @@ static void on_connector_done(void *ctx, enum slim_status status, int fd, const 
 {
     struct slim_datapath_link *link = ctx;
     link->connector = NULL;
+    link->tunnel = NULL;
+    if (status == SLIM_ERR_DENIED && link->is_initial) {
+        give_up(link, status, text); /* by a proxy: it will refuse again */
+        return;
+    }
+    struct slim_view authorization = {0};
+    if (status == SLIM_OK && link->auth != NULL &&
+        slim_datapath_auth_header(link->auth, &authorization, &text) != SLIM_OK) {
+        close(fd);
+        no_credentials(link, text);
+        return;
+    }
     if (status == SLIM_OK) {
         link->state = LINK_OPENING;
-        status = open_stream(link, fd);
+        status = open_stream(link, fd, authorization);
         text = slim_status_text(status);
     }
     if (status != SLIM_OK) {
@@ -411,13 +494,26 @@ static void on_connector_done(void *ctx, enum slim_status status, int fd, const 
 
 static void connect_now(struct slim_datapath_link *link)
 {
+    uint64_t now_ms = slim_loop_now_ms(link->datapath->loop);
+    uint64_t wait_ms = slim_datapath_rate_wait_ms(&link->rate, now_ms);
+    if (wait_ms > 0) {
+        link->state = LINK_WAITING;
+        slim_timer_set(link->datapath->loop, &link->timer, now_ms + wait_ms);
+        return;
+    }
     link->state = LINK_CONNECTING;
-    link->attempt_at_ms = slim_loop_now_ms(link->datapath->loop);
+    link->attempt_at_ms = now_ms;
+    struct slim_error error;
     enum slim_status status =
-        slim_connector_new(link->datapath->loop, &link->endpoint, link->connect_timeout_ms,
-                           on_connector_done, link, &link->connector);
+        slim_datapath_proxy_open(link->proxy, &link->endpoint, link->connect_timeout_ms,
+                                 on_connector_done, link, &link->tunnel, &error);
+    if (status == SLIM_ERR_NOT_FOUND) {
+        status = slim_connector_new(link->datapath->loop, &link->endpoint, link->connect_timeout_ms,
+                                    on_connector_done, link, &link->connector);
+        (void)slim_error_set(&error, status, "%s", slim_status_text(status));
+    }
     if (status != SLIM_OK) {
-        retry(link, status, slim_status_text(status));
+        attempt_failed(link, status, error.text);
     }
 }
 
@@ -456,6 +552,8 @@ static enum slim_status configure(struct slim_datapath_link *link,
 {
     SLIM_TRY(slim_endpoint_parse(slim_view_str(client->endpoint), &link->endpoint, error));
     SLIM_TRY(configure_tls(link, client, error));
+    SLIM_TRY(slim_datapath_proxy_new(link->datapath, &client->proxy, client->endpoint, &link->proxy,
+                                     error));
     struct slim_endpoint origin = link->endpoint;
     if (client->origin != NULL) {
         SLIM_TRY(slim_endpoint_parse(slim_view_str(client->origin), &origin, error));
@@ -475,6 +573,8 @@ static enum slim_status configure(struct slim_datapath_link *link,
         link->grpc.ping_timeout_ms = client->keepalive_timeout_ms;
     }
     link->backoff = client->backoff;
+    link->rate.count = client->rate_limit_count;
+    link->rate.period_ms = client->rate_limit_ms;
     link->connect_timeout_ms = client->connect_timeout_ms;
     link->request_timeout_ms = client->request_timeout_ms;
     if (client->link_id != NULL) {
@@ -482,6 +582,22 @@ static enum slim_status configure(struct slim_datapath_link *link,
         (void)snprintf(link->link_id, sizeof(link->link_id), "%s", client->link_id);
     }
     return SLIM_OK;
+}
+
+/* What its calls carry. */
+static enum slim_status configure_headers(struct slim_datapath_link *link,
+                                          const struct slim_config_client *client,
+                                          struct slim_error *error)
+{
+    SLIM_TRY(slim_datapath_auth_new_client(link->datapath, &client->auth, client->endpoint,
+                                           on_auth_change, link, &link->auth, error));
+    bool is_plain = client->tls.is_insecure || strncmp(client->endpoint, "https:", 6) != 0;
+    if (link->auth != NULL && is_plain) {
+        slim_log_as("slim_config::grpc::client", WARN,
+                    "Auth is enabled without TLS. This is not recommended.",
+                    SLIM_LOG_STR("endpoint", client->endpoint));
+    }
+    return slim_datapath_headers_init(&link->headers, &client->headers, link->auth != NULL, error);
 }
 
 enum slim_status slim_datapath_connect(struct slim_datapath *datapath,
@@ -512,6 +628,9 @@ enum slim_status slim_datapath_connect(struct slim_datapath *datapath,
     slim_list_init(&link->node);
     slim_timer_init(&link->timer, on_timer);
     enum slim_status status = configure(link, client, error);
+    if (status == SLIM_OK) {
+        status = configure_headers(link, client, error);
+    }
     if (status == SLIM_OK) {
         link->endpoint_text = strdup(client->endpoint);
         status = link->endpoint_text == NULL

@@ -23,6 +23,19 @@ void slim_datapath_detach(struct slim_datapath *datapath, uint64_t conn_id)
     }
 }
 
+void slim_datapath_tell_link(struct slim_datapath *datapath, uint64_t conn_id, bool is_up)
+{
+    datapath->delivery_depth++; /* as in a delivery: nobody may submit or detach now */
+    SLIM_LIST_EACH(node, &datapath->conns)
+    {
+        struct slim_datapath_conn *conn = SLIM_LIST_ENTRY(node, struct slim_datapath_conn, node);
+        if (conn->kind == SLIM_DATAPATH_CONN_LOCAL && conn->app.on_link != NULL) {
+            conn->app.on_link(conn->app.ctx, conn_id, is_up);
+        }
+    }
+    datapath->delivery_depth--;
+}
+
 /* Append `text` as the inside of a JSON string. Names are UTF-8, checked when they were read. */
 static enum slim_status put_json_text(struct slim_buf *out, const char *text)
 {

@@ -63,7 +63,7 @@ static bool parse_version(struct slim_view text, uint64_t version[static 3])
 /* One subscription, in one object of the loop's heap, so that memory_max counts it: ids[id_count], then the text. */
 struct kept {
     struct kept *next;
-    struct slim_name name;
+    struct slim_name_key name;
     uint32_t reference_count;
     size_t id_count;
     size_t part_len[3];

@@ -39,12 +39,43 @@ static void refuse(struct slim_datapath *datapath, struct slim_grpc_call *call,
     slim_grpc_call_finish(call, status, slim_view_str(text), true);
 }
 
+/* Is the peer allowed to call? If not, the call is finished, and after a few such calls the socket is closed. */
+static bool is_admitted(struct slim_datapath_socket *socket, struct slim_grpc_call *call,
+                        const struct slim_grpc_request *request)
+{
+    struct slim_datapath *datapath = socket->datapath;
+    if (socket->auth == NULL) {
+        return true;
+    }
+    const char *why = "";
+    struct slim_view value = slim_grpc_request_header(request, SLIM_VIEW("authorization"));
+    enum slim_datapath_refusal refusal = slim_datapath_auth_admit(socket->auth, value, &why);
+    if (refusal == SLIM_DATAPATH_ADMITTED) {
+        return true;
+    }
+    datapath->stats.refused_auth_count[refusal]++;
+    slim_log_limited(&datapath->log_auth, WARN, "call refused: not authenticated",
+                     SLIM_LOG_STR("why", why), SLIM_LOG_STR("remote_addr", socket->text));
+    if (refusal == SLIM_DATAPATH_REFUSED_FETCHING || refusal == SLIM_DATAPATH_REFUSED_UNDECIDED) {
+        slim_grpc_call_finish(call, SLIM_GRPC_UNAVAILABLE, slim_view_str(why), true);
+        return false; /* not the peer's fault: it may come again */
+    }
+    slim_grpc_call_challenge(call, slim_view_str(slim_datapath_auth_scheme(socket->auth)),
+                             slim_view_str(why));
+    if (++socket->guess_count >= SLIM_DATAPATH_GUESSES_MAX && !socket->is_closing) {
+        socket->is_closing = true;
+        slim_transport_close_flushed(socket->transport, SLIM_DATAPATH_DRAIN_LINGER_MS);
+    }
+    return false;
+}
+
 static void on_call(void *ctx, struct slim_grpc_call *call, const struct slim_grpc_request *request)
 {
     struct slim_datapath_socket *socket = ctx;
     struct slim_datapath *datapath = socket->datapath;
     slim_grpc_call_set_ctx(call, NULL);
-    if (slim_datapath_health_take(socket, call, request->path)) {
+    if (slim_datapath_health_take(socket, call, request->path) ||
+        !is_admitted(socket, call, request)) {
         return;
     }
     if (!slim_view_is_equal(request->path, OPEN_CHANNEL_PATH)) {
@@ -52,8 +83,12 @@ static void on_call(void *ctx, struct slim_grpc_call *call, const struct slim_gr
         slim_log_limited(&datapath->log_refused, WARN, "call refused",
                          SLIM_LOG_STR("why", "unknown path"),
                          SLIM_LOG_STR("remote_addr", socket->text));
-        /* trailers only, without a message, as every gRPC server answers */
-        slim_grpc_call_finish(call, SLIM_GRPC_UNIMPLEMENTED, (struct slim_view){0}, true);
+        if (request->is_plain) {
+            slim_grpc_call_refuse_plain(call);
+        } else {
+            /* trailers only, without a message, as every gRPC server answers */
+            slim_grpc_call_finish(call, SLIM_GRPC_UNIMPLEMENTED, (struct slim_view){0}, true);
+        }
         return;
     }
     if (datapath->is_draining || socket->is_closing) {
@@ -141,15 +176,24 @@ static void on_refused(void *ctx, struct slim_view encoding)
                      SLIM_LOG_VIEW("encoding", encoding));
 }
 
-void slim_datapath_count_socket_end(struct slim_datapath *datapath, enum slim_status status)
+void slim_datapath_count_socket_end(struct slim_datapath_socket *socket, enum slim_status status)
 {
-    struct slim_datapath_stats *stats = &datapath->stats;
-    if (status == SLIM_OK) {
+    struct slim_datapath_stats *stats = &socket->datapath->stats;
+    enum slim_grpc_cause cause = slim_grpc_conn_cause(slim_transport_grpc(socket->transport));
+    if (socket->is_dropped) {
+        stats->socket_dropped_count++;
+    } else if (status == SLIM_OK) {
         stats->socket_ended_count++;
+    } else if (cause == SLIM_GRPC_CAUSE_IDLE) {
+        stats->socket_idle_count++;
+    } else if (cause == SLIM_GRPC_CAUSE_AGE) {
+        stats->socket_age_count++;
     } else if (status == SLIM_ERR_CLOSED) {
         stats->socket_closed_count++;
     } else if (status == SLIM_ERR_RESET) {
         stats->socket_reset_count++;
+    } else if (cause == SLIM_GRPC_CAUSE_HANDSHAKE_TIMEOUT) {
+        stats->socket_handshake_count++;
     } else if (status == SLIM_ERR_TIMEOUT) {
         stats->socket_timeout_count++;
     } else if (status == SLIM_ERR_MALFORMED) {
@@ -163,26 +207,40 @@ void slim_datapath_count_socket_end(struct slim_datapath *datapath, enum slim_st
     }
 }
 
-/* The peer broke HTTP/2, or flooded us; everything else is the network's life. */
-static bool is_peers_mistake(enum slim_status status)
+/* The peer broke HTTP/2, flooded us or said nothing; everything else is the network's life. */
+static bool is_peers_mistake(enum slim_status status, enum slim_grpc_cause cause)
 {
-    return status == SLIM_ERR_MALFORMED || status == SLIM_ERR_LIMIT;
+    return status == SLIM_ERR_MALFORMED || status == SLIM_ERR_LIMIT ||
+           cause == SLIM_GRPC_CAUSE_HANDSHAKE_TIMEOUT;
+}
+
+static void note_closed(struct slim_datapath_socket *socket, enum slim_status status,
+                        const char *text)
+{
+    struct slim_datapath *datapath = socket->datapath;
+    enum slim_grpc_cause cause = slim_grpc_conn_cause(slim_transport_grpc(socket->transport));
+    if (status == SLIM_OK || status == SLIM_ERR_CLOSED) {
+        return;
+    }
+    if (is_peers_mistake(status, cause)) {
+        slim_log_limited(&datapath->log_socket, WARN, "socket closed: the peer broke HTTP/2",
+                         SLIM_LOG_STR("remote_addr", socket->text), SLIM_LOG_STR("why", text));
+    } else {
+        slim_log_limited(&datapath->log_socket, DEBUG, "socket closed",
+                         SLIM_LOG_STR("remote_addr", socket->text), SLIM_LOG_STR("why", text));
+    }
 }
 
 static void on_closed(void *ctx, enum slim_status status, const char *text)
 {
     struct slim_datapath_socket *socket = ctx;
     struct slim_datapath *datapath = socket->datapath;
-    slim_datapath_count_socket_end(datapath, status);
+    slim_datapath_count_socket_end(socket, status);
     if (status == SLIM_ERR_DENIED) {
         slim_log_limited(&datapath->log_refused, WARN, "connection refused",
                          SLIM_LOG_STR("remote_addr", socket->text), SLIM_LOG_STR("why", text));
-    } else if (is_peers_mistake(status)) {
-        slim_log_limited(&datapath->log_refused, WARN, "socket closed: the peer broke HTTP/2",
-                         SLIM_LOG_STR("remote_addr", socket->text), SLIM_LOG_STR("why", text));
-    } else if (status != SLIM_OK && status != SLIM_ERR_CLOSED) {
-        slim_log_limited(&datapath->log_refused, DEBUG, "socket closed",
-                         SLIM_LOG_STR("remote_addr", socket->text), SLIM_LOG_STR("why", text));
+    } else {
+        note_closed(socket, status, text);
     }
     socket->transport = NULL;
     slim_datapath_socket_free(socket);
@@ -195,6 +253,8 @@ void slim_datapath_socket_free(struct slim_datapath_socket *socket)
     slim_datapath_health_forget(socket);
     slim_transport_free(socket->transport);
     slim_list_remove(&socket->node);
+    slim_datapath_slow_gone(socket->datapath);
+    slim_datapath_auth_unref(socket->auth);
     socket->datapath->socket_count--;
     slim_heap_return(socket->datapath->heap, socket);
 }
@@ -210,7 +270,7 @@ static void on_accept(void *ctx, int fd, const struct slim_address *peer)
     struct slim_datapath_server *server = ctx;
     struct slim_datapath *datapath = server->datapath;
     struct slim_datapath_socket *socket = NULL;
-    if (!slim_datapath_slow_is_over_memory(datapath)) {
+    if (slim_datapath_slow_make_room(datapath)) {
         socket = slim_heap_take_zeroed(datapath->heap, 1, sizeof(*socket));
     }
     if (socket == NULL) {
@@ -244,9 +304,32 @@ static void on_accept(void *ctx, int fd, const struct slim_address *peer)
         slim_heap_return(datapath->heap, socket);
         return;
     }
+    socket->auth = slim_datapath_auth_ref(server->auth);
     slim_list_put_last(&datapath->sockets, &socket->node);
     datapath->socket_count++;
     datapath->stats.sockets_accepted++;
+}
+
+/* What the endpoint, and the authentication that it wants, need. */
+static enum slim_status open_server(struct slim_datapath_server *server,
+                                    const struct slim_config_server *config,
+                                    const struct slim_address *address, struct slim_error *error)
+{
+    struct slim_datapath *datapath = server->datapath;
+    server->endpoint = strdup(config->endpoint);
+    if (server->endpoint == NULL) {
+        return slim_error_set(error, SLIM_ERR_NO_MEMORY, "out of memory");
+    }
+    SLIM_TRY(slim_datapath_auth_new_server(datapath, &config->auth, config->endpoint, &server->auth,
+                                           error));
+    if (server->auth != NULL && config->tls.is_insecure && address->storage.ss_family != AF_UNIX) {
+        slim_log_as("slim_config::grpc::server", WARN,
+                    "Auth is enabled without TLS. This is not recommended.",
+                    SLIM_LOG_STR("endpoint", config->endpoint));
+    }
+    SLIM_TRY(slim_datapath_tls_new_server(datapath, &config->tls, config->endpoint, &server->tls,
+                                          error));
+    return slim_listener_new(datapath->loop, address, on_accept, server, &server->listener, error);
 }
 
 enum slim_status slim_datapath_listen(struct slim_datapath *datapath,
@@ -272,21 +355,15 @@ enum slim_status slim_datapath_listen(struct slim_datapath *datapath,
     }
     server->grpc.ping_interval_ms = config->keepalive_time_ms;
     server->grpc.ping_timeout_ms = config->keepalive_timeout_ms;
+    server->grpc.age_max_ms = config->max_connection_age_ms;
+    server->grpc.idle_timeout_ms = config->max_connection_idle_ms;
     server->grpc.counters = &datapath->counters;
-    server->endpoint = strdup(config->endpoint);
-    enum slim_status status = slim_error_set(error, SLIM_ERR_NO_MEMORY, "out of memory");
-    if (server->endpoint != NULL) {
-        status = slim_datapath_tls_new_server(datapath, &config->tls, config->endpoint,
-                                              &server->tls, error);
-    }
-    if (status == SLIM_OK) {
-        status = slim_listener_new(datapath->loop, &address, on_accept, server, &server->listener,
-                                   error);
-    }
+    enum slim_status status = open_server(server, config, &address, error);
     if (status != SLIM_OK) {
         slim_datapath_server_free(server);
         return status;
     }
+    slim_listener_on_full(server->listener, slim_datapath_slow_on_full);
     slim_list_put_last(&datapath->servers, &server->node);
     return SLIM_OK;
 }
@@ -295,6 +372,7 @@ void slim_datapath_server_free(struct slim_datapath_server *server)
 {
     slim_list_remove(&server->node);
     slim_listener_free(server->listener);
+    slim_datapath_auth_unref(server->auth);
     slim_datapath_tls_free(server->tls);
     free(server->endpoint);
     free(server);

@@ -260,7 +260,7 @@ static enum slim_status fill(struct slim_datapath_tls *tls, const struct slim_co
     return status == SLIM_AGAIN ? SLIM_OK : status;
 }
 
-static enum slim_status tls_new(struct slim_datapath *datapath, bool is_server,
+static enum slim_status tls_new(struct slim_datapath *datapath, bool is_server, bool is_http1,
                                 const struct slim_config_tls *config, const char *endpoint,
                                 struct slim_datapath_tls **tls, struct slim_error *error)
 {
@@ -271,6 +271,7 @@ static enum slim_status tls_new(struct slim_datapath *datapath, bool is_server,
     }
     made->datapath = datapath;
     made->is_server = is_server;
+    made->options.is_http1 = is_http1;
     slim_list_init(&made->node);
     slim_list_init(&made->own.user.node);
     slim_list_init(&made->roots.user.node);
@@ -290,7 +291,8 @@ enum slim_status slim_datapath_tls_new_server(struct slim_datapath *datapath,
                                               struct slim_error *error)
 {
     *tls = NULL;
-    return config->is_insecure ? SLIM_OK : tls_new(datapath, true, config, endpoint, tls, error);
+    return config->is_insecure ? SLIM_OK
+                               : tls_new(datapath, true, false, config, endpoint, tls, error);
 }
 
 enum slim_status slim_datapath_tls_new_client(struct slim_datapath *datapath,
@@ -300,7 +302,17 @@ enum slim_status slim_datapath_tls_new_client(struct slim_datapath *datapath,
 {
     *tls = NULL;
     bool is_plain = config->is_insecure && config->ca_source.kind == SLIM_CONFIG_SOURCE_NONE;
-    return is_plain ? SLIM_OK : tls_new(datapath, false, config, endpoint, tls, error);
+    return is_plain ? SLIM_OK : tls_new(datapath, false, false, config, endpoint, tls, error);
+}
+
+enum slim_status slim_datapath_tls_new_proxy(struct slim_datapath *datapath,
+                                             const struct slim_config_tls *config,
+                                             const char *endpoint, struct slim_datapath_tls **tls,
+                                             struct slim_error *error)
+{
+    *tls = NULL;
+    bool is_plain = config->is_insecure && config->ca_source.kind == SLIM_CONFIG_SOURCE_NONE;
+    return is_plain ? SLIM_OK : tls_new(datapath, false, true, config, endpoint, tls, error);
 }
 
 void slim_datapath_tls_free(struct slim_datapath_tls *tls)

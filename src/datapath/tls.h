@@ -29,6 +29,13 @@ SLIM_MUST_CHECK enum slim_status slim_datapath_tls_new_client(struct slim_datapa
                                                               struct slim_datapath_tls **tls,
                                                               struct slim_error *error);
 
+/* As for a client, for HTTP/1 inside. */
+SLIM_MUST_CHECK enum slim_status slim_datapath_tls_new_proxy(struct slim_datapath *datapath,
+                                                             const struct slim_config_tls *config,
+                                                             const char *endpoint,
+                                                             struct slim_datapath_tls **tls,
+                                                             struct slim_error *error);
+
 /* Sessions go on. NULL is allowed. */
 void slim_datapath_tls_free(struct slim_datapath_tls *tls);
 

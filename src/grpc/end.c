@@ -71,6 +71,9 @@ void slim_grpc_on_last(void *ctx, struct slim_h2_stream *stream)
 {
     struct slim_grpc_conn *conn = ctx;
     struct slim_grpc_call *call = SLIM_CONTAINER_OF(stream, struct slim_grpc_call, stream);
+    if (call->is_plain) {
+        slim_grpc_call_answer_plain(call);
+    }
     if (call->is_ended) {
         return;
     }

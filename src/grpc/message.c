@@ -114,11 +114,24 @@ static void return_credit(struct slim_grpc_call *call)
     }
 }
 
+/* DATA of a call that was refused. */
+static void be_less_patient(struct slim_grpc_call *call)
+{
+    if (call->credit > SLIM_GRPC_PATIENCE_BYTES) {
+        call->credit = INT64_MIN / 2; /* once */
+        slim_h2_stream_reset(&call->stream, SLIM_H2_NO_ERROR);
+    }
+}
+
 void slim_grpc_on_data(void *ctx, struct slim_h2_stream *stream, struct slim_view bytes)
 {
     (void)ctx;
     struct slim_grpc_call *call = SLIM_CONTAINER_OF(stream, struct slim_grpc_call, stream);
     call->credit += (int64_t)bytes.len;
+    if (SLIM_UNLIKELY(call->is_plain || stream->is_patient)) {
+        be_less_patient(call);
+        return;
+    }
     while (bytes.len > 0 && SLIM_LIKELY(!call->is_ended)) {
         uint32_t len = 0;
         bool is_whole = call->prefix_len == 0 && bytes.len >= SLIM_GRPC_PREFIX_BYTES;

@@ -105,3 +105,44 @@ enum slim_grpc_status slim_grpc_status_of_http(int http_status)
         return SLIM_GRPC_UNKNOWN;
     }
 }
+
+const char *slim_grpc_status_text(enum slim_grpc_status status)
+{
+    switch (status) {
+    case SLIM_GRPC_OK:
+        return "The operation completed successfully";
+    case SLIM_GRPC_CANCELLED:
+        return "The operation was cancelled";
+    case SLIM_GRPC_UNKNOWN:
+        return "Unknown error";
+    case SLIM_GRPC_INVALID_ARGUMENT:
+        return "Client specified an invalid argument";
+    case SLIM_GRPC_DEADLINE_EXCEEDED:
+        return "Deadline expired before operation could complete";
+    case SLIM_GRPC_NOT_FOUND:
+        return "Some requested entity was not found";
+    case SLIM_GRPC_ALREADY_EXISTS:
+        return "Some entity that we attempted to create already exists";
+    case SLIM_GRPC_PERMISSION_DENIED:
+        return "The caller does not have permission to execute the specified operation";
+    case SLIM_GRPC_RESOURCE_EXHAUSTED:
+        return "Some resource has been exhausted";
+    case SLIM_GRPC_FAILED_PRECONDITION:
+        return "The system is not in a state required for the operation's execution";
+    case SLIM_GRPC_ABORTED:
+        return "The operation was aborted";
+    case SLIM_GRPC_OUT_OF_RANGE:
+        return "Operation was attempted past the valid range";
+    case SLIM_GRPC_UNIMPLEMENTED:
+        return "Operation is not implemented or not supported";
+    case SLIM_GRPC_INTERNAL:
+        return "Internal error";
+    case SLIM_GRPC_UNAVAILABLE:
+        return "The service is currently unavailable";
+    case SLIM_GRPC_DATA_LOSS:
+        return "Unrecoverable data loss or corruption";
+    case SLIM_GRPC_UNAUTHENTICATED:
+        return "The request does not have valid authentication credentials";
+    }
+    return "Unknown error";
+}

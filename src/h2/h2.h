@@ -97,6 +97,7 @@ struct slim_h2_stream {
     bool has_ended;    /* the frame with END_STREAM was framed, or a reset was ordered */
     bool is_peer_done; /* END_STREAM came */
     bool is_half;      /* ended with slim_h2_stream_end_half: no reset follows our END_STREAM */
+    bool is_patient;   /* no reset follows our END_STREAM: the peer ends its direction by itself */
     uint32_t
         end_error; /* code of the RST_STREAM that follows our END_STREAM when the peer is not done */
     uint64_t framed_bytes;
@@ -238,6 +239,10 @@ size_t slim_h2_stream_memory_bytes(const struct slim_h2_stream *stream);
  * allow even an empty DATA frame, END_STREAM is left out. Once ordered it cannot be changed except by a reset. */
 void slim_h2_stream_end(struct slim_h2_stream *stream, const struct slim_h2_header *trailers,
                         size_t count, uint32_t error, bool is_flush);
+
+/* Server, before our direction ends: do not reset the stream behind our END_STREAM, but let the peer end it. It is judged by the rules
+ * of HTTP/2 until then. The owner resets it when too much comes. */
+void slim_h2_stream_be_patient(struct slim_h2_stream *stream);
 
 /* Client: end our direction behind what is queued, and go on receiving. slim_h2_stream_reset gives the rest up; slim_h2_stream_end does
  * nothing any more. */

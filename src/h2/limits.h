@@ -35,7 +35,7 @@ enum {
  * RESET counts those of the peer, and ours for the peer's mistakes (a peer can make us reset what it opens).
  * PING is generous: gRPC clients measure the path with one PING per round trip.
  * WINDOW_UPDATE: each DATA frame of ours earns the peer SLIM_H2_WINDOW_UPDATES_PER_DATA more.
- * PRIORITY counts frames of unknown types too. */
+ * Frames of unknown types are skipped by nghttp2 and not counted: they cost no more than their bytes. */
 enum {
     SLIM_H2_RESET_BURST = 1000,
     SLIM_H2_RESET_RATE = 100,

@@ -77,7 +77,6 @@ static void count_frame(struct slim_h2 *h2, const nghttp2_frame_hd *head)
         slim_h2_count(h2, SLIM_H2_FLOOD_RESET);
         break;
     case NGHTTP2_SETTINGS:
-        h2->has_settings = true;
         slim_h2_count(h2, SLIM_H2_FLOOD_SETTINGS);
         break;
     case NGHTTP2_PING:
@@ -86,7 +85,7 @@ static void count_frame(struct slim_h2 *h2, const nghttp2_frame_hd *head)
     case NGHTTP2_WINDOW_UPDATE:
         slim_h2_count(h2, SLIM_H2_FLOOD_WINDOW_UPDATE);
         break;
-    default: /* a number from the network: PRIORITY, and types that we do not know */
+    default: /* a number from the network: PRIORITY; types that nghttp2 does not know do not come here */
         slim_h2_count(h2, SLIM_H2_FLOOD_PRIORITY);
         break;
     }
@@ -185,6 +184,8 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
     }
     if (type == NGHTTP2_HEADERS) {
         take_headers(h2, frame);
+    } else if (type == NGHTTP2_SETTINGS) {
+        h2->has_settings = true;
     } else if (type == NGHTTP2_GOAWAY) {
         h2->has_go_away = true;
     } else if (type == NGHTTP2_DATA && frame->hd.length > 0 &&
@@ -291,11 +292,16 @@ void slim_h2_check(struct slim_h2 *h2, int result)
     }
 }
 
-/* nghttp2 could not go on, so it will send no GOAWAY either. */
+/* nghttp2 could not go on, so it sends no GOAWAY by itself. */
 static void note_fatal(struct slim_h2 *h2, ssize_t result)
 {
-    if (h2->status == SLIM_OK) {
-        h2->status = status_of(result, &h2->cause);
+    enum slim_h2_cause cause = SLIM_H2_CAUSE_NONE;
+    enum slim_status status = status_of(result, &cause);
+    if (status == SLIM_ERR_LIMIT) {
+        slim_h2_fail(h2, status, cause, SLIM_H2_ENHANCE_YOUR_CALM);
+    } else if (h2->status == SLIM_OK) {
+        h2->status = status;
+        h2->cause = cause;
     }
     if (result == NGHTTP2_ERR_BAD_CLIENT_MAGIC) {
         slim_h2_queue_drop(&h2->out, h2->memory, h2->out.byte_count);

@@ -61,7 +61,7 @@ int slim_h2_on_send_data(nghttp2_session *session, nghttp2_frame *frame, const u
 static void after_last(struct slim_h2 *h2, struct slim_h2_stream *stream)
 {
     stream->has_ended = true;
-    if (!stream->is_peer_done && !stream->is_half) {
+    if (!stream->is_peer_done && !stream->is_half && !stream->is_patient) {
         slim_h2_check(h2, nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, stream->id,
                                                     stream->end_error));
     }

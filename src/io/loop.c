@@ -337,9 +337,14 @@ static void run_tasks(struct slim_loop *loop)
 
 void slim_loop_post(struct slim_loop *loop, struct slim_job *job)
 {
-    job->next = atomic_load_explicit(&loop->jobs, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(&loop->jobs, &job->next, job,
-                                                  memory_order_release, memory_order_relaxed)) {
+    struct slim_job *first = atomic_load_explicit(&loop->jobs, memory_order_relaxed);
+    do {
+        job->next = first;
+    } while (!atomic_compare_exchange_weak_explicit(&loop->jobs, &first, job, memory_order_release,
+                                                    memory_order_relaxed));
+    /* from here on the job may be done and freed */
+    if (first != NULL) {
+        return; /* whoever pushed the first one wakes the loop, which then takes all */
     }
     uint64_t one = 1;
     ssize_t put = write(loop->wake.fd, &one, sizeof(one));

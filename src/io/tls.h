@@ -52,6 +52,7 @@ typedef enum slim_status slim_tls_check_peer(void *ctx, struct slim_view chain,
 
 /* version
  * is_any_name   clients: the certificate may be for another name than the one asked for, because check_peer knows the peer better
+ * is_http1      clients: no ALPN, for HTTP/1 inside
  * asks_client   servers: clients must show a certificate that `roots` vouch for
  * skip_verify   clients: any certificate is taken (a warning is logged for each handshake)
  * check_peer    may be NULL */
@@ -60,6 +61,7 @@ struct slim_tls_options {
     bool asks_client;
     bool skip_verify;
     bool is_any_name;
+    bool is_http1;
     slim_tls_check_peer *check_peer;
     void *check_ctx;
 };

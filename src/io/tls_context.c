@@ -242,7 +242,7 @@ static bool set_rules(const struct slim_tls_context *context, SSL_CTX *ssl)
     }
     if (context->is_server) {
         SSL_CTX_set_alpn_select_cb(ssl, choose_protocol, NULL);
-    } else if (SSL_CTX_set_alpn_protos(ssl, ALPN_H2, sizeof(ALPN_H2)) != 0) {
+    } else if (!options->is_http1 && SSL_CTX_set_alpn_protos(ssl, ALPN_H2, sizeof(ALPN_H2)) != 0) {
         return false;
     }
     bool checks = context->is_server ? options->asks_client : !options->skip_verify;

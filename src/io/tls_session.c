@@ -121,10 +121,12 @@ static enum slim_status set_name(struct slim_tls_session *session, const char *n
         result = name[0] != '\0' && SSL_set_tlsext_host_name(session->ssl, name) == 1 &&
                  (!is_checked || X509_VERIFY_PARAM_set1_host(param, name, 0) == 1);
     }
-    session->name = strdup(name);
+    size_t size = strlen(name) + 1;
+    session->name = malloc(size);
     if (session->name == NULL) {
         return SLIM_ERR_NO_MEMORY;
     }
+    memcpy(session->name, name, size);
     return result == 1 ? SLIM_OK : SLIM_ERR_CONFIG;
 }
 

@@ -143,7 +143,7 @@ static enum slim_status reserve(struct slim_routes *routes, const struct slim_na
     return slim_route_text_reserve(routes, text, &addition->text_object);
 }
 
-static uint32_t new_prefix(struct slim_routes *routes, const struct slim_name *name,
+static uint32_t new_prefix(struct slim_routes *routes, const struct slim_name_key *name,
                            const struct slim_name_text *text, void *text_object)
 {
     uint32_t number = slim_route_slab_new(&routes->prefix_slab);
@@ -230,7 +230,7 @@ static uint32_t new_group(struct slim_routes *routes, uint32_t first_sub,
     return number;
 }
 
-static struct slim_route_sub *commit(struct slim_routes *routes, const struct slim_name *name,
+static struct slim_route_sub *commit(struct slim_routes *routes, const struct slim_name_key *name,
                                      const struct slim_name_text *text,
                                      struct slim_route_peer *peer, const struct addition *addition)
 {
@@ -269,7 +269,7 @@ static bool is_text_too_long(const struct slim_name_text *text)
     return false;
 }
 
-enum slim_status slim_routes_add(struct slim_routes *routes, const struct slim_name *name,
+enum slim_status slim_routes_add(struct slim_routes *routes, const struct slim_name_key *name,
                                  const struct slim_name_text *text, struct slim_route_peer *peer,
                                  uint64_t subscription_id, bool *is_first)
 {
@@ -407,7 +407,7 @@ static const char *id_decimal(unsigned __int128 id, char text[static DECIMAL_128
     return at;
 }
 
-enum slim_status slim_routes_remove(struct slim_routes *routes, const struct slim_name *name,
+enum slim_status slim_routes_remove(struct slim_routes *routes, const struct slim_name_key *name,
                                     struct slim_route_peer *peer, uint64_t subscription_id,
                                     bool *is_last, struct slim_error *error)
 {

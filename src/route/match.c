@@ -91,7 +91,8 @@ static struct slim_route_hits hits_of(struct slim_routes *routes, const struct o
 
 /* Anycast to an id nobody has: the only local peer of the prefix, else its only remote one. Applications of generation
  * 1.0 that made a route without an id rely on it (wire.md 11.6 rule 6). */
-static struct slim_route_hits only_peer(struct slim_routes *routes, const struct slim_name *name,
+static struct slim_route_hits only_peer(struct slim_routes *routes,
+                                        const struct slim_name_key *name,
                                         const struct slim_route_peer *from)
 {
     uint32_t number = slim_route_find_prefix(routes, name->prefix);
@@ -109,8 +110,9 @@ static struct slim_route_hits only_peer(struct slim_routes *routes, const struct
     return NO_HITS;
 }
 
-void slim_routes_match(struct slim_routes *routes, const struct slim_name *name, uint32_t fanout,
-                       const struct slim_route_peer *from, struct slim_route_hits *hits)
+void slim_routes_match(struct slim_routes *routes, const struct slim_name_key *name,
+                       uint32_t fanout, const struct slim_route_peer *from,
+                       struct slim_route_hits *hits)
 {
     if (name->id == SLIM_NAME_ANY) {
         uint32_t number = slim_route_find_prefix(routes, name->prefix);
@@ -136,7 +138,7 @@ void slim_routes_match(struct slim_routes *routes, const struct slim_name *name,
     *hits = (struct slim_route_hits){&sub->peer, sub->peer != from ? 1 : 0};
 }
 
-bool slim_routes_has(struct slim_routes *routes, const struct slim_name *name,
+bool slim_routes_has(struct slim_routes *routes, const struct slim_name_key *name,
                      const struct slim_route_peer *except)
 {
     uint32_t number = slim_route_find_name(routes, name);

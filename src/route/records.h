@@ -160,7 +160,7 @@ static inline uint64_t slim_route_hash_pair(const struct slim_routes *routes, ui
 
 /* Each find returns the number of a record or SLIM_ROUTE_NONE. slim_route_find_name finds a subscription or a group. */
 uint32_t slim_route_find_prefix(const struct slim_routes *routes, const uint64_t hash[3]);
-uint32_t slim_route_find_name(const struct slim_routes *routes, const struct slim_name *name);
+uint32_t slim_route_find_name(const struct slim_routes *routes, const struct slim_name_key *name);
 uint32_t slim_route_find_member(const struct slim_routes *routes, uint32_t prefix,
                                 const struct slim_route_peer *peer);
 uint32_t slim_route_find_edge(const struct slim_routes *routes, uint32_t group,

@@ -45,7 +45,7 @@ void slim_routes_free(struct slim_routes *routes);
  * SLIM_ERR_NO_MEMORY: nothing changed. SLIM_ERR_LIMIT: a limit of route/limits.h (the table holds SLIM_ROUTE_NAMES_MAX names,
  * the prefix strings are longer than SLIM_ROUTE_TEXT_BYTES_MAX, ...); nothing changed. */
 SLIM_MUST_CHECK enum slim_status slim_routes_add(struct slim_routes *routes,
-                                                 const struct slim_name *name,
+                                                 const struct slim_name_key *name,
                                                  const struct slim_name_text *text,
                                                  struct slim_route_peer *peer,
                                                  uint64_t subscription_id, bool *is_first);
@@ -57,7 +57,7 @@ SLIM_MUST_CHECK enum slim_status slim_routes_add(struct slim_routes *routes,
  * SLIM_ERR_NOT_FOUND with the reference's text in *error (may be NULL): "subscription not found", "id not found: <decimal>",
  * "connection id not found: <conn>", "subscription id not found: <id>". */
 SLIM_MUST_CHECK enum slim_status slim_routes_remove(struct slim_routes *routes,
-                                                    const struct slim_name *name,
+                                                    const struct slim_name_key *name,
                                                     struct slim_route_peer *peer,
                                                     uint64_t subscription_id, bool *is_last,
                                                     struct slim_error *error);
@@ -65,7 +65,7 @@ SLIM_MUST_CHECK enum slim_status slim_routes_remove(struct slim_routes *routes,
 /* One subscription of a peer, as slim_routes_each and slim_routes_remove_peer show it. Views and arrays are borrowed for
  * the length of the callback. */
 struct slim_route_subscription {
-    struct slim_name name;
+    struct slim_name_key name;
     struct slim_name_text text;
     uint32_t reference_count; /* of id 0 */
     const uint64_t *ids;
@@ -97,16 +97,17 @@ struct slim_route_hits {
  * Candidates: id SLIM_NAME_ANY: all peers of the prefix. A known id: exactly the peers with that id. An unknown id: none, but
  * with fanout 1 the only peer of the prefix if there is exactly one local (else exactly one remote) (wire.md 5.3, 11.6).
  * hits->count 0: no match. Allocates nothing. */
-void slim_routes_match(struct slim_routes *routes, const struct slim_name *name, uint32_t fanout,
-                       const struct slim_route_peer *from, struct slim_route_hits *hits);
+void slim_routes_match(struct slim_routes *routes, const struct slim_name_key *name,
+                       uint32_t fanout, const struct slim_route_peer *from,
+                       struct slim_route_hits *hits);
 
 /* True when some peer other than `except` (may be NULL) has a subscription to exactly this name. */
-bool slim_routes_has(struct slim_routes *routes, const struct slim_name *name,
+bool slim_routes_has(struct slim_routes *routes, const struct slim_name_key *name,
                      const struct slim_route_peer *except);
 
 /* The strings of the name's prefix: those of the subscription that made it known, borrowed until the next change of the
  * table. False when nobody has a subscription below the prefix. */
-bool slim_routes_find_text(const struct slim_routes *routes, const struct slim_name *name,
+bool slim_routes_find_text(const struct slim_routes *routes, const struct slim_name_key *name,
                            struct slim_name_text *text);
 
 /* name_count           names with at least one subscription

@@ -107,7 +107,7 @@ uint32_t slim_route_find_prefix(const struct slim_routes *routes, const uint64_t
     return number;
 }
 
-uint32_t slim_route_find_name(const struct slim_routes *routes, const struct slim_name *name)
+uint32_t slim_route_find_name(const struct slim_routes *routes, const struct slim_name_key *name)
 {
     uint64_t low = (uint64_t)name->id;
     uint64_t high = (uint64_t)(name->id >> 64);
@@ -182,7 +182,7 @@ struct slim_route_stats slim_routes_stats(const struct slim_routes *routes)
     };
 }
 
-bool slim_routes_find_text(const struct slim_routes *routes, const struct slim_name *name,
+bool slim_routes_find_text(const struct slim_routes *routes, const struct slim_name_key *name,
                            struct slim_name_text *text)
 {
     uint32_t prefix = slim_route_find_prefix(routes, name->prefix);

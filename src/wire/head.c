@@ -30,7 +30,7 @@ const char *slim_wire_fault_text(enum slim_wire_fault fault)
     return "unknown fault";
 }
 
-static enum slim_status read_encoded(struct slim_view body, struct slim_name *name)
+static enum slim_status read_encoded(struct slim_view body, struct slim_name_key *name)
 {
     while (body.len > 0) {
         struct slim_wire_field field;

@@ -40,7 +40,7 @@ const char *slim_wire_fault_text(enum slim_wire_fault fault);
 
 /* A name on the wire. is_present: the field was there; is_complete: both EncodedName and StringName were. */
 struct slim_wire_name {
-    struct slim_name name;
+    struct slim_name_key name;
     struct slim_name_text text;
     bool is_present;
     bool is_complete;
@@ -122,9 +122,9 @@ SLIM_MUST_CHECK enum slim_status slim_wire_put_stripped(struct slim_buf *out, st
 /* Everything a Subscribe or Unsubscribe of ours says. Unset optional fields are not written. */
 struct slim_wire_subscription {
     bool is_unsubscribe;
-    struct slim_name source;
+    struct slim_name_key source;
     struct slim_name_text source_text;
-    struct slim_name destination;
+    struct slim_name_key destination;
     struct slim_name_text destination_text;
     uint32_t fanout; /* 1 in everything the reference writes */
     struct slim_view identity;

@@ -13,7 +13,8 @@ static uint64_t encoded_id(unsigned __int128 id)
 }
 
 enum slim_status slim_wire_put_name(struct slim_buf *out, uint32_t number,
-                                    const struct slim_name *name, const struct slim_name_text *text)
+                                    const struct slim_name_key *name,
+                                    const struct slim_name_text *text)
 {
     struct slim_wire_nested outer;
     struct slim_wire_nested inner;

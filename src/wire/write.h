@@ -6,9 +6,9 @@
 
 /* A SLIMHeader. Pointers to numbers are NULL when the field is absent. */
 struct slim_wire_header {
-    const struct slim_name *source;
+    const struct slim_name_key *source;
     const struct slim_name_text *source_text;
-    const struct slim_name *destination;
+    const struct slim_name_key *destination;
     const struct slim_name_text *destination_text;
     uint32_t fanout;
     struct slim_view identity;
@@ -20,7 +20,7 @@ struct slim_wire_header {
 
 /* Append a Name, with both parts, as field `number`. SLIM_ERR_NO_MEMORY. */
 SLIM_MUST_CHECK enum slim_status slim_wire_put_name(struct slim_buf *out, uint32_t number,
-                                                    const struct slim_name *name,
+                                                    const struct slim_name_key *name,
                                                     const struct slim_name_text *text);
 
 /* Append a SLIMHeader as field `number`. SLIM_ERR_NO_MEMORY. */

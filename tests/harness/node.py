@@ -1,7 +1,9 @@
 """Nodes as processes: ours, and the reference's out of its Python packages."""
 
+import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -67,19 +69,33 @@ runtime:
     dataplane:
       servers:
         - endpoint: "127.0.0.1:{port}"
-          tls:
-            insecure: true
-      clients: [{clients}]
+          tls: {tls}
+{server}      clients: [{clients}]
 """
 
 CLIENT = '{{endpoint: "http://127.0.0.1:{port}", tls: {{insecure: true}}{backoff}}}'
 
 
+def server_tls(tls):
+    """As YAML."""
+    if not tls:
+        return "{insecure: true}"
+    text = f'source: {{type: file, cert: "{tls["cert"]}", key: "{tls["key"]}"}}'
+    text += f', tls_version: {tls.get("version", "tls1.3")}'
+    if "client_ca" in tls:
+        text += f', client_ca: {{type: file, path: "{tls["client_ca"]}"}}'
+    return "{" + text + "}"
+
+
 class Node:
-    """A running node. kind: "ours" or a version of the reference."""
+    """A running node. kind: "ours" or a version of the reference.
+
+    open_files, soft_open_files: hard and soft limit of its descriptors. server: more keys of its server, as YAML."""
 
     def __init__(self, kind="ours", port=None, clients=(), runtime=None, log_level="info", n_cores=1, backoff=None,
-                 wait=True):
+                 wait=True, open_files=None, soft_open_files=None, server=None, tls=None):
+        """tls: of the server: cert, key, client_ca (paths), version; None: plain.
+        clients: ports to connect to in plain text, or whole entries as YAML."""
         self.kind = kind
         self.port = port or free_port()
         self.log_level = log_level
@@ -87,6 +103,10 @@ class Node:
         self.clients = clients
         self.runtime = runtime or {}
         self.backoff = backoff
+        self.open_files = open_files
+        self.soft_open_files = soft_open_files
+        self.server = server or ""
+        self.tls = {key: str(value) for key, value in tls.items()} if tls else None
         self.folder = Path(tempfile.mkdtemp(prefix="slim-node-"))
         self.process = None
         self.start(wait)
@@ -98,7 +118,8 @@ class Node:
     def _command(self):
         if not self.is_ours:
             assert not self.clients, "the reference node of the tests is a server only"
-            return [str(peer_python(self.kind)), str(HARNESS / "ref_node.py"), f"127.0.0.1:{self.port}"]
+            return [str(peer_python(self.kind)), str(HARNESS / "ref_node.py"), f"127.0.0.1:{self.port}",
+                    json.dumps(self.tls)]
         backoff = f", backoff: {self.backoff}" if self.backoff else ""
         config = self.folder / "config.yaml"
         config.write_text(
@@ -106,20 +127,29 @@ class Node:
                 port=self.port,
                 log_level=self.log_level,
                 n_cores=self.n_cores,
+                server="".join(f"          {line}\n" for line in self.server.splitlines()),
                 runtime="".join(f"  {key}: {value}\n" for key, value in self.runtime.items()),
-                clients=", ".join(CLIENT.format(port=port, backoff=backoff) for port in self.clients),
+                tls=server_tls(self.tls),
+                clients=", ".join(client if isinstance(client, str) else CLIENT.format(port=client, backoff=backoff)
+                                  for client in self.clients),
             )
         )
         return [*os.environ.get("SLIM_BIN_WRAPPER", "").split(), str(slim_bin()), "--config", str(config)]
 
     def start(self, wait=True):
         self.log = open(self.folder / "node.log", "ab")
-        self.process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+                                        preexec_fn=self._limit_files)
         started = time.monotonic()
         while wait and not is_listening(self.port):
             if self.process.poll() is not None or time.monotonic() - started > START_LIMIT_S:
                 raise RuntimeError(f"node {self.kind} did not start:\n{self.log_text()[-4000:]}")
             time.sleep(0.01)
+
+    def _limit_files(self):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        hard = self.open_files or hard
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self.soft_open_files or min(soft, hard), hard))
 
     @property
     def pid(self):

@@ -32,7 +32,7 @@ enum {
 };
 
 struct name {
-    struct slim_name name;
+    struct slim_name_key name;
     char part[3][NAME_PART_MAX];
 };
 
@@ -88,7 +88,7 @@ struct wait {
     struct command *command;
     int32_t type;
     uint32_t message_id;
-    struct slim_name from;
+    struct slim_name_key from;
 };
 
 /* A moderator's request, repeated while an answer to it is missing: through a reference node, a 1.0.1 client that had just subscribed
@@ -227,15 +227,15 @@ struct session *driver_session_new(struct driver *driver, uint32_t id, const str
                                    const struct name *moderator);
 
 /* By full name, or by the strings alone when the id is SLIM_NAME_ANY. NULL: none. */
-struct member *driver_member_find(struct session *session, const struct slim_name *name);
+struct member *driver_member_find(struct session *session, const struct slim_name_key *name);
 void driver_member_add(struct driver *driver, struct session *session, const struct name *name,
                        uint32_t leaf);
 void driver_member_remove(struct driver *driver, struct session *session,
-                          const struct slim_name *name);
+                          const struct slim_name_key *name);
 struct command *driver_command_new(struct driver *driver, int64_t id, enum phase phase,
                                    struct session *session);
 void driver_wait_for(struct driver *driver, struct command *command, int32_t type,
-                     uint32_t message_id, const struct slim_name *from);
+                     uint32_t message_id, const struct slim_name_key *from);
 void driver_wait_for_all(struct driver *driver, struct command *command, int32_t type,
                          uint32_t message_id);
 bool driver_is_waiting(const struct driver *driver, const struct command *command);

@@ -418,7 +418,7 @@ static bool is_seen(const struct member *member, uint32_t message_id)
 
 /* Does the leaf that signed belong to the application that the message says it is from (mls.md 10)? */
 static bool is_sender(struct driver *driver, const struct session *session, uint32_t leaf,
-                      const struct slim_name *source)
+                      const struct slim_name_key *source)
 {
     struct slim_mls_member member;
     struct slim_auth_identity identity;

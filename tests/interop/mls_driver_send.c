@@ -301,10 +301,10 @@ struct session *driver_session_new(struct driver *driver, uint32_t id, const str
     return NULL;
 }
 
-struct member *driver_member_find(struct session *session, const struct slim_name *name)
+struct member *driver_member_find(struct session *session, const struct slim_name_key *name)
 {
     for (size_t i = 0; i < session->member_count; i++) {
-        const struct slim_name *found = &session->members[i].name.name;
+        const struct slim_name_key *found = &session->members[i].name.name;
         if (name->id == SLIM_NAME_ANY ? slim_name_has_prefix_of(found, name)
                                       : slim_name_is_equal(found, name)) {
             return &session->members[i];
@@ -341,7 +341,7 @@ struct command *driver_command_new(struct driver *driver, int64_t id, enum phase
 }
 
 void driver_wait_for(struct driver *driver, struct command *command, int32_t type,
-                     uint32_t message_id, const struct slim_name *from)
+                     uint32_t message_id, const struct slim_name_key *from)
 {
     require(driver->wait_count == WAITS_MAX ? SLIM_ERR_LIMIT : SLIM_OK, "answers");
     driver->waits[driver->wait_count++] = (struct wait){command, type, message_id, *from};
@@ -399,7 +399,7 @@ void driver_command_end(struct driver *driver, struct command *command, const ch
 
 /* What the member published to it would have acknowledged is not waited for any more; its answer to the removal is. */
 static void drop_acks(struct driver *driver, const struct session *session,
-                      const struct slim_name *name)
+                      const struct slim_name_key *name)
 {
     for (size_t i = driver->wait_count; i > 0; i--) {
         struct wait *wait = &driver->waits[i - 1];
@@ -415,7 +415,7 @@ static void drop_acks(struct driver *driver, const struct session *session,
 }
 
 void driver_member_remove(struct driver *driver, struct session *session,
-                          const struct slim_name *name)
+                          const struct slim_name_key *name)
 {
     struct member *member = driver_member_find(session, name);
     if (member != NULL) {

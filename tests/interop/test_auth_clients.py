@@ -201,10 +201,11 @@ def literal(key, value):
     return b"\x00" + b"".join(h2raw.hpack.hpack.encode_integer(len(text), 7) + text for text in (key, value))
 
 
-def open_with(conn, value):
-    """A request with this authorization header, which is longer than h2raw's own encoder likes."""
-    headers = [(":method", "POST"), (":scheme", "http"), (":path", h2raw.PATH), (":authority", "127.0.0.1"),
-               ("te", "trailers"), ("content-type", "application/grpc"), ("authorization", value)]
+def open_with(conn, value, path=h2raw.PATH):
+    """A request with this authorization header (None: without), which is longer than h2raw's own encoder likes."""
+    headers = [(":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "127.0.0.1"),
+               ("te", "trailers"), ("content-type", "application/grpc")]
+    headers += [] if value is None else [("authorization", value)]
     block = b"".join(literal(key.encode(), value.encode()) for key, value in headers)
     stream = h2raw.Stream(conn, conn.next_id)
     with conn.changed:

@@ -28,6 +28,22 @@ def name_of(text):
     return sb.Name(*text.split("/"))
 
 
+def config_of(server, tls):
+    """tls: None, or any of ca, cert, key (paths), version, skip_verify, server_name."""
+    config = sb.new_insecure_client_config(server)
+    if tls:
+        config.tls.insecure = False
+        config.tls.include_system_ca_certs_pool = False
+        config.tls.insecure_skip_verify = tls.get("skip_verify", False)
+        config.tls.tls_version = tls.get("version", "tls1.3")
+        if "ca" in tls:
+            config.tls.ca_source = sb.CaSource.FILE(path=tls["ca"])
+        if "cert" in tls:
+            config.tls.source = sb.TlsSource.FILE(cert=tls["cert"], key=tls["key"])
+        config.server_name = tls.get("server_name")
+    return config
+
+
 class Client:
     def __init__(self):
         self.sessions = {}
@@ -36,7 +52,7 @@ class Client:
         self.echo = False
         self.answers = {}
 
-    async def start(self, server, name, secret, listen=True, read=True, echo=False):
+    async def start(self, server, name, secret, listen=True, read=True, echo=False, tls=None):
         sb.initialize_with_configs(
             tracing_config=sb.new_tracing_config_with("warn", False, False, []),
             runtime_config=sb.new_runtime_config(),
@@ -45,7 +61,7 @@ class Client:
         self.is_reading = read
         self.echo = echo
         self.service = sb.get_global_service()
-        self.conn = await self.service.connect_async(sb.new_insecure_client_config(server))
+        self.conn = await self.service.connect_async(config_of(server, tls))
         self.app = self.service.create_app_with_secret(name_of(name), secret)
         await self.app.subscribe_async(name_of(name), self.conn)
         if listen:

@@ -164,6 +164,49 @@ static const char jwks[] = "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AA\"},{\"kty\":\
                            "\"Ed25519\",\"kid\":\"e\",\"x\":\"rdGNgQG70OewjPGPU1Re8P0L8bBCCQFVIJ8YN"
                            "Qaqqhw\"}]}";
 
+/* Answer the fetch under way; the generation of the keys afterwards. */
+static uint64_t fetch_keys(struct slim_auth_resolver *resolver, const char *keys, uint64_t now_s)
+{
+    uint64_t fetch_count = start_count;
+    (void)slim_auth_resolver_tick(resolver, now_s); /* begins one */
+    CHECK(start_count == fetch_count + 1);
+    struct slim_auth_answer answer = {last_id, 200, slim_view_str(keys)};
+    CHECK_OK(slim_auth_resolver_take(resolver, &answer, now_s, NULL));
+    return slim_auth_resolver_generation(resolver);
+}
+
+#define ED_KEY(kid, x) "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"" kid "\",\"x\":\"" x "\"}"
+#define X_1 "rdGNgQG70OewjPGPU1Re8P0L8bBCCQFVIJ8YNQaqqhw"
+#define X_2 "rdGNgQG70OewjPGPU1Re8P0L8bBCCQFVIJ8YNQaqqh0"
+
+/* The generation is what makes verifiers forget the tokens that they know: whoever can ask for an unknown kid must not cause that. */
+static void keys_that_are_fetched_again_or_added_leave_known_tokens_alone(void **state)
+{
+    (void)state;
+    static const struct slim_auth_issuer issuer = {{(const uint8_t *)"https://i.test", 14},
+                                                   {(const uint8_t *)"https://i.test/k", 16}};
+    static const struct {
+        const char *why;
+        const char *keys;
+        uint64_t generation;
+    } rows[] = {
+        {"the first", "{\"keys\":[" ED_KEY("a", X_1) "]}", 1},
+        {"the same again", "{\"keys\":[" ED_KEY("a", X_1) "]}", 1},
+        {"one more", "{\"keys\":[" ED_KEY("b", X_1) "," ED_KEY("a", X_1) "]}", 1},
+        {"one is another key now", "{\"keys\":[" ED_KEY("b", X_1) "," ED_KEY("a", X_2) "]}", 2},
+        {"one has another name now", "{\"keys\":[" ED_KEY("c", X_1) "," ED_KEY("a", X_2) "]}", 3},
+        {"one is gone", "{\"keys\":[" ED_KEY("a", X_2) "]}", 4},
+    };
+    struct slim_auth_resolver *resolver;
+    last_id = 0;
+    CHECK_OK(slim_auth_resolver_new(&issuer, 1, &fetcher, &resolver, NULL));
+    for (size_t i = 0; i < SLIM_COUNT(rows); i++) {
+        uint64_t now_s = NOW_S + i * SLIM_AUTH_JWKS_RENEW_S;
+        CHECK_ROW(rows[i].why, fetch_keys(resolver, rows[i].keys, now_s) == rows[i].generation);
+    }
+    slim_auth_resolver_free(resolver);
+}
+
 static void sweep(void)
 {
     static const struct slim_auth_issuer issuer = {{(const uint8_t *)"https://i.test", 14}, {0}};
@@ -220,6 +263,7 @@ int main(void)
         cmocka_unit_test(answers_of_other_fetches_are_ignored),
         cmocka_unit_test(a_clock_that_is_set_back_stops_nothing),
         cmocka_unit_test(bad_token_answers_are_refused),
+        cmocka_unit_test(keys_that_are_fetched_again_or_added_leave_known_tokens_alone),
         cmocka_unit_test(out_of_memory_leaks_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

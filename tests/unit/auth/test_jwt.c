@@ -515,6 +515,10 @@ static void duration_and_custom_claims_are_in_the_token(void **state)
     CHECK_VIEW(claims.subject, "a \"quoted\" name");
     CHECK(claims.valid_until_s == NOW_S + 40 + 60);
     CHECK(slim_json_count(slim_json_find(claims.all, "team")) == 2);
+    CHECK(slim_auth_read_credential(verifier, token, NOW_S + 9000, false, NULL, &claims) ==
+          SLIM_ERR_EXPIRED);
+    CHECK_OK(slim_auth_read_credential(verifier, token, NOW_S + 9000, true, NULL, &claims));
+    CHECK_VIEW(claims.subject, "a \"quoted\" name");
     struct slim_buf first = {0};
     CHECK_OK(slim_buf_put(&first, token));
     CHECK_OK(slim_auth_provider_token(provider, NOW_S + 20, &token));
@@ -569,7 +573,8 @@ static void a_token_file_is_trimmed_reloaded_and_outlived(void **state)
     struct slim_auth_provider *provider;
     struct slim_error error;
     struct slim_view token;
-    CHECK_OK(slim_auth_provider_new_static(slim_buf_view(&padded), NOW_S, &provider, &error));
+    CHECK_OK(
+        slim_auth_provider_new_static(slim_buf_view(&padded), NOW_S, false, &provider, &error));
     CHECK_VIEW(slim_auth_provider_id(provider), "me");
     CHECK_OK(slim_auth_provider_token(provider, NOW_S, &token));
     CHECK(slim_view_is_equal(token, slim_buf_view(&text)));
@@ -637,7 +642,7 @@ static void sweep(void)
         status = slim_auth_verifier_reload(verifier, slim_view_str(hmac_text), NULL);
     }
     if (status == SLIM_OK) {
-        status = slim_auth_provider_new_static(token, NOW_S, &fixed, NULL);
+        status = slim_auth_provider_new_static(token, NOW_S, false, &fixed, NULL);
     }
     if (status == SLIM_OK) {
         status = slim_auth_provider_reload(fixed, token, NOW_S, NULL);

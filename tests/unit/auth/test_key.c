@@ -6,6 +6,9 @@
 
 enum { NOW_S = 1795344500 };
 
+/* Of libcrypto: what is left in the queue of its errors would be taken for an error of the next TLS connection of this thread. */
+unsigned long ERR_peek_error(void);
+
 static enum slim_status try_key(enum slim_auth_alg alg, enum slim_auth_key_format format,
                                 const char *text, struct slim_error *error)
 {
@@ -14,6 +17,7 @@ static enum slim_status try_key(enum slim_auth_alg alg, enum slim_auth_key_forma
     *error = (struct slim_error){0};
     enum slim_status status = slim_auth_verifier_new_jwt(&rules, test_random, &verifier, error);
     slim_auth_verifier_free(verifier);
+    CHECK(ERR_peek_error() == 0);
     return status;
 }
 
@@ -284,9 +288,44 @@ static void a_verified_token_outlives_no_fetched_keys(void **state)
     slim_json_free(json);
 }
 
+static void a_refused_key_leaves_no_error_behind(void **state)
+{
+    (void)state;
+    static const struct {
+        enum slim_auth_alg alg;
+        enum slim_auth_key_format format;
+        const char *text;
+    } rows[] = {
+        {SLIM_AUTH_ALG_RS256, SLIM_AUTH_KEY_PEM, "no PEM at all"},
+        {SLIM_AUTH_ALG_RS256, SLIM_AUTH_KEY_PEM, ""},
+        {SLIM_AUTH_ALG_ES256, SLIM_AUTH_KEY_PEM,
+         "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n"},
+        {SLIM_AUTH_ALG_EDDSA, SLIM_AUTH_KEY_PEM,
+         "-----BEGIN PUBLIC KEY-----\n!!!!\n-----END PUBLIC KEY-----\n"},
+        {SLIM_AUTH_ALG_ES256, SLIM_AUTH_KEY_JWK,
+         "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\","
+         "\"y\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}"},
+        {SLIM_AUTH_ALG_RS256, SLIM_AUTH_KEY_JWK, "{\"kty\":\"RSA\",\"n\":\"AQ\",\"e\":\"AQAB\"}"},
+        {SLIM_AUTH_ALG_EDDSA, SLIM_AUTH_KEY_JWK,
+         "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AA\"}"},
+    };
+    for (size_t i = 0; i < SLIM_COUNT(rows); i++) {
+        struct slim_error error; /* try_key looks at the queue */
+        CHECK_ROW(rows[i].text,
+                  try_key(rows[i].alg, rows[i].format, rows[i].text, &error) == SLIM_ERR_CONFIG);
+        struct slim_auth_jwt_options options = {
+            .alg = rows[i].alg, .key = slim_view_str(rows[i].text), .subject = SLIM_VIEW("x")};
+        struct slim_auth_provider *provider;
+        CHECK_ROW(rows[i].text,
+                  slim_auth_provider_new_jwt(&options, &provider, NULL) == SLIM_ERR_CONFIG);
+        CHECK_ROW(rows[i].text, ERR_peek_error() == 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_refused_key_leaves_no_error_behind),
         cmocka_unit_test(an_rsa_key_needs_an_exponent_that_signs),
         cmocka_unit_test(what_everybody_may_read_is_no_secret),
         cmocka_unit_test(a_jwk_with_labels_of_the_wrong_type_is_refused),

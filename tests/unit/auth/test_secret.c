@@ -100,6 +100,34 @@ static void recorded_tokens_verify_with_their_claims(void **state)
     slim_json_free(json);
 }
 
+static void credential_of_a_member_may_be_older_than_a_token_but_not_forged(void **state)
+{
+    (void)state;
+    struct slim_json *json = load_vectors("shared-secret-tokens.json");
+    const struct slim_json *vector = slim_json_at(slim_json_find(json, "tokens"), 0);
+    struct slim_auth_verifier *verifier = new_verifier(text_of(json, "shared_secret"));
+    struct slim_view token = text_of(vector, "token");
+    uint64_t late_s = number_of(vector, "timestamp") + 100000;
+    enum slim_auth_check check;
+    struct slim_auth_claims claims;
+    struct slim_auth_identity identity;
+    CHECK(slim_auth_read_credential(verifier, token, late_s, false, &check, &claims) ==
+              SLIM_ERR_EXPIRED &&
+          check == SLIM_AUTH_CHECK_EXPIRED);
+    CHECK_OK(slim_auth_read_credential(verifier, token, late_s, true, &check, &claims));
+    CHECK(slim_view_is_equal(claims.subject, text_of(vector, "id")));
+    CHECK_ROW("it is not remembered as a good token",
+              slim_auth_verify(verifier, token, late_s, &check, &identity) == SLIM_ERR_EXPIRED);
+    struct slim_buf forged = {0};
+    CHECK_OK(slim_buf_put(&forged, token));
+    forged.data[0] ^= 1;
+    CHECK(slim_auth_read_credential(verifier, slim_buf_view(&forged), late_s, true, &check,
+                                    &claims) == SLIM_ERR_SIGNATURE);
+    slim_buf_fini(&forged);
+    slim_auth_verifier_free(verifier);
+    slim_json_free(json);
+}
+
 static void application_ids_are_the_recorded_ones(void **state)
 {
     (void)state;
@@ -337,7 +365,7 @@ static void identity_fits_its_source_name_only(void **state)
     struct slim_auth_identity identity = {slim_auth_provider_id(provider),
                                           slim_auth_provider_app_id(provider)};
     struct slim_name_text text = {{SLIM_VIEW("org"), SLIM_VIEW("ns"), SLIM_VIEW("app")}};
-    struct slim_name name = slim_name_of(&text, identity.app_id);
+    struct slim_name_key name = slim_name_of(&text, identity.app_id);
     CHECK(slim_auth_identity_is_source(&identity, &name));
     name.id ^= 1;
     CHECK(!slim_auth_identity_is_source(&identity, &name));
@@ -416,6 +444,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(recorded_tokens_are_made_byte_for_byte),
         cmocka_unit_test(recorded_tokens_verify_with_their_claims),
+        cmocka_unit_test(credential_of_a_member_may_be_older_than_a_token_but_not_forged),
         cmocka_unit_test(application_ids_are_the_recorded_ones),
         cmocka_unit_test(probes_get_the_verdict_of_the_reference),
         cmocka_unit_test(each_rule_has_a_token_that_breaks_just_it),

@@ -136,6 +136,59 @@ static void recorded_tokens_verify_with_the_recorded_bundle(void **state)
     slim_json_free(json);
 }
 
+/* One more entry of a JWTBundlesResponse, with this text as its JWKS. */
+static void add_bundle(struct slim_buf *out, struct slim_view domain, struct slim_view text)
+{
+    struct slim_buf entry = {0};
+    CHECK_OK(slim_wire_put_bytes(&entry, 1, domain));
+    CHECK_OK(slim_wire_put_bytes(&entry, 2, text));
+    CHECK_OK(slim_wire_put_bytes(out, 1, slim_buf_view(&entry)));
+    slim_buf_fini(&entry);
+}
+
+static void a_broken_bundle_costs_its_own_domain_nothing_but_news(void **state)
+{
+    (void)state;
+    struct slim_json *json = load_vectors("spire-identity-tokens.json");
+    struct slim_view token = text_of(slim_json_at(slim_json_find(json, "tokens"), 0), "token");
+    struct slim_auth_workload *workload = new_client_for(false, true);
+    struct slim_auth_verifier *verifier;
+    struct slim_auth_claims claims;
+    struct slim_buf message = {0};
+    CHECK_OK(slim_auth_verifier_new_spiffe(workload, test_random, &verifier));
+    slim_auth_workload_attach(workload, 0);
+    (void)slim_auth_workload_tick(workload, 0, NOW_S); /* starts the calls */
+    CHECK(has_said("+J+B"));
+
+    put_bundles(&message, SLIM_VIEW("test.domain"), slim_json_find(json, "jwks"));
+    add_bundle(&message, SLIM_VIEW("partner.test"), SLIM_VIEW("{"));
+    slim_auth_workload_take_message(workload, SLIM_AUTH_WORKLOAD_BUNDLES, slim_buf_view(&message),
+                                    0, NOW_S);
+    CHECK(has_said("?B!B"));
+    CHECK(slim_auth_workload_bundle_generation(workload) == 1);
+    CHECK_OK(slim_auth_read_claims(verifier, token, NOW_S, NULL, &claims));
+
+    /* now ours is broken: the keys that we have of it stay */
+    put_bundles(&message, SLIM_VIEW("partner.test"), slim_json_find(json, "jwks"));
+    add_bundle(&message, SLIM_VIEW("test.domain"), SLIM_VIEW("{\"keys\":5}"));
+    slim_auth_workload_take_message(workload, SLIM_AUTH_WORKLOAD_BUNDLES, slim_buf_view(&message),
+                                    0, NOW_S);
+    CHECK(has_said("?B!B"));
+    CHECK(slim_auth_workload_bundle_generation(workload) == 2);
+    CHECK_OK(slim_auth_read_claims(verifier, token, NOW_S, NULL, &claims));
+
+    /* and when a message leaves a domain out, its keys go */
+    put_bundles(&message, SLIM_VIEW("partner.test"), slim_json_find(json, "jwks"));
+    slim_auth_workload_take_message(workload, SLIM_AUTH_WORKLOAD_BUNDLES, slim_buf_view(&message),
+                                    0, NOW_S);
+    CHECK(has_said("!B"));
+    CHECK(slim_auth_read_claims(verifier, token, NOW_S, NULL, &claims) == SLIM_ERR_NOT_FOUND);
+    slim_auth_verifier_free(verifier);
+    slim_auth_workload_free(workload);
+    slim_buf_fini(&message);
+    slim_json_free(json);
+}
+
 static void requests_are_the_recorded_ones(void **state)
 {
     (void)state;
@@ -438,6 +491,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(recorded_tokens_verify_with_the_recorded_bundle),
+        cmocka_unit_test(a_broken_bundle_costs_its_own_domain_nothing_but_news),
         cmocka_unit_test(requests_are_the_recorded_ones),
         cmocka_unit_test(an_agent_that_never_answers_is_asked_again),
         cmocka_unit_test(failures_are_repeated_ever_more_slowly),

@@ -81,11 +81,11 @@ static void names_are_equal_when_hashes_and_id_are(void **state)
 {
     (void)state;
     struct slim_name_text text = text_of("agntcy", "demo", "alice");
-    struct slim_name a = slim_name_of(&text, 1);
+    struct slim_name_key a = slim_name_of(&text, 1);
     CHECK(a.prefix[0] == slim_hash_component(SLIM_VIEW("agntcy")) && a.id == 1);
     CHECK(a.prefix[1] == slim_hash_component(SLIM_VIEW("demo")));
     CHECK(a.prefix[2] == slim_hash_component(SLIM_VIEW("alice")));
-    struct slim_name b = a;
+    struct slim_name_key b = a;
     CHECK(slim_name_is_equal(&a, &b) && slim_name_has_prefix_of(&a, &b));
     b.id = (unsigned __int128)1 << 64 | 1;
     CHECK(!slim_name_is_equal(&a, &b) && slim_name_has_prefix_of(&a, &b));

@@ -28,11 +28,22 @@ static void on_error(void *ctx, struct slim_view json)
     app->is_copied = slim_buf_put(&app->last_error, json) == SLIM_OK;
 }
 
+static void on_link(void *ctx, uint64_t conn_id, bool is_up)
+{
+    struct test_app *app = ctx;
+    app->link_conn = conn_id;
+    if (is_up) {
+        app->up_count++;
+    } else {
+        app->down_count++;
+    }
+}
+
 void test_app_init(struct test_app *app, struct slim_datapath *datapath)
 {
     *app = (struct test_app){.datapath = datapath};
     struct slim_datapath_app callbacks = {
-        .on_message = on_message, .on_error = on_error, .ctx = app};
+        .on_message = on_message, .on_error = on_error, .on_link = on_link, .ctx = app};
     CHECK_OK(slim_datapath_attach(datapath, &callbacks, &app->id));
 }
 

@@ -11,6 +11,9 @@ struct test_app {
     uint64_t id;
     size_t message_count;
     size_t error_count;
+    size_t down_count; /* links that went down, and that came up again */
+    size_t up_count;
+    uint64_t link_conn; /* the last one of these */
     uint64_t incoming_conn;
     bool is_copied;       /* last and last_error are whole: false when a test makes memory fail */
     struct slim_buf last; /* the last message's bytes */

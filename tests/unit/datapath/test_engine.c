@@ -157,6 +157,21 @@ static void link_does_not_give_up_after_a_failed_reconnection(void **state)
     tear_down(&f);
 }
 
+static void applications_are_told_when_a_link_goes_down_and_comes_up_again(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f, NULL);
+    CHECK_ROW("the first connect has its own answer", f.near.up_count == 0);
+    stop_node(&f);
+    TEST_TURN_UNTIL(f.loop, f.near.down_count == 1);
+    CHECK(f.near.link_conn == f.link && f.near.up_count == 0);
+    start_node(&f);
+    TEST_TURN_UNTIL(f.loop, f.near.up_count == 1);
+    CHECK(f.near.link_conn == f.link && f.near.down_count == 1);
+    tear_down(&f);
+}
+
 static void unsubscribed_name_is_not_restored(void **state)
 {
     (void)state;
@@ -331,6 +346,7 @@ int main(void)
         cmocka_unit_test(message_travels_both_ways),
         cmocka_unit_test(many_messages_arrive_in_order_and_complete),
         cmocka_unit_test(link_does_not_give_up_after_a_failed_reconnection),
+        cmocka_unit_test(applications_are_told_when_a_link_goes_down_and_comes_up_again),
         cmocka_unit_test(unsubscribed_name_is_not_restored),
         cmocka_unit_test(subscription_made_while_the_link_is_down_is_sent_when_it_is_back),
         cmocka_unit_test(second_connect_to_the_same_endpoint_is_refused),

@@ -412,7 +412,7 @@ static void routes_kept_for_lost_links_count_as_memory(void **state)
         test_peer_fini(peer);
         f.count--;
         TEST_PEERS_UNTIL(f.loop, f.peers, f.count, stats(&f)->connections_closed == link + 1);
-        CHECK(link > 0 || heap->bytes_in_use - before >= NAMES * sizeof(struct slim_name));
+        CHECK(link > 0 || heap->bytes_in_use - before >= NAMES * sizeof(struct slim_name_key));
     }
     CHECK(heap->bytes_in_use <= 2 * MIB);
     tear_down(&f);

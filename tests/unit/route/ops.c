@@ -59,12 +59,12 @@ static struct slim_name_text text_at(uint32_t i)
     return texts[i];
 }
 
-static struct slim_name name_at(uint32_t i)
+static struct slim_name_key name_at(uint32_t i)
 {
     static const uint64_t low[IDS] = {5, UINT64_MAX, 0, 5, 6, 7};
     static const uint64_t high[IDS] = {0, UINT64_MAX, 0, 9, 0, 0}; /* the second is SLIM_NAME_ANY */
     uint64_t c = i / IDS;
-    struct slim_name name = {.prefix = {c & 1, c >> 1 & 1, c >> 2}};
+    struct slim_name_key name = {.prefix = {c & 1, c >> 1 & 1, c >> 2}};
     name.id = (unsigned __int128)high[i % IDS] << 64 | low[i % IDS];
     return name;
 }
@@ -182,7 +182,7 @@ static uint64_t set_of(const struct world *world, const struct slim_route_hits *
 static const char *run_match(struct world *world, const struct op *op)
 {
     static const uint32_t fanouts[4] = {1, 0, 256, 2};
-    struct slim_name name = name_at(op->name);
+    struct slim_name_key name = name_at(op->name);
     uint32_t fanout = fanouts[op->a % 4];
     uint32_t from = op->b % 4 == 0 ? PEERS_MAX : op->peer;
     struct slim_route_hits hits;
@@ -203,7 +203,7 @@ static const char *run_match(struct world *world, const struct op *op)
 static const char *run_rounds(struct world *world, const struct op *op)
 {
     enum { ROUNDS = 3 };
-    struct slim_name name = name_at(op->name);
+    struct slim_name_key name = name_at(op->name);
     uint32_t from = op->b % 4 == 0 ? PEERS_MAX : op->peer;
     uint64_t want = candidates(world, op->name, 1, from);
     uint32_t shares[PEERS_MAX] = {0};
@@ -226,7 +226,7 @@ static const char *run_rounds(struct world *world, const struct op *op)
 
 static const char *run_add(struct world *world, const struct op *op)
 {
-    struct slim_name name = name_at(op->name);
+    struct slim_name_key name = name_at(op->name);
     struct slim_name_text text = text_at(op->b % TEXTS);
     bool want_first = !name_is_there(world, op->name, PEERS_MAX);
     if (!prefix_is_there(world, op->name / IDS)) {
@@ -273,7 +273,7 @@ static void model_remove(struct world *world, const struct op *op, char *error, 
 
 static const char *run_remove(struct world *world, const struct op *op)
 {
-    struct slim_name name = name_at(op->name);
+    struct slim_name_key name = name_at(op->name);
     char want[100];
     model_remove(world, op, want, sizeof(want));
     bool want_last = !name_is_there(world, op->name, PEERS_MAX);
@@ -325,7 +325,7 @@ static void visit(void *ctx, const struct slim_route_subscription *subscription)
     struct listing *listing = ctx;
     const struct world *world = listing->world;
     uint32_t name = 0;
-    struct slim_name expected = name_at(name);
+    struct slim_name_key expected = name_at(name);
     while (name < NAMES && !slim_name_is_equal(&expected, &subscription->name)) {
         name++;
         expected = name_at(name);
@@ -384,7 +384,7 @@ static const char *run_remove_peer(struct world *world, uint32_t peer)
 
 static const char *run_has(struct world *world, const struct op *op)
 {
-    struct slim_name name = name_at(op->name);
+    struct slim_name_key name = name_at(op->name);
     uint32_t except = op->a % 2 == 0 ? PEERS_MAX : op->peer;
     bool got =
         slim_routes_has(world->routes, &name, except == PEERS_MAX ? NULL : &world->peers[except]);

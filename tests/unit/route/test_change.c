@@ -129,7 +129,7 @@ static void first_and_last_of_a_name_are_told(void **state)
     (void)state;
     struct world world;
     world_init(&world);
-    struct slim_name name = name_of(3, 5);
+    struct slim_name_key name = name_of(3, 5);
     CHECK(add_of(&world, 0, 3, 5, 0));
     CHECK(!add_of(&world, 0, 3, 5, 1));
     CHECK(!add_of(&world, 1, 3, 5, 0));
@@ -152,7 +152,7 @@ static void text_of_the_first_subscription_is_kept(void **state)
     struct world world;
     world_init(&world);
     static const char long_text[SLIM_ROUTE_TEXT_BYTES_MAX] = {'x'};
-    struct slim_name name = name_of(3, 5);
+    struct slim_name_key name = name_of(3, 5);
     struct slim_name_text first = {{SLIM_VIEW("org"), SLIM_VIEW(""), slim_view_of(long_text, 300)}};
     struct slim_name_text second = {{SLIM_VIEW("o"), SLIM_VIEW("n"), SLIM_VIEW("a")}};
     struct slim_name_text got;
@@ -184,7 +184,7 @@ static void text_of_every_length_comes_back(void **state)
     struct world world;
     world_init(&world);
     for (size_t len = 0; len <= SLIM_ROUTE_TEXT_BYTES_MAX; len += len < 600 ? 1 : 97) {
-        struct slim_name name = name_of(len, 0);
+        struct slim_name_key name = name_of(len, 0);
         struct slim_name_text given = {{slim_view_of(text, len / 2),
                                         slim_view_of(text + len / 2, len / 3),
                                         slim_view_of(text, len - len / 2 - len / 3)}};
@@ -215,7 +215,7 @@ static void text_beyond_the_limit_is_refused(void **state)
     for (size_t i = 0; i < SLIM_COUNT(rows); i++) {
         struct world world;
         world_init(&world);
-        struct slim_name name = name_of(3, 5);
+        struct slim_name_key name = name_of(3, 5);
         struct slim_name_text given = {{slim_view_of(text, rows[i].len[0]),
                                         slim_view_of(text, rows[i].len[1]),
                                         slim_view_of(text, rows[i].len[2])}};
@@ -235,8 +235,8 @@ static void counts_at_their_limit_refuse_one_more(void **state)
     world_init(&world);
     struct slim_routes *routes = world.routes;
     struct slim_name_text text = {{SLIM_VIEW("a"), SLIM_VIEW("b"), SLIM_VIEW("c")}};
-    struct slim_name known = name_of(3, 5);
-    struct slim_name other = name_of(3, 6);
+    struct slim_name_key known = name_of(3, 5);
+    struct slim_name_key other = name_of(3, 6);
     (void)add_of(&world, 0, 3, 5, 1);
 
     uint32_t kept = routes->names.item_count;
@@ -333,7 +333,7 @@ static void add_or_change_nothing(struct world *world, uint32_t peer, uint64_t p
                                   unsigned __int128 id, uint64_t subscription_id, size_t text_len)
 {
     static const char long_text[400];
-    struct slim_name name = name_of(prefix, id);
+    struct slim_name_key name = name_of(prefix, id);
     struct slim_name_text text = {
         {SLIM_VIEW("a"), SLIM_VIEW("b"), slim_view_of(long_text, text_len)}};
     struct snapshot before = snapshot_of(world);

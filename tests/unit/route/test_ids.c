@@ -22,7 +22,7 @@ static void ids_of_one_subscription_go_up_to_their_limit(void **state)
     (void)state;
     struct world world;
     world_init(&world);
-    struct slim_name name = name_of(3, 5);
+    struct slim_name_key name = name_of(3, 5);
     struct slim_name_text text = {{SLIM_VIEW("a"), SLIM_VIEW("b"), SLIM_VIEW("c")}};
     size_t empty_bytes = slim_routes_stats(world.routes).bytes;
     for (uint64_t i = 1; i <= SLIM_ROUTE_IDS_MAX; i++) {
@@ -51,7 +51,7 @@ static void references_stop_at_their_limit(void **state)
     struct world world;
     world_init(&world);
     (void)add_of(&world, 0, 3, 5, 0);
-    struct slim_name name = name_of(3, 5);
+    struct slim_name_key name = name_of(3, 5);
     struct slim_name_text text = {{SLIM_VIEW("a"), SLIM_VIEW("b"), SLIM_VIEW("c")}};
     struct slim_route_sub *sub =
         slim_route_sub_at(world.routes, slim_route_find_name(world.routes, &name));

@@ -259,14 +259,14 @@ static void match_of_many_leaves_out_the_sender_only(void **state)
     struct slim_name_text text = {{SLIM_VIEW("a"), SLIM_VIEW("b"), SLIM_VIEW("c")}};
     for (uint32_t i = 0; i < MANY; i++) {
         slim_route_peer_init(&peers[i], i, i % 7 == 0);
-        struct slim_name own = name_of(3, i);
-        struct slim_name shared = name_of(4, 0);
+        struct slim_name_key own = name_of(3, i);
+        struct slim_name_key shared = name_of(4, 0);
         CHECK_OK(slim_routes_add(world.routes, &own, &text, &peers[i], 1, NULL));
         CHECK_OK(slim_routes_add(world.routes, &shared, &text, &peers[i], 1, NULL));
     }
     for (uint32_t from = 0; from < MANY; from++) {
         for (uint64_t prefix = 3; prefix <= 4; prefix++) {
-            struct slim_name name = name_of(prefix, prefix == 3 ? ANY : 0);
+            struct slim_name_key name = name_of(prefix, prefix == 3 ? ANY : 0);
             struct slim_route_hits hits;
             bool found[MANY] = {false};
             slim_routes_match(world.routes, &name, 256, &peers[from], &hits);
@@ -293,7 +293,7 @@ static void match_has_room_while_peers_come_and_go(void **state)
     world_init(&world);
     static struct slim_route_peer peers[MANY];
     struct slim_name_text text = {{SLIM_VIEW("a"), SLIM_VIEW("b"), SLIM_VIEW("c")}};
-    struct slim_name name = name_of(3, 5);
+    struct slim_name_key name = name_of(3, 5);
     for (int round = 0; round < 2; round++) {
         for (uint32_t i = 0; i < MANY; i++) {
             slim_route_peer_init(&peers[i], i, false);
@@ -338,8 +338,8 @@ static void has_looks_at_the_exact_name(void **state)
     (void)state;
     struct world world;
     world_init(&world);
-    struct slim_name name = name_of(3, 5);
-    struct slim_name without_id = name_of(3, ANY);
+    struct slim_name_key name = name_of(3, 5);
+    struct slim_name_key without_id = name_of(3, ANY);
     CHECK(!slim_routes_has(world.routes, &name, NULL));
     (void)add_of(&world, 0, 3, 5, 0);
     CHECK(slim_routes_has(world.routes, &name, NULL));

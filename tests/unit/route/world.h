@@ -34,15 +34,15 @@ static inline void world_fini(struct world *world)
 }
 
 /* org/ns/<prefix> with this id. */
-static inline struct slim_name name_of(uint64_t prefix, unsigned __int128 id)
+static inline struct slim_name_key name_of(uint64_t prefix, unsigned __int128 id)
 {
-    return (struct slim_name){{1, 2, prefix}, id};
+    return (struct slim_name_key){{1, 2, prefix}, id};
 }
 
 static inline bool add_of(struct world *world, uint32_t peer, uint64_t prefix, unsigned __int128 id,
                           uint64_t subscription_id)
 {
-    struct slim_name name = name_of(prefix, id);
+    struct slim_name_key name = name_of(prefix, id);
     struct slim_name_text text = {{SLIM_VIEW("org"), SLIM_VIEW("ns"), SLIM_VIEW("app")}};
     bool is_first;
     CHECK_OK(slim_routes_add(world->routes, &name, &text, &world->peers[peer], subscription_id,
@@ -54,7 +54,7 @@ static inline enum slim_status remove_of(struct world *world, uint32_t peer, uin
                                          unsigned __int128 id, uint64_t subscription_id,
                                          struct slim_error *error)
 {
-    struct slim_name name = name_of(prefix, id);
+    struct slim_name_key name = name_of(prefix, id);
     return slim_routes_remove(world->routes, &name, &world->peers[peer], subscription_id, NULL,
                               error);
 }
@@ -63,7 +63,7 @@ static inline enum slim_status remove_of(struct world *world, uint32_t peer, uin
 static inline uint32_t match_of(struct world *world, uint64_t prefix, unsigned __int128 id,
                                 uint32_t fanout, int from)
 {
-    struct slim_name name = name_of(prefix, id);
+    struct slim_name_key name = name_of(prefix, id);
     struct slim_route_hits hits;
     slim_routes_match(world->routes, &name, fanout, from < 0 ? NULL : &world->peers[from], &hits);
     uint32_t found = 0;
