@@ -10,6 +10,7 @@ static const size_t derived[] = {
     offsetof(struct slim_datapath_stats, connections_closed),   /* sum of its reasons */
     offsetof(struct slim_datapath_stats, bytes_held),           /* slim_message_memory_bytes */
     offsetof(struct slim_datapath_stats, bytes_held_peak),
+    offsetof(struct slim_datapath_stats, refused_auth_count[SLIM_DATAPATH_ADMITTED]), /* none */
 };
 
 static bool is_derived(size_t offset)
