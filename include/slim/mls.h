@@ -292,6 +292,12 @@ SLIM_MLS_CALL enum slim_mls_status slim_mls_group_member(const struct slim_mls_g
                                                          uint32_t leaf_index,
                                                          struct slim_mls_member *member);
 
+/* Whom a key package (MLSMessage) would make a member; leaf_index is UINT32_MAX, views are into the message. Nothing but the encoding
+ * is checked: slim_mls_group_commit does the rest.
+ *   SLIM_MLS_ERR_MALFORMED, SLIM_MLS_ERR_INVALID, SLIM_MLS_ERR_UNSUPPORTED, SLIM_MLS_ERR_LIMIT   not a key package */
+SLIM_MLS_CALL enum slim_mls_status slim_mls_key_package_look(struct slim_mls_view message,
+                                                             struct slim_mls_member *member);
+
 /* Encoded ratchet_tree<V>. */
 SLIM_MLS_CALL enum slim_mls_status slim_mls_group_tree(const struct slim_mls_group *group,
                                                        struct slim_mls_buf *tree);
@@ -362,6 +368,14 @@ SLIM_MLS_API void slim_mls_event_free(struct slim_mls_event *event);
 SLIM_MLS_CALL enum slim_mls_status slim_mls_group_process(struct slim_mls_group *group,
                                                           struct slim_mls_view message,
                                                           struct slim_mls_event *event);
+
+/* Which leaf a PrivateMessage names as its sender. Every member could have written that: it is for refusing a message before
+ * slim_mls_group_process, which proves it, uses up its key.
+ *   SLIM_MLS_ERR_MALFORMED, SLIM_MLS_ERR_INVALID, SLIM_MLS_ERR_NOT_FOUND, SLIM_MLS_ERR_STALE, SLIM_MLS_ERR_FUTURE,
+ *   SLIM_MLS_ERR_DECRYPT, SLIM_MLS_ERR_LIMIT, SLIM_MLS_ERR_REMOVED */
+SLIM_MLS_CALL enum slim_mls_status slim_mls_group_message_sender(struct slim_mls_group *group,
+                                                                 struct slim_mls_view message,
+                                                                 uint32_t *leaf_index);
 
 /* ---- commits */
 

@@ -134,11 +134,17 @@ SLIM_CALL struct slim_op *slim_queue_next(struct slim_queue *queue, uint64_t dea
 
 /* ---- services */
 
-/* One engine of its own; links and applications of different services do not know each other. options: NULL, or a YAML or JSON text:
- *   memory_max   bytes for all queues together (default a quarter of the machine's memory, at most 1 GiB)
- *   link         true: announce ourselves to nodes as release 1.4 does (default false, as 1.0)
- * SLIM_ERR_CONFIG, SLIM_ERR_NO_MEMORY, SLIM_ERR_IO. */
-SLIM_CALL enum slim_status slim_service_new(const char *name, const char *options,
+/* memory_max       bytes for all queues together; 0: a quarter of the machine's memory, at most 1 GiB
+ * announce_links   announce ourselves to nodes as release 1.4 does; nodes of 1.0.0 with a controller cannot bear it */
+struct slim_service_options {
+    size_t memory_max;
+    bool announce_links;
+};
+
+/* One engine of its own; links and applications of different services do not know each other. name is for log lines; options may be NULL.
+ * SLIM_ERR_NO_MEMORY, SLIM_ERR_IO. */
+SLIM_CALL enum slim_status slim_service_new(const char *name,
+                                            const struct slim_service_options *options,
                                             struct slim_service **service,
                                             struct slim_error *error);
 SLIM_API struct slim_service *slim_service_ref(struct slim_service *service);

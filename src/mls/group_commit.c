@@ -58,6 +58,28 @@ enum slim_status slim_mls_read_key_package(struct slim_view message,
     return message.len == 0 ? SLIM_OK : SLIM_ERR_MALFORMED;
 }
 
+enum slim_mls_status slim_mls_key_package_look(struct slim_mls_view message,
+                                               struct slim_mls_member *member)
+{
+    struct slim_mls_key_package package;
+    if (message.len > MLS_MESSAGE_BYTES_MAX) {
+        return SLIM_MLS_ERR_LIMIT;
+    }
+    enum slim_status status = slim_mls_read_key_package(slim_mls_view_in(message), &package);
+    if (status != SLIM_OK) {
+        return slim_mls_status_out(status);
+    }
+    const struct slim_mls_credential *credential = &package.leaf.credential;
+    *member = (struct slim_mls_member){
+        .leaf_index = UINT32_MAX,
+        .credential = {credential->type, slim_mls_view_out(credential->type == MLS_CREDENTIAL_BASIC
+                                                               ? credential->identity
+                                                               : credential->certificates)},
+        .signature_key = slim_mls_view_out(package.leaf.signature_key),
+    };
+    return SLIM_MLS_OK;
+}
+
 /* Which waiting proposals go into a commit: those that do not contradict each other or the options (section 12.2 leaves the
  * choice to the committer). `taken` has a mark for each. */
 static enum slim_status decode_cached(const struct slim_mls_group *group, size_t index,

@@ -609,6 +609,34 @@ static enum slim_status process_private(struct slim_mls_group *group, struct sli
     return status;
 }
 
+static enum slim_status sender_of(struct slim_mls_group *group, struct slim_view in, uint32_t *leaf)
+{
+    enum slim_mls_wire_format format;
+    struct slim_mls_private_message message;
+    struct slim_mls_epoch *epoch;
+    SLIM_TRY(slim_mls_take_message_head(&in, &format));
+    if (format != MLS_WIRE_PRIVATE) {
+        return SLIM_ERR_INVALID;
+    }
+    SLIM_TRY(slim_mls_take_private(&in, &message));
+    if (in.len > 0) {
+        return SLIM_ERR_MALFORMED;
+    }
+    SLIM_TRY(check_epoch(group, message.group_id, message.epoch,
+                         message.content_type == MLS_CONTENT_APPLICATION, &epoch));
+    return slim_mls_private_sender(group->suite, epoch->secrets.sender_data, &message, leaf);
+}
+
+enum slim_mls_status slim_mls_group_message_sender(struct slim_mls_group *group,
+                                                   struct slim_mls_view message,
+                                                   uint32_t *leaf_index)
+{
+    if (message.len > MLS_MESSAGE_BYTES_MAX) {
+        return SLIM_MLS_ERR_LIMIT;
+    }
+    return slim_mls_status_out(sender_of(group, slim_mls_view_in(message), leaf_index));
+}
+
 enum slim_mls_status slim_mls_group_process(struct slim_mls_group *group,
                                             struct slim_mls_view message,
                                             struct slim_mls_event *event)

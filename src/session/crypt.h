@@ -8,8 +8,8 @@
 #include "base/buf.h"
 #include "base/name.h"
 #include "base/status.h"
+#include "mls/profile.h"
 #include "session/limits.h"
-#include "slim/mls.h"
 
 struct slim_session_crypt;
 
@@ -17,11 +17,25 @@ struct slim_session_crypt;
 typedef bool slim_session_is_source(void *ctx, struct slim_view subject,
                                     const struct slim_name_key *name);
 
-/* The client must outlive it. SLIM_ERR_NO_MEMORY. */
-SLIM_MUST_CHECK enum slim_status slim_session_crypt_new(struct slim_mls_client *client,
-                                                        slim_session_is_source *is_source,
-                                                        void *ctx,
-                                                        struct slim_session_crypt **crypt);
+/* What a member's credential (a token) says: as verify_token of struct slim_mls_profile. Asked once per credential. */
+typedef enum slim_status slim_session_read_credential(void *ctx, struct slim_view token,
+                                                      bool any_age, struct slim_mls_claims *claims,
+                                                      struct slim_error *error);
+
+/* client           of the application; it must outlive the crypt, and its policy must be that of slim_mls_profile_policy
+ * has_plain_adds   commits that only add carry no path, as the reference's (mls.md 8.4) */
+struct slim_session_crypt_options {
+    struct slim_mls_client *client;
+    void *ctx;
+    slim_session_is_source *is_source;
+    slim_session_read_credential *read_credential;
+    bool has_plain_adds;
+};
+
+/* The options are copied. SLIM_ERR_NO_MEMORY. */
+SLIM_MUST_CHECK enum slim_status
+slim_session_crypt_new(const struct slim_session_crypt_options *options,
+                       struct slim_session_crypt **crypt);
 void slim_session_crypt_free(struct slim_session_crypt *crypt);
 
 /* True when there is a group: messages can be sealed. */
@@ -41,14 +55,15 @@ void slim_session_commit_fini(struct slim_session_commit *commit);
 /* A group of one; commit_id is 0. */
 SLIM_MUST_CHECK enum slim_status slim_session_crypt_create(struct slim_session_crypt *crypt);
 
-/* Is this a key package that `name` may be added with? The status of the refusal with a sentence in *error. */
+/* Is this a key package that `name` may be added with, now? The status of the refusal with a sentence in *error: SLIM_ERR_AUTH (another
+ * identity's, or refused by read_credential), SLIM_ERR_EXISTS, or what MLS says. */
 SLIM_MUST_CHECK enum slim_status slim_session_crypt_check(struct slim_session_crypt *crypt,
                                                           struct slim_view key_package,
                                                           const struct slim_name_key *name,
                                                           struct slim_error *error);
 
 /* Add and remove members in one commit, and apply it; none of both: a refresh of our own keys and credential. Removed ones are named by
- * the names they were added with. Nothing changes on failure: SLIM_ERR_NOT_FOUND, SLIM_ERR_EXISTS, or what MLS says. */
+ * the names they were added with. Nothing changes on failure: SLIM_ERR_NOT_FOUND, SLIM_ERR_EXISTS, SLIM_ERR_AUTH, or what MLS says. */
 SLIM_MUST_CHECK enum slim_status
 slim_session_crypt_change(struct slim_session_crypt *crypt, const struct slim_view *key_packages,
                           const struct slim_name_key *added, size_t added_count,
@@ -84,12 +99,11 @@ SLIM_MUST_CHECK enum slim_status slim_session_crypt_take_commit(struct slim_sess
 bool slim_session_crypt_is_behind(const struct slim_session_crypt *crypt);
 
 /* Is `name` a member of the MLS group as of now? For "an add or remove must match its commit". */
-bool slim_session_crypt_has(const struct slim_session_crypt *crypt,
-                            const struct slim_name_key *name);
+bool slim_session_crypt_has(struct slim_session_crypt *crypt, const struct slim_name_key *name);
 
 /* ---- both */
 
-/* Seal one payload for the epoch of now. */
+/* Seal one payload for the epoch of now. *sealed is replaced. */
 SLIM_MUST_CHECK enum slim_status slim_session_crypt_seal(struct slim_session_crypt *crypt,
                                                          struct slim_view plaintext,
                                                          struct slim_buf *sealed, uint64_t *epoch);
@@ -99,13 +113,14 @@ enum slim_session_blob {
     SLIM_SESSION_BLOB_PLAIN,  /* not a PrivateMessage of this group */
     SLIM_SESSION_BLOB_SEALED, /* of an epoch that can be tried now */
     SLIM_SESSION_BLOB_FUTURE, /* of an epoch that is to come, or there is no group yet: keep it */
-    SLIM_SESSION_BLOB_STALE,  /* of an epoch that is forgotten */
+    SLIM_SESSION_BLOB_STALE,  /* of an epoch before ours, or so far ahead that it will not come */
 };
 enum slim_session_blob slim_session_crypt_classify(const struct slim_session_crypt *crypt,
                                                    struct slim_view blob);
 
-/* Open a payload that `source` sent; the leaf that signed it must be its. The plaintext is appended. SLIM_ERR_REPLAYED: opened before;
- * SLIM_ERR_FUTURE, SLIM_ERR_STALE; SLIM_ERR_DENIED: another member's; SLIM_ERR_DECRYPT, SLIM_ERR_SIGNATURE and others: forged. */
+/* Open a payload that `source` sent; the leaf that signed it must be its. The plaintext is appended. SLIM_ERR_REPLAYED: opened before, or
+ * our own; SLIM_ERR_FUTURE, SLIM_ERR_STALE; SLIM_ERR_DENIED: another member's; SLIM_ERR_DECRYPT, SLIM_ERR_SIGNATURE and others: forged.
+ * Nothing changes unless it is SLIM_OK: the genuine message still opens. */
 SLIM_MUST_CHECK enum slim_status slim_session_crypt_open(struct slim_session_crypt *crypt,
                                                          const struct slim_name_key *source,
                                                          struct slim_view blob,

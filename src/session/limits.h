@@ -21,9 +21,13 @@ enum {
         1024,                      /* sessions that somebody else began and never welcomed us to */
     SLIM_SESSION_TASKS_MAX = 4096, /* invitations and removals that wait or run in one session */
     SLIM_SESSION_INVITES_AT_ONCE = 16, /* discoveries and joins that run side by side */
+    SLIM_SESSION_PAYLOAD_BYTES_MAX =
+        4 * 1000 * 1000, /* leaves room for names, a token and MLS in one message */
     SLIM_SESSION_METADATA_BYTES_MAX = 65536,
-    SLIM_SESSION_ANSWERS_MAX = 256, /* answered requests remembered per session */
-    SLIM_SESSION_ENDED_MAX = 1024,  /* ended sessions whose late requests are still answered */
+    SLIM_SESSION_METADATA_PAIRS_MAX = 1024,
+    SLIM_SESSION_NAME_BYTES_MAX = 4096, /* the three strings of a name together */
+    SLIM_SESSION_ANSWERS_MAX = 256,     /* answered requests remembered per session */
+    SLIM_SESSION_ENDED_MAX = 1024,      /* ended sessions whose late requests are still answered */
 
     SLIM_SESSION_SEND_WINDOW =
         512, /* messages on the way per session; the reference keeps as many for repetition */
@@ -37,6 +41,7 @@ enum {
     SLIM_SESSION_DIRECT_SEEN = 128, /* numbers of direct messages remembered per sender */
     SLIM_SESSION_HELD_MAX = 1024,   /* ciphertexts kept for an epoch that is to come, per session */
     SLIM_SESSION_COMMITS_AHEAD_MAX = 64, /* commits kept before the one that is missing */
+    SLIM_SESSION_COMMITS_AHEAD_BYTES_MAX = 4 * 1024 * 1024, /* and what they take together */
     SLIM_SESSION_COMMITS_KEPT = 64, /* a moderator's commits kept for members that missed one */
 };
 

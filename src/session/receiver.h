@@ -26,6 +26,7 @@ struct slim_session_origin {
     uint64_t conn_id; /* it came in by */
     bool is_direct;   /* publish_to */
     bool is_own_name; /* addressed to us, not to the channel */
+    bool is_sealed;   /* it came under MLS */
 };
 
 /* deliver   the next message of this member, borrowed for the length of the call

@@ -19,18 +19,22 @@ struct slim_session_sender;
 /* All members, as the target of a transmission. */
 #define SLIM_SESSION_ALL UINT32_MAX
 
-/* What the application says; copied by slim_session_sender_publish. metadata is encoded as slim_wire_metadata reads it. */
+/* What the application says; copied by slim_session_sender_publish. metadata is encoded as slim_wire_metadata reads it. identity is that of
+ * a received message, empty in what we send. */
 struct slim_session_content {
     struct slim_view payload_type;
     struct slim_view blob;
     struct slim_view metadata;
+    struct slim_view identity;
 };
 
 /* One message as the sender keeps it until it is acknowledged by all.
  * sealed, sealed_epoch   of the owner: the ciphertext that was sent, empty until then and in sessions without MLS. Freed by the
- *                        sender. A repetition sends the same bytes, or, when receivers have forgotten the epoch, new ones. */
+ *                        sender. A repetition sends the same bytes, or, when receivers have forgotten the epoch, new ones
+ * repeat_count           0 at the first transmission */
 struct slim_session_outgoing {
     uint32_t message_id;
+    uint32_t repeat_count;
     bool is_direct; /* publish_to */
     struct slim_session_content content;
     struct slim_buf sealed;
@@ -52,11 +56,13 @@ struct slim_session_sender_owner {
     void (*writable)(void *ctx);
 };
 
-/* is_reliable   acknowledgements and repetition; else a message is complete when it was transmitted */
+/* is_reliable   acknowledgements and repetition; else a message is complete when it was transmitted
+ * start         the number before the first one: 0, except where the wrap of numbers is tried out */
 struct slim_session_sender_options {
     bool is_reliable;
     uint64_t interval_ms;
     uint32_t max_retries;
+    uint32_t start;
 };
 
 /* Begins without members, holding what is published. SLIM_ERR_NO_MEMORY. */

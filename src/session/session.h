@@ -205,43 +205,42 @@ const struct slim_session_stats *slim_session_app_stats(const struct slim_sessio
 
 /* Begin a session with `destination`: a peer (complete when it has joined), or a channel (complete at once). session_id is drawn, or the one
  * wanted (UINT32_MAX: draw). SLIM_ERR_EXISTS "session id already used: <id>", SLIM_ERR_ARGUMENT "invalid session id: <id>". */
-SLIM_MUST_CHECK enum slim_status slim_session_create(struct slim_session_app *app, uint64_t now_ms,
-                                                     const struct slim_session_settings *settings,
-                                                     const struct slim_wire_name *destination,
-                                                     uint32_t wanted_id, uint64_t op,
-                                                     uint32_t *session_id,
-                                                     struct slim_error *error);
+SLIM_MUST_CHECK enum slim_status
+slim_session_app_create(struct slim_session_app *app, uint64_t now_ms,
+                        const struct slim_session_settings *settings,
+                        const struct slim_wire_name *destination, uint32_t wanted_id, uint64_t op,
+                        uint32_t *session_id, struct slim_error *error);
 
 /* Moderators of groups. An invitation is complete when the member can receive; a removal when it has been told and the others know.
  * SLIM_ERR_DENIED: "only initiator can modify participants", "cannot invite participant to point-to-point session". */
-SLIM_MUST_CHECK enum slim_status slim_session_invite(struct slim_session_app *app, uint64_t now_ms,
-                                                     uint32_t session_id,
-                                                     const struct slim_wire_name *name, uint64_t op,
-                                                     struct slim_error *error);
-SLIM_MUST_CHECK enum slim_status slim_session_remove(struct slim_session_app *app, uint64_t now_ms,
-                                                     uint32_t session_id,
-                                                     const struct slim_wire_name *name, uint64_t op,
-                                                     struct slim_error *error);
+SLIM_MUST_CHECK enum slim_status slim_session_app_invite(struct slim_session_app *app,
+                                                         uint64_t now_ms, uint32_t session_id,
+                                                         const struct slim_wire_name *name,
+                                                         uint64_t op, struct slim_error *error);
+SLIM_MUST_CHECK enum slim_status slim_session_app_remove(struct slim_session_app *app,
+                                                         uint64_t now_ms, uint32_t session_id,
+                                                         const struct slim_wire_name *name,
+                                                         uint64_t op, struct slim_error *error);
 
 /* To everybody; complete when all who are members now have it (reliable), or when it was sent. SLIM_AGAIN: the window is full: publish again
  * after SLIM_SESSION_WRITABLE. SLIM_ERR_STATE: "session is draining - drop message", "session sender is shutdown, cannot send messages". */
-SLIM_MUST_CHECK enum slim_status slim_session_publish(struct slim_session_app *app, uint64_t now_ms,
-                                                      uint32_t session_id,
-                                                      const struct slim_session_payload *payload,
-                                                      uint64_t op, struct slim_error *error);
+SLIM_MUST_CHECK enum slim_status
+slim_session_app_publish(struct slim_session_app *app, uint64_t now_ms, uint32_t session_id,
+                         const struct slim_session_payload *payload, uint64_t op,
+                         struct slim_error *error);
 
 /* To one member (full name), unordered; in a point-to-point session as slim_session_publish. SLIM_ERR_NOT_FOUND: it is no member. */
-SLIM_MUST_CHECK enum slim_status slim_session_publish_to(struct slim_session_app *app,
-                                                         uint64_t now_ms, uint32_t session_id,
-                                                         const struct slim_wire_name *member,
-                                                         const struct slim_session_payload *payload,
-                                                         uint64_t op, struct slim_error *error);
+SLIM_MUST_CHECK enum slim_status
+slim_session_app_publish_to(struct slim_session_app *app, uint64_t now_ms, uint32_t session_id,
+                            const struct slim_wire_name *member,
+                            const struct slim_session_payload *payload, uint64_t op,
+                            struct slim_error *error);
 
 /* End it: a moderator closes the group for all, a participant leaves. What was published is delivered first, for at most
  * SLIM_SESSION_DRAIN_MS. SLIM_ERR_STATE: "session already closed": it is ending already. The event CLOSED comes before the completion. */
-SLIM_MUST_CHECK enum slim_status slim_session_close(struct slim_session_app *app, uint64_t now_ms,
-                                                    uint32_t session_id, uint64_t op,
-                                                    struct slim_error *error);
+SLIM_MUST_CHECK enum slim_status slim_session_app_close(struct slim_session_app *app,
+                                                        uint64_t now_ms, uint32_t session_id,
+                                                        uint64_t op, struct slim_error *error);
 
 /* ---- looking. Borrowed until the next call that is not looking. */
 
@@ -258,15 +257,15 @@ struct slim_session_info {
 };
 
 /* SLIM_ERR_NOT_FOUND. */
-SLIM_MUST_CHECK enum slim_status slim_session_look(const struct slim_session_app *app,
-                                                   uint32_t session_id,
-                                                   struct slim_session_info *info);
+SLIM_MUST_CHECK enum slim_status slim_session_app_look(const struct slim_session_app *app,
+                                                       uint32_t session_id,
+                                                       struct slim_session_info *info);
 
 /* Member number `index` < member_count, ourselves included; the order is that of joining. NULL: there is none. */
-const struct slim_wire_name *slim_session_member(const struct slim_session_app *app,
-                                                 uint32_t session_id, size_t index);
+const struct slim_wire_name *slim_session_app_member(const struct slim_session_app *app,
+                                                     uint32_t session_id, size_t index);
 
 /* Sessions there are, ending ones included. */
-size_t slim_session_count(const struct slim_session_app *app);
+size_t slim_session_app_count(const struct slim_session_app *app);
 
 #endif

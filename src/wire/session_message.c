@@ -83,8 +83,7 @@ bool slim_wire_find_metadata(const struct slim_wire_metadata *metadata, struct s
     return is_found;
 }
 
-static enum slim_status put_metadata(struct slim_buf *out,
-                                     const struct slim_wire_metadata *metadata)
+static enum slim_status put_pairs(struct slim_buf *out, const struct slim_wire_metadata *metadata)
 {
     struct slim_wire_metadata rest = *metadata;
     struct slim_wire_pair pair;
@@ -99,6 +98,17 @@ static enum slim_status put_metadata(struct slim_buf *out,
         SLIM_TRY(slim_wire_close(out, &entry));
     }
     return SLIM_OK;
+}
+
+enum slim_status slim_wire_put_metadata(struct slim_buf *out,
+                                        const struct slim_wire_metadata *metadata)
+{
+    size_t start = out->len;
+    enum slim_status status = put_pairs(out, metadata);
+    if (status != SLIM_OK) {
+        out->len = start;
+    }
+    return status;
 }
 
 /* ---- reading */
@@ -192,7 +202,7 @@ static enum slim_status put_message(struct slim_buf *out,
     SLIM_TRY(put_session(out, head));
     SLIM_TRY(slim_wire_put_payload(out, &message->payload));
     SLIM_TRY(slim_wire_close(out, &publish));
-    return put_metadata(out, &message->metadata);
+    return put_pairs(out, &message->metadata);
 }
 
 enum slim_status slim_wire_put_session_message(struct slim_buf *out,

@@ -1,0 +1,421 @@
+/* Applications: an identity under a name (slim/slim.h). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/internal.h"
+
+enum { BUCKETS_MIN = 16 };
+
+/* ------------------------------------------------------------------------------------------------ sessions by id */
+
+static struct slim_session **bucket_of(const struct slim_app *app, uint32_t session_id)
+{
+    return &app->table[(session_id * UINT32_C(2654435761)) & (app->bucket_count - 1)];
+}
+
+struct slim_session *slim_client_app_find(const struct slim_app *app, uint32_t session_id)
+{
+    struct slim_session *session = *bucket_of(app, session_id);
+    while (session != NULL && session->look.id != session_id) {
+        session = session->table_next;
+    }
+    return session;
+}
+
+static void grow(struct slim_app *app)
+{
+    size_t old_count = app->bucket_count;
+    struct slim_session **old = app->table;
+    struct slim_session **table = calloc(old_count * 2, sizeof(struct slim_session *));
+    if (table == NULL) {
+        return; /* longer chains are slower, and nothing else */
+    }
+    app->table = table;
+    app->bucket_count = old_count * 2;
+    for (size_t i = 0; i < old_count; i++) {
+        while (old[i] != NULL) {
+            struct slim_session *session = old[i];
+            old[i] = session->table_next;
+            struct slim_session **bucket = bucket_of(app, session->look.id);
+            session->table_next = *bucket;
+            *bucket = session;
+        }
+    }
+    free(old);
+}
+
+enum slim_status slim_client_app_put(struct slim_app *app, struct slim_session *session)
+{
+    if (slim_client_app_find(app, session->look.id) != NULL) {
+        return SLIM_ERR_EXISTS;
+    }
+    if (app->session_count >= app->bucket_count) {
+        grow(app);
+    }
+    struct slim_session **bucket = bucket_of(app, session->look.id);
+    session->table_next = *bucket;
+    *bucket = session;
+    session->is_in_table = true;
+    atomic_fetch_add_explicit(&session->ref_count, 1, memory_order_relaxed);
+    app->session_count++;
+    return SLIM_OK;
+}
+
+void slim_client_app_drop(struct slim_app *app, struct slim_session *session)
+{
+    struct slim_session **link = bucket_of(app, session->look.id);
+    while (*link != session) {
+        link = &(*link)->table_next;
+    }
+    *link = session->table_next;
+    session->is_in_table = false;
+    app->session_count--;
+    slim_client_session_unref_memory(session);
+}
+
+/* ------------------------------------------------------------------------------------------------ sessions that others begin */
+
+bool slim_client_app_offer(struct slim_app *app, struct slim_session *session)
+{
+    (void)pthread_mutex_lock(&app->mutex); /* our own mutex */
+    bool has_room = app->backlog_count < SLIM_CLIENT_BACKLOG_MAX;
+    if (has_room) {
+        atomic_fetch_add_explicit(&session->ref_count, 1, memory_order_relaxed);
+        slim_list_put_last(&app->backlog, &session->in_backlog);
+        app->backlog_count++;
+        (void)pthread_cond_broadcast(&app->cond); /* cannot fail */
+        slim_client_op_end_all(&app->listeners, SLIM_OK, NULL);
+    }
+    (void)pthread_mutex_unlock(&app->mutex); /* likewise */
+    return has_room;
+}
+
+/* The application's mutex is held. The reference of the backlog becomes that of the user. */
+static struct slim_session *take_offered(struct slim_app *app)
+{
+    struct slim_list *node = slim_list_take_first(&app->backlog);
+    if (node == NULL) {
+        return NULL;
+    }
+    struct slim_session *session = SLIM_LIST_ENTRY(node, struct slim_session, in_backlog);
+    app->backlog_count--;
+    atomic_store(&session->user_count, 1);
+    (void)slim_app_ref(app); /* whoever holds a session holds its application */
+    return session;
+}
+
+enum slim_status slim_app_listen(struct slim_app *app, uint64_t deadline_ns,
+                                 struct slim_session **session, struct slim_error *error)
+{
+    SLIM_TRY(slim_client_check(app->service, error));
+    (void)pthread_mutex_lock(&app->mutex); /* our own mutex */
+    bool is_in_time = true;
+    struct slim_session *taken = take_offered(app);
+    while (taken == NULL && !app->is_over && is_in_time) {
+        is_in_time = slim_client_wait_until(&app->cond, &app->mutex, deadline_ns);
+        taken = take_offered(app);
+    }
+    bool is_over = app->is_over;
+    (void)pthread_mutex_unlock(&app->mutex); /* likewise */
+    if (taken != NULL) {
+        *session = taken;
+        return SLIM_OK;
+    }
+    return is_over ? slim_error_set(error, SLIM_ERR_CLOSED, "application channel closed")
+                   : slim_error_set(error, SLIM_ERR_TIMEOUT, "listen_for_session timed out");
+}
+
+struct slim_op *slim_app_await_session(struct slim_app *app, const struct slim_notify *notify)
+{
+    struct slim_error error = {.status = SLIM_OK};
+    if (slim_client_check(app->service, &error) != SLIM_OK) {
+        return slim_client_op_failed(notify, error.status, error.text);
+    }
+    struct slim_op *op = slim_client_op_new(notify);
+    (void)pthread_mutex_lock(&app->mutex); /* our own mutex */
+    bool is_ready = !slim_list_is_empty(&app->backlog) || app->is_over;
+    if (!is_ready && !op->is_static) {
+        slim_list_put_last(&app->listeners, &op->waiting);
+    }
+    (void)pthread_mutex_unlock(&app->mutex); /* likewise */
+    if (is_ready) {
+        slim_client_op_end(op, SLIM_OK, NULL);
+    }
+    return op;
+}
+
+/* ------------------------------------------------------------------------------------------------ its life */
+
+static void on_error(void *ctx, const char *text)
+{
+    (void)ctx;
+    (void)
+        text; /* subscriptions and routes for connections that are gone: as the reference, no more than a log line of the engine */
+}
+
+static enum slim_status attach(struct slim_app *app, const struct slim_app_config *config,
+                               struct slim_error *error)
+{
+    struct slim_client_local_options options = {
+        .loop = app->service->loop,
+        .datapath = app->service->datapath,
+        .provider = app->identity.provider,
+        .verifier = app->identity.verifier,
+        .can_send = config->direction == SLIM_BIDIRECTIONAL || config->direction == SLIM_SEND_ONLY,
+        .can_receive =
+            config->direction == SLIM_BIDIRECTIONAL || config->direction == SLIM_RECEIVE_ONLY,
+        .protection = config->allow_plaintext ? SLIM_SESSION_PROTECTION_PLAINTEXT
+                                              : SLIM_SESSION_PROTECTION_REQUIRED,
+        .on_event = slim_client_session_on_event,
+        .on_error = on_error,
+        .ctx = app,
+    };
+    memcpy(options.name.part, app->name.part, sizeof(options.name.part));
+    SLIM_TRY(slim_client_local_new(&options, &app->local, error));
+    app->name.id = (uint64_t)slim_client_local_name(app->local)->name.id;
+    return SLIM_OK;
+}
+
+void slim_client_app_close(struct slim_app *app)
+{
+    slim_client_local_free(app->local);
+    app->local = NULL;
+    for (size_t i = 0; i < app->bucket_count; i++) {
+        while (app->table[i] != NULL) {
+            struct slim_session *session = app->table[i];
+            slim_client_session_orphan(session);
+            slim_client_app_drop(app, session);
+        }
+    }
+    (void)pthread_mutex_lock(&app->mutex); /* our own mutex */
+    app->is_over = true;
+    (void)pthread_cond_broadcast(&app->cond); /* cannot fail */
+    slim_client_op_end_all(&app->listeners, SLIM_OK, NULL);
+    (void)pthread_mutex_unlock(&app->mutex); /* likewise */
+    slim_list_remove(&app->in_service);
+}
+
+/* On the loop thread, behind everything that its users asked for. */
+static void app_free(struct slim_app *app)
+{
+    slim_client_app_close(app);
+    struct slim_list *node;
+    while ((node = slim_list_take_first(&app->backlog)) != NULL) {
+        slim_client_session_unref_memory(SLIM_LIST_ENTRY(node, struct slim_session, in_backlog));
+    }
+    slim_client_identity_fini(&app->identity);
+    (void)pthread_cond_destroy(&app->cond);   /* nobody waits */
+    (void)pthread_mutex_destroy(&app->mutex); /* nobody holds it */
+    slim_buf_fini(&app->name_text);
+    free(app->table);
+    free(app);
+}
+
+static void on_last(struct slim_job *job)
+{
+    app_free(SLIM_CONTAINER_OF(job, struct slim_app, last));
+}
+
+struct slim_app *slim_app_ref(struct slim_app *app)
+{
+    atomic_fetch_add_explicit(&app->user_count, 1, memory_order_relaxed);
+    return app;
+}
+
+void slim_app_unref(struct slim_app *app)
+{
+    if (app == NULL || atomic_fetch_sub_explicit(&app->user_count, 1, memory_order_acq_rel) != 1 ||
+        slim_client_check(app->service, NULL) != SLIM_OK) {
+        return;
+    }
+    struct slim_service *service = app->service;
+    app->last.on_loop = on_last;
+    slim_loop_post(service->loop, &app->last); /* freed from here on */
+    slim_service_unref(service);
+}
+
+static struct slim_app *app_alloc(struct slim_service *service, const struct slim_name *name)
+{
+    struct slim_app *app = calloc(1, sizeof(*app));
+    if (app == NULL) {
+        return NULL;
+    }
+    atomic_init(&app->user_count, 1);
+    slim_list_init(&app->in_service);
+    slim_list_init(&app->backlog);
+    slim_list_init(&app->listeners);
+    app->bucket_count = BUCKETS_MIN;
+    app->table = calloc(BUCKETS_MIN, sizeof(struct slim_session *));
+    if (app->table == NULL || slim_client_cond_init(&app->cond) != SLIM_OK) {
+        free(app->table);
+        free(app);
+        return NULL;
+    }
+    (void)pthread_mutex_init(&app->mutex, NULL); /* a plain mutex cannot fail here */
+    app->service = slim_service_ref(service);
+    if (slim_client_name_copy(&app->name_text, name, &app->name) != SLIM_OK) {
+        slim_app_unref(app);
+        return NULL;
+    }
+    slim_client_name_point(&app->name_text, &app->name);
+    return app;
+}
+
+/* secret   instead of config's provider and verifier, when it is not empty */
+struct new_request {
+    struct slim_client_request common;
+    struct slim_app *app;
+    const struct slim_app_config *config;
+    struct slim_view secret;
+};
+
+static void run_new(struct slim_client_request *common)
+{
+    struct new_request *request = (struct new_request *)common;
+    struct slim_app *app = request->app;
+    struct slim_error error = {.status = SLIM_OK};
+    enum slim_status status =
+        request->config->provider == NULL
+            ? slim_client_identity_init_secret(&app->identity, &app->name, request->secret, &error)
+            : slim_client_identity_init(&app->identity, request->config->provider,
+                                        request->config->verifier, &error);
+    if (status == SLIM_OK) {
+        status = attach(app, request->config, &error);
+    }
+    if (status == SLIM_OK) {
+        slim_list_put_last(&app->service->apps, &app->in_service);
+    }
+    slim_client_request_end(common, status, error.text);
+}
+
+static enum slim_status make_app(struct slim_service *service, const struct slim_name *name,
+                                 const struct slim_app_config *config, struct slim_view secret,
+                                 struct slim_app **result, struct slim_error *error)
+{
+    SLIM_TRY(slim_client_check(service, error));
+    struct slim_app *app = app_alloc(service, name);
+    if (app == NULL) {
+        return slim_error_set(error, SLIM_ERR_NO_MEMORY, "out of memory");
+    }
+    struct slim_op *op;
+    struct slim_client_request *request =
+        slim_client_request_new(service, sizeof(struct new_request), run_new, NULL, &op);
+    if (request != NULL) {
+        ((struct new_request *)request)->app = app;
+        ((struct new_request *)request)->config = config;
+        ((struct new_request *)request)->secret = secret;
+        slim_client_request_post(request);
+    }
+    /* what the request borrows lives on our stack: wait for as long as it takes, which is not long */
+    enum slim_status status = slim_finish(op, SLIM_FOREVER, error);
+    if (status != SLIM_OK) {
+        slim_app_unref(app);
+        return status;
+    }
+    *result = app;
+    return SLIM_OK;
+}
+
+enum slim_status slim_app_new(struct slim_service *service, const struct slim_name *name,
+                              const struct slim_app_config *config, uint64_t deadline_ns,
+                              struct slim_app **app, struct slim_error *error)
+{
+    (void)deadline_ns;
+    if (config == NULL || config->provider == NULL || config->verifier == NULL) {
+        return slim_error_set(error, SLIM_ERR_ARGUMENT,
+                              "an application needs an identity provider and a verifier");
+    }
+    return make_app(service, name, config, (struct slim_view){0}, app, error);
+}
+
+enum slim_status slim_app_new_with_secret(struct slim_service *service,
+                                          const struct slim_name *name, const char *secret,
+                                          struct slim_app **app, struct slim_error *error)
+{
+    struct slim_app_config config = {.provider = NULL};
+    return make_app(service, name, &config, slim_view_str(secret), app, error);
+}
+
+const struct slim_name *slim_app_name(const struct slim_app *app)
+{
+    return &app->name;
+}
+
+/* ------------------------------------------------------------------------------------------------ subscriptions and routes */
+
+struct name_request {
+    struct slim_client_request common;
+    struct slim_app *app;
+    uint64_t connection;
+    bool is_add;
+    bool is_route;
+    struct slim_name name;
+    struct slim_buf text;
+};
+
+static void run_name(struct slim_client_request *common)
+{
+    struct name_request *request = (struct name_request *)common;
+    struct slim_wire_name name = slim_client_wire_name(&request->name);
+    enum slim_status status = SLIM_ERR_CLOSED;
+    if (request->app->local != NULL) {
+        status = request->is_route
+                     ? slim_client_local_route(request->app->local, &name, request->connection,
+                                               request->is_add)
+                     : slim_client_local_subscribe(request->app->local, &name, request->connection,
+                                                   request->is_add);
+    }
+    /* connections and routes that are not there are accepted silently, as by the reference */
+    status = status == SLIM_ERR_NOT_FOUND || status == SLIM_ERR_NO_ROUTE ? SLIM_OK : status;
+    slim_buf_fini(&request->text);
+    slim_client_request_end(common, status, NULL);
+}
+
+static struct slim_op *change_name(struct slim_app *app, const struct slim_name *name,
+                                   uint64_t connection, bool is_add, bool is_route,
+                                   const struct slim_notify *notify)
+{
+    struct slim_op *op;
+    struct slim_client_request *common =
+        slim_client_request_new(app->service, sizeof(struct name_request), run_name, notify, &op);
+    if (common == NULL) {
+        return op;
+    }
+    struct name_request *request = (struct name_request *)common;
+    request->app = app;
+    request->connection = connection == SLIM_ANY_ID ? SLIM_CLIENT_NO_CONN : connection;
+    request->is_add = is_add;
+    request->is_route = is_route;
+    if (slim_client_name_copy(&request->text, name, &request->name) != SLIM_OK) {
+        slim_buf_fini(&request->text);
+        slim_client_request_end(common, SLIM_ERR_NO_MEMORY, NULL);
+        return op;
+    }
+    slim_client_name_point(&request->text, &request->name);
+    slim_client_request_post(common);
+    return op;
+}
+
+struct slim_op *slim_app_subscribe(struct slim_app *app, const struct slim_name *name,
+                                   uint64_t connection, const struct slim_notify *notify)
+{
+    return change_name(app, name, connection, true, false, notify);
+}
+
+struct slim_op *slim_app_unsubscribe(struct slim_app *app, const struct slim_name *name,
+                                     uint64_t connection, const struct slim_notify *notify)
+{
+    return change_name(app, name, connection, false, false, notify);
+}
+
+struct slim_op *slim_app_set_route(struct slim_app *app, const struct slim_name *name,
+                                   uint64_t connection, const struct slim_notify *notify)
+{
+    return change_name(app, name, connection, true, true, notify);
+}
+
+struct slim_op *slim_app_remove_route(struct slim_app *app, const struct slim_name *name,
+                                      uint64_t connection, const struct slim_notify *notify)
+{
+    return change_name(app, name, connection, false, true, notify);
+}

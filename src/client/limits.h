@@ -1,0 +1,16 @@
+/* Bounds of the library's own queues. */
+#ifndef SLIM_CLIENT_LIMITS_H
+#define SLIM_CLIENT_LIMITS_H
+
+enum {
+    SLIM_CLIENT_BACKLOG_MAX = 128, /* sessions that wait for slim_app_listen: more are left again */
+    SLIM_CLIENT_INBOX_MAX_BYTES =
+        64 * 1024 * 1024, /* unread messages of one session: more are dropped, and told */
+    SLIM_CLIENT_UNDER_WAY_MAX = 1024, /* slim_session_try_publish says no above these */
+    SLIM_CLIENT_UNDER_WAY_BYTES_MAX = 16 * 1024 * 1024,
+    SLIM_CLIENT_PAYLOAD_BYTES_MAX =
+        4 * 1024 * 1024, /* a whole message has to fit into what nodes take */
+    SLIM_CLIENT_CONFIG_BYTES_MAX = 1024 * 1024,
+};
+
+#endif

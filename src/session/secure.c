@@ -1,0 +1,123 @@
+/* The application's MLS client: one signature key for its life, and a credential that names it and is renewed in time (mls.md 3, 8.3). */
+#include "base/secret.h"
+#include "session/state.h"
+
+enum { CREDENTIAL_MS = SLIM_SESSION_REFRESH_MS - 60 * 1000 }; /* new in every refresh */
+
+static enum slim_status read_credential(void *ctx, struct slim_view token, bool any_age,
+                                        struct slim_mls_claims *claims, struct slim_error *error)
+{
+    struct slim_session_app *app = ctx;
+    return app->owner.identity.read_credential(app->owner.ctx, token, any_age, claims, error);
+}
+
+static bool is_source(void *ctx, struct slim_view subject, const struct slim_name_key *name)
+{
+    struct slim_session_app *app = ctx;
+    return app->owner.identity.is_source(app->owner.ctx, subject, name);
+}
+
+static uint64_t now_s(void *ctx)
+{
+    struct slim_session_app *app = ctx;
+    return app->owner.now_s(app->owner.ctx);
+}
+
+static void fill(void *ctx, void *out, size_t len)
+{
+    struct slim_session_app *app = ctx;
+    app->owner.random(app->owner.ctx, out, len);
+}
+
+static struct slim_mls_view as_view(const void *data, size_t len)
+{
+    return (struct slim_mls_view){data, len};
+}
+
+static enum slim_status make_client(struct slim_session_app *app, const uint8_t *public_key,
+                                    struct slim_mls_client_config *config)
+{
+    struct slim_buf token = {0};
+    enum slim_status status =
+        app->owner.identity.make_credential(app->owner.ctx, public_key, &token);
+    if (status == SLIM_OK) {
+        config->credential = (struct slim_mls_credential_data){SLIM_MLS_CREDENTIAL_BASIC,
+                                                               as_view(token.data, token.len)};
+        status = (enum slim_status)slim_mls_client_new(config, &app->mls);
+    }
+    slim_buf_wipe(&token);
+    return status;
+}
+
+static enum slim_status new_client(struct slim_session_app *app)
+{
+    struct slim_mls_client_config config = {.cipher_suite = 1};
+    struct slim_mls_buf private_key = {0};
+    struct slim_mls_buf public_key = {0};
+    app->profile = (struct slim_mls_profile){
+        .context = app, .verify_token = read_credential, .now_s = now_s, .random = fill};
+    slim_mls_profile_callbacks(&app->profile, &config.callbacks);
+    slim_mls_profile_policy(&config.policy);
+    if (app->options.has_plain_adds) {
+        config.policy.add_path_target_max = 0;
+    }
+    enum slim_status status = (enum slim_status)slim_mls_signature_key_new(
+        config.cipher_suite, &config.callbacks, &private_key, &public_key);
+    if (status == SLIM_OK) {
+        config.signature_key = as_view(private_key.data, private_key.len);
+        status = make_client(app, public_key.data, &config);
+    }
+    slim_mls_buf_free(&private_key);
+    slim_mls_buf_free(&public_key);
+    return status;
+}
+
+static enum slim_status renew(struct slim_session_app *app)
+{
+    struct slim_buf token = {0};
+    enum slim_status status = app->owner.identity.make_credential(
+        app->owner.ctx, slim_mls_client_signature_key(app->mls).data, &token);
+    if (status == SLIM_OK) {
+        struct slim_mls_credential_data credential = {SLIM_MLS_CREDENTIAL_BASIC,
+                                                      as_view(token.data, token.len)};
+        status = (enum slim_status)slim_mls_client_set_credential(app->mls, &credential);
+    }
+    slim_buf_wipe(&token);
+    return status;
+}
+
+enum slim_status slim_session_app_secure(struct slim_session_app *app)
+{
+    if (app->mls == NULL) {
+        SLIM_TRY(new_client(app));
+        app->credential_ms = app->now_ms;
+    } else if (app->now_ms - app->credential_ms >= CREDENTIAL_MS) {
+        if (renew(app) ==
+            SLIM_OK) { /* else: the old one is good for a while, and it is tried again */
+            app->credential_ms = app->now_ms;
+        }
+    }
+    return SLIM_OK;
+}
+
+void slim_session_app_secure_free(struct slim_session_app *app)
+{
+    slim_mls_client_free(app->mls);
+    app->mls = NULL;
+}
+
+enum slim_status slim_session_secure(struct slim_session *session)
+{
+    SLIM_TRY(slim_session_app_secure(session->app));
+    if (session->crypt != NULL) {
+        return SLIM_OK;
+    }
+    const struct slim_session_crypt_options options = {
+        .client = session->app->mls,
+        .ctx = session->app,
+        .is_source = is_source,
+        .read_credential = read_credential,
+        .has_plain_adds = session->app->options.has_plain_adds,
+    };
+    return slim_session_crypt_new(&options, &session->crypt);
+}
