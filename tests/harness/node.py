@@ -63,7 +63,7 @@ tracing:
 runtime:
   n_cores: {n_cores}
   thread_name: "slim-data-plane"
-  drain_timeout: 10s
+  drain_timeout: {drain_timeout}
 {runtime}services:
   slim/0:
     dataplane:
@@ -93,7 +93,7 @@ class Node:
     open_files, soft_open_files: hard and soft limit of its descriptors. server: more keys of its server, as YAML."""
 
     def __init__(self, kind="ours", port=None, clients=(), runtime=None, log_level="info", n_cores=1, backoff=None,
-                 wait=True, open_files=None, soft_open_files=None, server=None, tls=None):
+                 wait=True, open_files=None, soft_open_files=None, server=None, tls=None, drain_timeout="10s"):
         """tls: of the server: cert, key, client_ca (paths), version; None: plain.
         clients: ports to connect to in plain text, or whole entries as YAML."""
         self.kind = kind
@@ -106,6 +106,7 @@ class Node:
         self.open_files = open_files
         self.soft_open_files = soft_open_files
         self.server = server or ""
+        self.drain_timeout = drain_timeout
         self.tls = {key: str(value) for key, value in tls.items()} if tls else None
         self.folder = Path(tempfile.mkdtemp(prefix="slim-node-"))
         self.process = None
@@ -127,6 +128,7 @@ class Node:
                 port=self.port,
                 log_level=self.log_level,
                 n_cores=self.n_cores,
+                drain_timeout=self.drain_timeout,
                 server="".join(f"          {line}\n" for line in self.server.splitlines()),
                 runtime="".join(f"  {key}: {value}\n" for key, value in self.runtime.items()),
                 tls=server_tls(self.tls),
