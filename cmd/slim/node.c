@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/pages.h"
 #include "slim/failure.h"
 #include "slim/notify.h"
 #include "slim/service.h"
@@ -145,6 +146,7 @@ static int run(struct node *node)
     slim_engine_on_reload(node->engine, reload, node);
     switch (start(node, &failure)) {
     case SLIM_SERVICE_STARTED:
+        slim_pages_drop_tables();
         serve(node);
         return stop(node);
     case SLIM_SERVICE_SIGNALLED:

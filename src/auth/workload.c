@@ -41,6 +41,7 @@ enum slim_status slim_auth_workload_new(const struct slim_auth_workload_options 
         return slim_error_set(error, SLIM_ERR_NO_MEMORY, "no memory");
     }
     made->owner = *owner;
+    made->current = &made->credentials[0];
     made->wants_x509 = options->wants_x509;
     made->wants_jwt = options->wants_jwt;
     enum slim_status status = fill(made, options, error);
@@ -66,7 +67,9 @@ void slim_auth_workload_free(struct slim_auth_workload *workload)
     slim_buf_fini(&workload->spiffe_id);
     slim_auth_x509_state_fini(&workload->x509);
     slim_auth_jwt_svid_fini(&workload->jwt);
-    slim_auth_jwt_svid_fini(&workload->credential);
+    for (size_t i = 0; i < SLIM_AUTH_CREDENTIALS_MAX; i++) {
+        slim_auth_jwt_svid_fini(&workload->credentials[i].svid);
+    }
     slim_auth_keyset_fini(&workload->bundles);
     slim_buf_fini(&workload->request);
     free(workload);
@@ -98,7 +101,7 @@ static bool is_wanted(const struct slim_auth_workload *workload, enum slim_auth_
     case SLIM_AUTH_WORKLOAD_BUNDLES:
         return workload->wants_jwt;
     case SLIM_AUTH_WORKLOAD_CREDENTIAL:
-        return workload->wants_credential;
+        return workload->asked_count > 0;
     case SLIM_AUTH_WORKLOAD_CALL_COUNT:
         break;
     }
@@ -124,7 +127,7 @@ static enum slim_status build_request(struct slim_auth_workload *workload,
     struct slim_buf extra = {0};
     enum slim_status status = SLIM_OK;
     if (call == SLIM_AUTH_WORKLOAD_CREDENTIAL) {
-        status = put_claims_audience(workload->credential_key, &extra);
+        status = put_claims_audience(workload->current->key, &extra);
     }
     if (status == SLIM_OK) {
         status = slim_auth_message_put_jwt_request(&workload->audiences, slim_buf_view(&extra),
@@ -149,9 +152,34 @@ static uint64_t life_left_ms(const struct slim_auth_workload *workload,
     if (call == SLIM_AUTH_WORKLOAD_JWT) {
         svid = &workload->jwt;
     } else if (call == SLIM_AUTH_WORKLOAD_CREDENTIAL) {
-        svid = &workload->credential;
+        svid = &workload->current->svid;
     }
     return svid == NULL || svid->exp_s <= now_s ? 0 : (svid->exp_s - now_s) * 1000;
+}
+
+/* The key whose token is due first is the next one that is asked for. */
+static void choose_credential(struct slim_auth_workload *workload)
+{
+    struct slim_auth_call_state *state = &workload->calls[SLIM_AUTH_WORKLOAD_CREDENTIAL];
+    if (state->is_running) {
+        return;
+    }
+    for (size_t i = 0; i < SLIM_AUTH_CREDENTIALS_MAX; i++) {
+        struct slim_auth_credential *credential = &workload->credentials[i];
+        if (credential->asked_at > 0 && credential->due_ms < workload->current->due_ms) {
+            workload->current = credential;
+        }
+    }
+    state->due_ms = workload->current->due_ms;
+    state->fail_count = workload->current->fail_count;
+}
+
+/* Its call is over: what was planned for it is remembered, whichever comes next. */
+static void note_credential(struct slim_auth_workload *workload)
+{
+    const struct slim_auth_call_state *state = &workload->calls[SLIM_AUTH_WORKLOAD_CREDENTIAL];
+    workload->current->due_ms = state->due_ms;
+    workload->current->fail_count = state->fail_count;
 }
 
 /* The next attempt after a failure. */
@@ -173,6 +201,9 @@ static void delay(struct slim_auth_workload *workload, enum slim_auth_workload_c
     state->due_ms =
         now_ms +
         (pause_ms > SLIM_AUTH_WORKLOAD_RENEW_MS_MIN ? pause_ms : SLIM_AUTH_WORKLOAD_RENEW_MS_MIN);
+    if (call == SLIM_AUTH_WORKLOAD_CREDENTIAL) {
+        note_credential(workload);
+    }
 }
 
 static void report(struct slim_auth_workload *workload, enum slim_auth_workload_call call,
@@ -212,12 +243,14 @@ uint64_t slim_auth_workload_tick(struct slim_auth_workload *workload, uint64_t n
         if (!is_wanted(workload, call)) {
             continue;
         }
+        choose_credential(workload);
         if (now_ms >= state->due_ms && state->is_running) {
             workload->owner.cancel(workload->owner.ctx, call);
             slim_auth_workload_take_end(workload, call, SLIM_GRPC_DEADLINE_EXCEEDED, now_ms, now_s);
         } else if (now_ms >= state->due_ms) {
             start(workload, call, now_ms, now_s);
         }
+        choose_credential(workload);
         if (state->due_ms < next_ms) {
             next_ms = state->due_ms;
         }
@@ -233,6 +266,10 @@ void slim_auth_workload_attach(struct slim_auth_workload *workload, uint64_t now
             workload->calls[i].due_ms = now_ms;
             workload->calls[i].fail_count = 0;
         }
+    }
+    for (size_t i = 0; i < SLIM_AUTH_CREDENTIALS_MAX; i++) {
+        workload->credentials[i].due_ms = now_ms;
+        workload->credentials[i].fail_count = 0;
     }
 }
 
@@ -258,7 +295,7 @@ static enum slim_status read_message(struct slim_auth_workload *workload,
     case SLIM_AUTH_WORKLOAD_JWT:
         return slim_auth_jwt_svid_read(message, &workload->jwt, error);
     case SLIM_AUTH_WORKLOAD_CREDENTIAL:
-        return slim_auth_jwt_svid_read(message, &workload->credential, error);
+        return slim_auth_jwt_svid_read(message, &workload->current->svid, error);
     case SLIM_AUTH_WORKLOAD_BUNDLES:
         SLIM_TRY(slim_auth_bundles_read(message, &workload->bundles, error));
         workload->has_bundles = true;
@@ -302,6 +339,9 @@ static void plan_renewal(struct slim_auth_workload *workload, enum slim_auth_wor
     workload->calls[call].due_ms =
         now_ms +
         (pause_ms > SLIM_AUTH_WORKLOAD_RENEW_MS_MIN ? pause_ms : SLIM_AUTH_WORKLOAD_RENEW_MS_MIN);
+    if (call == SLIM_AUTH_WORKLOAD_CREDENTIAL) {
+        note_credential(workload);
+    }
 }
 
 void slim_auth_workload_take_end(struct slim_auth_workload *workload,
@@ -365,26 +405,40 @@ uint64_t slim_auth_workload_bundle_generation(const struct slim_auth_workload *w
     return workload->bundle_generation;
 }
 
+/* The place of a key: its own, a free one, or that of the key not asked for the longest, unless its call runs. */
+static struct slim_auth_credential *place_for(struct slim_auth_workload *workload,
+                                              const uint8_t *pubkey)
+{
+    bool is_running = workload->calls[SLIM_AUTH_WORKLOAD_CREDENTIAL].is_running;
+    struct slim_auth_credential *oldest = NULL;
+    for (size_t i = 0; i < SLIM_AUTH_CREDENTIALS_MAX; i++) {
+        struct slim_auth_credential *credential = &workload->credentials[i];
+        if (credential->asked_at > 0 &&
+            memcmp(credential->key, pubkey, SLIM_AUTH_PUBKEY_BYTES) == 0) {
+            return credential;
+        }
+        bool is_busy = is_running && credential == workload->current;
+        if (!is_busy && (oldest == NULL || credential->asked_at < oldest->asked_at)) {
+            oldest = credential;
+        }
+    }
+    assert(oldest != NULL); /* there are several places, and one call at most */
+    slim_auth_jwt_svid_fini(&oldest->svid);
+    *oldest = (struct slim_auth_credential){0}; /* due at once */
+    memcpy(oldest->key, pubkey, SLIM_AUTH_PUBKEY_BYTES);
+    return oldest;
+}
+
 enum slim_status slim_auth_workload_credential(struct slim_auth_workload *workload,
                                                const uint8_t *pubkey, uint64_t now_s,
                                                struct slim_view *token)
 {
-    struct slim_auth_call_state *state = &workload->calls[SLIM_AUTH_WORKLOAD_CREDENTIAL];
-    bool is_same = workload->wants_credential &&
-                   memcmp(workload->credential_key, pubkey, SLIM_AUTH_PUBKEY_BYTES) == 0;
-    if (is_same && workload->credential.token.len > 0 &&
-        workload->credential.exp_s > now_s + SLIM_AUTH_CREDENTIAL_SPARE_S) {
-        *token = slim_buf_view(&workload->credential.token);
+    struct slim_auth_credential *credential = place_for(workload, pubkey);
+    credential->asked_at = ++workload->asked_count;
+    if (credential->svid.token.len > 0 &&
+        credential->svid.exp_s > now_s + SLIM_AUTH_CREDENTIAL_SPARE_S) {
+        *token = slim_buf_view(&credential->svid.token);
         return SLIM_OK;
-    }
-    if (!is_same) {
-        if (state->is_running) {
-            workload->owner.cancel(workload->owner.ctx, SLIM_AUTH_WORKLOAD_CREDENTIAL);
-        }
-        slim_auth_jwt_svid_fini(&workload->credential);
-        memcpy(workload->credential_key, pubkey, SLIM_AUTH_PUBKEY_BYTES);
-        workload->wants_credential = true;
-        *state = (struct slim_auth_call_state){0}; /* due at once */
     }
     return SLIM_AGAIN;
 }

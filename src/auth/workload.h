@@ -4,7 +4,7 @@
  *   X509       FetchX509SVID      stream, always open            our certificate, its key, the roots of all trust domains
  *   JWT        FetchJWTSVID       again at 2/3 of its life       our token
  *   BUNDLES    FetchJWTBundles    stream, always open            keys of all trust domains
- *   CREDENTIAL FetchJWTSVID       when asked for, and renewed    our token with an MLS key as an additional audience
+ *   CREDENTIAL FetchJWTSVID       when asked for, and renewed    our tokens with an MLS key as an additional audience, one at a time
  *
  * A call that failed is repeated after 1, 2, 4 ... 30 s, for a token within 90 % of the life of the one we have. Old values serve until
  * their end. Every message replaces what came before it. */
@@ -35,6 +35,8 @@ enum {
     SLIM_AUTH_SVID_BYTES_MAX =
         256 * 1024,             /* longest certificate chain, key or bundle; more is refused */
     SLIM_AUTH_DOMAINS_MAX = 64, /* trust domains with roots */
+    SLIM_AUTH_CREDENTIALS_MAX =
+        8, /* keys with a token; for one more, the one not asked for the longest goes */
     SLIM_AUTH_CREDENTIAL_SPARE_S = 10, /* a credential with less life left is not handed out */
 };
 
@@ -113,7 +115,7 @@ uint64_t slim_auth_workload_x509_generation(const struct slim_auth_workload *wor
 uint64_t slim_auth_workload_bundle_generation(const struct slim_auth_workload *workload);
 
 /* Identities over a workload client with wants_jwt, which must outlive them. The provider's token is our JWT-SVID, its id our SPIFFE id;
- * slim_auth_provider_make with a key returns SLIM_AGAIN until the agent has signed one (on_change of CREDENTIAL tells). One key at a time.
+ * slim_auth_provider_make with a key returns SLIM_AGAIN until the agent has signed one (on_change of CREDENTIAL tells).
  * The verifier takes JWT-SVIDs of every trust domain whose bundle we have. SLIM_ERR_NO_MEMORY. */
 SLIM_MUST_CHECK enum slim_status
 slim_auth_provider_new_spiffe(struct slim_auth_workload *workload,

@@ -27,6 +27,17 @@ struct slim_auth_roots {
     struct slim_buf der;
 };
 
+/* The token that carries one MLS key.
+ * asked_at      when it was last asked for, counted; 0: the place is free
+ * due_ms, fail_count   as in slim_auth_call_state, while its call does not run */
+struct slim_auth_credential {
+    uint64_t asked_at;
+    uint8_t key[SLIM_AUTH_PUBKEY_BYTES];
+    struct slim_auth_jwt_svid svid;
+    uint64_t due_ms;
+    uint32_t fail_count;
+};
+
 /* What an X509SVIDResponse says. has_svid: it came. */
 struct slim_auth_x509_state {
     bool has_svid;
@@ -37,19 +48,20 @@ struct slim_auth_x509_state {
     size_t root_count; /* the first is our own trust domain's */
 };
 
+/* current   the credential that the state of CREDENTIAL is about: of the running call, or of the next one */
 struct slim_auth_workload {
     struct slim_auth_workload_owner owner;
     struct slim_auth_names audiences;
     struct slim_buf spiffe_id;
     bool wants_x509;
     bool wants_jwt;
-    bool wants_credential;
     bool is_attached;
-    uint8_t credential_key[SLIM_AUTH_PUBKEY_BYTES];
     struct slim_auth_call_state calls[SLIM_AUTH_WORKLOAD_CALL_COUNT];
     struct slim_auth_x509_state x509;
     struct slim_auth_jwt_svid jwt;
-    struct slim_auth_jwt_svid credential;
+    struct slim_auth_credential credentials[SLIM_AUTH_CREDENTIALS_MAX];
+    struct slim_auth_credential *current;
+    uint64_t asked_count;
     struct slim_auth_keyset bundles;
     bool has_bundles;
     uint64_t x509_generation;

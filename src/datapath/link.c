@@ -229,7 +229,7 @@ static void refused(struct slim_datapath_link *link, const char *text)
     slim_log_as("slim_config::grpc::client", ERROR, "the remote node refuses our credentials",
                 SLIM_LOG_STR("endpoint", link->endpoint_text), SLIM_LOG_STR("error", text));
     drop_socket(link);
-    uint64_t shift = link->refusal_count < SHIFT_MAX ? link->refusal_count - 1 : SHIFT_MAX;
+    uint64_t shift = link->refusal_count <= SHIFT_MAX ? link->refusal_count - 1 : SHIFT_MAX;
     uint64_t pause_ms = (uint64_t)SLIM_DATAPATH_REFUSED_MIN_MS << shift;
     link->state = LINK_WAITING;
     slim_timer_set(link->datapath->loop, &link->timer,
@@ -406,36 +406,32 @@ static void on_closed(void *ctx, enum slim_status status, const char *text)
     slim_datapath_check_drained(datapath);
 }
 
-/* The TCP connection is there: start HTTP/2 and the call. */
-static enum slim_status open_stream(struct slim_datapath_link *link, int fd,
-                                    struct slim_view authorization)
+/* The TCP connection is there: start TLS, if it is wanted, and HTTP/2. */
+static enum slim_status open_socket(struct slim_datapath_link *link, int fd,
+                                    struct slim_error *error)
 {
     static const struct slim_grpc_handler grpc_handler = {
         .on_open = on_open, .on_message = slim_datapath_on_message, .on_end = on_end};
     static const struct slim_transport_handler handler = {.on_closed = on_closed,
                                                           .on_flushed = slim_datapath_on_flushed};
     struct slim_datapath *datapath = link->datapath;
+    struct slim_tls_session *tls;
+    enum slim_status status = slim_datapath_tls_session(link->tls, link->server_name, &tls, error);
+    if (status != SLIM_OK) {
+        datapath->stats.tls_not_ready_count++;
+        close(fd);
+        return status;
+    }
     struct slim_datapath_socket *socket = slim_heap_take_zeroed(datapath->heap, 1, sizeof(*socket));
     if (socket == NULL) {
+        slim_tls_session_free(tls);
         close(fd);
-        return SLIM_ERR_NO_MEMORY;
+        return slim_error_set(error, SLIM_ERR_NO_MEMORY, "out of memory");
     }
     socket->datapath = datapath;
     socket->link = link;
     slim_list_init(&socket->conns);
     slim_list_init(&socket->health);
-    struct slim_tls_session *tls;
-    struct slim_error error;
-    enum slim_status status = slim_datapath_tls_session(link->tls, link->server_name, &tls, &error);
-    if (status != SLIM_OK) {
-        datapath->stats.tls_not_ready_count++;
-        slim_log_limited(&datapath->log_refused, WARN, "link not opened",
-                         SLIM_LOG_STR("endpoint", link->endpoint_text),
-                         SLIM_LOG_STR("why", error.text));
-        slim_heap_return(datapath->heap, socket);
-        close(fd);
-        return status;
-    }
     (void)snprintf(socket->text, sizeof(socket->text), "%s", link->endpoint_text); /* may be cut */
     const struct slim_transport_options options = {
         .grpc = &link->grpc, .tls = tls, .handshake_timeout_ms = SLIM_TRANSPORT_HANDSHAKE_MS};
@@ -443,11 +439,18 @@ static enum slim_status open_stream(struct slim_datapath_link *link, int fd,
                                  socket, &socket->transport);
     if (status != SLIM_OK) {
         slim_heap_return(datapath->heap, socket);
-        return status;
+        return slim_error_set(error, status, "%s", slim_status_text(status));
     }
     slim_list_put_last(&datapath->sockets, &socket->node);
     datapath->socket_count++;
     link->socket = socket;
+    return SLIM_OK;
+}
+
+/* Start the call. */
+static enum slim_status open_stream(struct slim_datapath_link *link, struct slim_view authorization,
+                                    struct slim_error *error)
+{
     char path[SLIM_ENDPOINT_PATH_MAX + 64];
     /* fits */
     (void)snprintf(path, sizeof(path), "%s/dataplane.proto.v1.DataPlaneService/OpenChannel",
@@ -457,10 +460,12 @@ static enum slim_status open_stream(struct slim_datapath_link *link, int fd,
     if (authorization.len > 0) {
         headers[count++] = (struct slim_grpc_header){SLIM_VIEW("authorization"), authorization};
     }
-    status = slim_grpc_call_start(slim_transport_grpc(socket->transport), slim_view_str(path),
-                                  headers, count, NULL, &link->call);
-    slim_transport_touch(socket->transport);
-    return status;
+    enum slim_status status =
+        slim_grpc_call_start(slim_transport_grpc(link->socket->transport), slim_view_str(path),
+                             headers, count, NULL, &link->call);
+    slim_transport_touch(link->socket->transport);
+    return status == SLIM_OK ? SLIM_OK
+                             : slim_error_set(error, status, "%s", slim_status_text(status));
 }
 
 static void on_connector_done(void *ctx, enum slim_status status, int fd, const char *text)
@@ -472,6 +477,7 @@ static void on_connector_done(void *ctx, enum slim_status status, int fd, const 
         give_up(link, status, text); /* by a proxy: it will refuse again */
         return;
     }
+    struct slim_error error;
     struct slim_view authorization = {0};
     if (status == SLIM_OK && link->auth != NULL &&
         slim_datapath_auth_header(link->auth, &authorization, &text) != SLIM_OK) {
@@ -481,8 +487,11 @@ static void on_connector_done(void *ctx, enum slim_status status, int fd, const 
     }
     if (status == SLIM_OK) {
         link->state = LINK_OPENING;
-        status = open_stream(link, fd, authorization);
-        text = slim_status_text(status);
+        status = open_socket(link, fd, &error);
+        if (status == SLIM_OK) {
+            status = open_stream(link, authorization, &error);
+        }
+        text = error.text;
     }
     if (status != SLIM_OK) {
         attempt_failed(link, status, text);

@@ -340,6 +340,7 @@ enum slim_status slim_spire_ref(struct slim_spires *spires, const struct slim_co
     if (status != SLIM_OK) {
         return status;
     }
+    assert(found != NULL);
     slim_list_init(&user->node);
     slim_list_put_last(&found->users, &user->node);
     *spire = found;

@@ -114,6 +114,15 @@ static void on_agent(void *ctx, enum slim_auth_workload_call call)
     }
 }
 
+/* Both halves may come from one client of the agent: the first tells. */
+static void on_agent_roots(void *ctx, enum slim_auth_workload_call call)
+{
+    const struct slim_datapath_tls *tls = ctx;
+    if (tls->roots.spire != tls->own.spire) {
+        on_agent(ctx, call);
+    }
+}
+
 void slim_datapath_tls_reload(struct slim_datapath *datapath)
 {
     SLIM_LIST_EACH(node, &datapath->tls)
@@ -174,7 +183,7 @@ static enum slim_status use_agent(struct slim_datapath_tls *tls,
                                   const struct slim_config_spire *config, struct slim_error *error)
 {
     struct slim_error why;
-    source->user.on_change = on_agent;
+    source->user.on_change = source == &tls->own ? on_agent : on_agent_roots;
     source->user.ctx = tls;
     enum slim_status status = slim_spire_ref(&tls->datapath->spires, config, SLIM_SPIRE_X509,
                                              &source->user, &source->spire, &why);

@@ -80,6 +80,8 @@ def server_tls(tls):
     """As YAML."""
     if not tls:
         return "{insecure: true}"
+    if isinstance(tls, str):
+        return tls
     text = f'source: {{type: file, cert: "{tls["cert"]}", key: "{tls["key"]}"}}'
     text += f', tls_version: {tls.get("version", "tls1.3")}'
     if "client_ca" in tls:
@@ -94,7 +96,7 @@ class Node:
 
     def __init__(self, kind="ours", port=None, clients=(), runtime=None, log_level="info", n_cores=1, backoff=None,
                  wait=True, open_files=None, soft_open_files=None, server=None, tls=None, drain_timeout="10s"):
-        """tls: of the server: cert, key, client_ca (paths), version; None: plain.
+        """tls: of the server: cert, key, client_ca (paths), version; or YAML; None: plain.
         clients: ports to connect to in plain text, or whole entries as YAML."""
         self.kind = kind
         self.port = port or free_port()
@@ -107,7 +109,7 @@ class Node:
         self.soft_open_files = soft_open_files
         self.server = server or ""
         self.drain_timeout = drain_timeout
-        self.tls = {key: str(value) for key, value in tls.items()} if tls else None
+        self.tls = {key: str(value) for key, value in tls.items()} if isinstance(tls, dict) else tls
         self.folder = Path(tempfile.mkdtemp(prefix="slim-node-"))
         self.process = None
         self.start(wait)

@@ -37,12 +37,14 @@ class Authority:
 
     def build(self, public_key, *uris, is_ca=False, usage=None, dns=None):
         name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, self.domain)])
+        # one name for both would make a certificate look as if it had signed itself
+        subject = name if is_ca else x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "workload")])
         start = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=1)
         names = [x509.UniformResourceIdentifier(uri) for uri in uris] + ([x509.DNSName(dns)] if dns else [])
         usage = usage or dict(digital_signature=not is_ca, key_cert_sign=is_ca, crl_sign=is_ca)
         rest = dict(content_commitment=False, key_encipherment=False, data_encipherment=False, key_agreement=False,
                     encipher_only=False, decipher_only=False)
-        builder = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(public_key)
+        builder = (x509.CertificateBuilder().subject_name(subject).issuer_name(name).public_key(public_key)
                    .serial_number(x509.random_serial_number()).not_valid_before(start)
                    .not_valid_after(start + datetime.timedelta(hours=1))
                    .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
@@ -166,7 +168,7 @@ class Agent:
     def x509_svids(self, request, context):
         yield from self.serve("FetchX509SVID", context, lambda: pb.X509SVIDResponse(
             svids=[self.svid],
-            federated_bundles={"spiffe://partner.test": self.partner.root.public_bytes(DER)}))
+            federated_bundles={f"spiffe://{self.partner.domain}": self.partner.root.public_bytes(DER)}))
 
     def x509_bundles(self, request, context):
         yield from self.serve("FetchX509Bundles", context, lambda: pb.X509BundlesResponse(

@@ -274,6 +274,17 @@ def test_a_token_file_must_be_good_at_the_start_and_is_followed(start, keys, pro
     client.wait_log("file taken over")
 
 
+def test_token_files_of_real_clients(start, apps, keys, probe, tmp_path):
+    path = tmp_path / "token"
+    path.write_text(token(probe, keys)[7:])
+    node = start(auth=decoding(keys))
+    auth = {"type": "static_jwt", "file": str(path)}
+    assert apps.ask("connect", server=f"http://127.0.0.1:{node.port}", auth=auth) == {}
+    path.write_text(token(probe, keys, iss="other")[7:])
+    answer = apps.ask("connect", server=f"http://127.0.0.1:{node.port}/", auth=auth)
+    assert "authentication credentials" in answer["error"]
+
+
 # ---- keys of an issuer
 
 
@@ -381,6 +392,25 @@ def test_spiffe_links_come_up_with_the_agent_and_follow_its_keys(start, agent):
     agent.start()
     assert wait_until(lambda: len(agent.calls) >= calls + 4)  # both are back
     assert status_of(server, "Bearer " + agent.home.token("/bob", ["slim"])) == "200"
+
+
+def test_spiffe_links_of_the_reference_and_ours(start, agent):
+    apps = RealApps("1.4.1")  # the first release that has them
+    try:
+        ours = {"type": "spire", "socket_path": f"unix://{agent.path}"}
+        theirs = {"type": "spire", "path": f"unix://{agent.path}"}
+        node = start(auth=ours)
+        assert wait_until(lambda: status_of(node, "Bearer " + agent.home.token("/x", ["slim"])) == "200")
+        assert apps.ask("connect", server=f"http://127.0.0.1:{node.port}", auth=theirs) == {}
+        assert "name" in apps.ask("app", name="org/ns/app", secret="a shared secret for tests, long enough")
+        port = free_port()
+        assert apps.ask("serve", endpoint=f"127.0.0.1:{port}", auth=theirs) == {}
+        start(ours, port).wait_log("client connected")
+        agent.home.keys["key1"] = agent.partner.keys["key1"]  # the agent signs with a key that nobody knows
+        refused = start(ours, port, wait=False)
+        assert refused.end() == 1 and "valid authentication credentials" in refused.log_text()
+    finally:
+        apps.close()
 
 
 # ---- what calls carry besides

@@ -28,6 +28,10 @@ def checker(alg, public, iss=None, aud=None, form="pem", **_):
     return sb.JwtAuth(key=jwt_key("DECODING", alg, public, form), audience=aud, issuer=iss, subject=None, duration=HOUR)
 
 
+def spire(path, **_):
+    return sb.SpireConfig(socket_path=path, target_spiffe_id=None, jwt_audiences=["slim"], trust_domains=[])
+
+
 class Identity:
     def __init__(self):
         sb.initialize_with_configs(
@@ -43,6 +47,11 @@ class Identity:
         if auth and auth["type"] == "basic":
             config.auth = sb.ClientAuthenticationConfig.BASIC(
                 config=sb.BasicAuth(username=auth["username"], password=auth["password"]))
+        elif auth and auth["type"] == "static_jwt":
+            config.auth = sb.ClientAuthenticationConfig.STATIC_JWT(
+                config=sb.StaticJwtAuth(token_file=auth["file"], duration=HOUR))
+        elif auth and auth["type"] == "spire":  # from 1.4.0 on
+            config.auth = sb.ClientAuthenticationConfig.SPIRE(config=spire(**auth))
         elif auth:
             config.auth = sb.ClientAuthenticationConfig.JWT(config=signer(**auth))
         self.conn = self.service.connect(config)
@@ -52,6 +61,8 @@ class Identity:
         if auth["type"] == "basic":
             config.auth = sb.ServerAuthenticationConfig.BASIC(
                 config=sb.BasicAuth(username=auth["username"], password=auth["password"]))
+        elif auth["type"] == "spire":
+            config.auth = sb.ServerAuthenticationConfig.SPIRE(config=spire(**auth))
         else:
             config.auth = sb.ServerAuthenticationConfig.JWT(config=checker(**auth))
         self.service.run_server(config)

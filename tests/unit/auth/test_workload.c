@@ -319,6 +319,67 @@ static void tokens_are_renewed_at_two_thirds_and_kept_through_failures(void **st
     slim_json_free(json);
 }
 
+static void key_number(uint8_t n, uint8_t key[SLIM_AUTH_PUBKEY_BYTES])
+{
+    memset(key, n, SLIM_AUTH_PUBKEY_BYTES);
+}
+
+static enum slim_status ask_credential(struct slim_auth_workload *workload, uint8_t n)
+{
+    uint8_t key[SLIM_AUTH_PUBKEY_BYTES];
+    struct slim_view token;
+    key_number(n, key);
+    return slim_auth_workload_credential(workload, key, NOW_S, &token);
+}
+
+static void end_credential(struct slim_auth_workload *workload, const struct slim_buf *message,
+                           enum slim_grpc_status status)
+{
+    if (message != NULL) {
+        slim_auth_workload_take_message(workload, SLIM_AUTH_WORKLOAD_CREDENTIAL,
+                                        slim_buf_view(message), 0, NOW_S);
+    }
+    slim_auth_workload_take_end(workload, SLIM_AUTH_WORKLOAD_CREDENTIAL, status, 0, NOW_S);
+}
+
+static void several_keys_get_their_tokens_one_after_the_other_and_keep_them(void **state)
+{
+    (void)state;
+    struct slim_json *json = load_vectors("spire-identity-tokens.json");
+    struct slim_view recorded = text_of(slim_json_at(slim_json_find(json, "tokens"), 1), "token");
+    struct slim_auth_workload *workload = new_client_for(false, false);
+    struct slim_buf message = {0};
+    put_svid(&message, SLIM_VIEW("spiffe://test.domain/bob"), recorded);
+    slim_auth_workload_attach(workload, 0);
+    CHECK(ask_credential(workload, 1) == SLIM_AGAIN && ask_credential(workload, 2) == SLIM_AGAIN);
+    (void)slim_auth_workload_tick(workload, 0, NOW_S); /* starts the first */
+    CHECK(has_said("+C"));
+    end_credential(workload, NULL, SLIM_GRPC_UNAVAILABLE); /* which costs the second nothing */
+    (void)slim_auth_workload_tick(workload, 0, NOW_S);     /* starts the second */
+    CHECK(has_said("?C+C"));
+    end_credential(workload, &message, SLIM_GRPC_OK);
+    CHECK_OK(ask_credential(workload, 2));
+    CHECK(ask_credential(workload, 1) == SLIM_AGAIN);
+    CHECK(slim_auth_workload_tick(workload, 0, NOW_S) == SLIM_AUTH_WORKLOAD_RETRY_MS_MIN);
+    (void)slim_auth_workload_tick(workload, SLIM_AUTH_WORKLOAD_RETRY_MS_MIN, NOW_S); /* again */
+    end_credential(workload, &message, SLIM_GRPC_OK);
+    CHECK(has_said("!C+C!C"));
+    CHECK_OK(ask_credential(workload, 1));
+    CHECK_OK(ask_credential(workload, 2));
+
+    /* more than there is room for: the one that was not asked for the longest goes */
+    for (uint8_t n = 3; n <= SLIM_AUTH_CREDENTIALS_MAX; n++) {
+        CHECK(ask_credential(workload, n) == SLIM_AGAIN);
+    }
+    CHECK_OK(ask_credential(workload, 1));
+    CHECK(ask_credential(workload, 99) == SLIM_AGAIN);
+    CHECK_OK(ask_credential(workload, 1));
+    CHECK(ask_credential(workload, 2) == SLIM_AGAIN);
+    slim_auth_workload_free(workload);
+    slim_buf_fini(&message);
+    slim_json_free(json);
+}
+
 static void a_message_cut_anywhere_changes_nothing(void **state)
 {
     (void)state;
@@ -496,6 +557,7 @@ int main(void)
         cmocka_unit_test(an_agent_that_never_answers_is_asked_again),
         cmocka_unit_test(failures_are_repeated_ever_more_slowly),
         cmocka_unit_test(tokens_are_renewed_at_two_thirds_and_kept_through_failures),
+        cmocka_unit_test(several_keys_get_their_tokens_one_after_the_other_and_keep_them),
         cmocka_unit_test(a_message_cut_anywhere_changes_nothing),
         cmocka_unit_test(an_x509_svid_is_taken_whole_or_not_at_all),
         cmocka_unit_test(a_peer_must_be_of_an_accepted_domain_and_id),
