@@ -206,6 +206,10 @@ class Node:
     def rss_bytes(self):
         return self._status_kib("VmRSS") * 1024
 
+    def is_sanitized(self):
+        """A build for the address sanitizer: its memory says nothing."""
+        return "libasan" in Path(f"/proc/{self.pid}/maps").read_text()
+
     def peak_rss_bytes(self):
         return self._status_kib("VmHWM") * 1024
 

@@ -185,7 +185,8 @@ def check_calm(node, others, descriptors, seconds=20):
     assert others.collect(1) is not None, "others go on"
     assert does_a_fresh_pair_work(node)
     assert wait_until(lambda: node.fd_count() <= descriptors + 2, seconds), "descriptors come back"
-    assert wait_until(lambda: node.rss_bytes() < KEPT_MAX, seconds), f"{node.rss_bytes()} bytes kept"
+    if not node.is_sanitized():
+        assert wait_until(lambda: node.rss_bytes() < KEPT_MAX, seconds), f"{node.rss_bytes()} bytes kept"
     for line in re.findall(r"WARN .*", node.log_text()):
         assert "panic" not in line
     assert len(re.findall(r"WARN .*socket closed", node.log_text())) <= 2 * LINES_MAX
@@ -298,9 +299,10 @@ def test_connections_without_a_stream_do_not_keep_others_out(ours):
     for _ in range(16):
         socks += [connect(node.port) for _ in range(500)]
         assert does_a_fresh_pair_work(node)
-        assert node.rss_bytes() < 1.25 * limit
+        assert node.is_sanitized() or node.rss_bytes() < 1.25 * limit
     assert others.collect(1) is not None, "others go on"
-    assert re.search(r"WARN.*socket without a stream closed to make room", node.log_text())
+    if not node.is_sanitized():
+        assert re.search(r"WARN.*socket without a stream closed to make room", node.log_text())
     for sock in socks:
         sock.close()
     check_calm(node, others, descriptors)
