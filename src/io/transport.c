@@ -280,6 +280,9 @@ static void end_grpc(struct slim_transport *transport, enum slim_status status)
     text = text[0] != 0 ? text : slim_status_text(status);
     if (transport->state == OPEN || transport->state == LINGERING) {
         (void)flush(transport);
+        if (transport->tls != NULL && slim_tls_session_close(transport->tls)) {
+            (void)flush_tls(transport);
+        }
         refuse(transport, status, text);
     } else {
         die(transport, status, text);
