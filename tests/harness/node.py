@@ -142,8 +142,10 @@ class Node:
 
     def start(self, wait=True):
         self.log = open(self.folder / "node.log", "ab")
+        # a function before exec makes Python fork for real, and then grpcio's threads disturb the child
+        limits = self._limit_files if self.open_files or self.soft_open_files else None
         self.process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
-                                        preexec_fn=self._limit_files)
+                                        preexec_fn=limits)
         started = time.monotonic()
         while wait and not is_listening(self.port):
             if self.process.poll() is not None or time.monotonic() - started > START_LIMIT_S:

@@ -12,16 +12,18 @@ import urllib.error
 import urllib.request
 from concurrent import futures
 
-import grpc
-import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from harness import proto
-from harness.h2raw import ACK, DATA, PING, PREFACE, PRIORITY, SETTINGS, Conn, Server, frame
-from harness.node import Node, free_port, slim_bin, wait_until
-from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
-from peers import Group, Peer
-from prometheus_client.parser import text_string_to_metric_families
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # its handlers break programs that are started while a server of it runs
+
+import grpc  # noqa: E402
+import pytest  # noqa: E402
+from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: E402
+from harness import proto  # noqa: E402
+from harness.h2raw import ACK, DATA, PING, PREFACE, PRIORITY, SETTINGS, Conn, Server, frame  # noqa: E402
+from harness.node import ROOT, Node, free_port, slim_bin, wait_until  # noqa: E402
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc  # noqa: E402
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc  # noqa: E402
+from peers import Group, Peer  # noqa: E402
+from prometheus_client.parser import text_string_to_metric_families  # noqa: E402
 
 SERVICE = "dataplane.proto.v1.DataPlaneService"
 NAME = "o/n/target"
@@ -37,9 +39,11 @@ services:
     dataplane:
       servers:
         - endpoint: "127.0.0.1:{port}"
-          tls: {{insecure: true}}
+          tls: {tls}
+          auth: {auth}
       clients: [{clients}]
 {telemetry}"""
+PLAIN = {"tls": "{insecure: true}", "auth": "{type: none}"}
 
 OTLP = """\
   opentelemetry:
@@ -55,7 +59,8 @@ OTLP = """\
 class Observed(Node):
     """Our node with its page for Prometheus, and a collector when `collector` is a port."""
 
-    def __init__(self, collector=None, has_page=True, **kwargs):
+    def __init__(self, collector=None, has_page=True, auth=PLAIN["auth"], **kwargs):
+        self.auth = auth
         self.page_port = free_port()
         self.collector = collector
         self.has_page = has_page
@@ -70,7 +75,7 @@ class Observed(Node):
         page = f'telemetry:\n  prometheus: "127.0.0.1:{self.page_port}"\n' if self.has_page else ""
         tracing = OTLP.format(port=self.collector) if self.collector else ""
         config = self.folder / "config.yaml"
-        config.write_text(CONFIG.format(port=self.port, clients=clients, telemetry=page, tracing=tracing))
+        config.write_text(CONFIG.format(port=self.port, clients=clients, telemetry=page, tracing=tracing, **{**PLAIN, "auth": self.auth}))
         return [*os.environ.get("SLIM_BIN_WRAPPER", "").split(), str(slim_bin()), "--config", str(config)]
 
     def page(self):
@@ -159,6 +164,19 @@ def test_prometheus_reads_the_page_and_its_numbers_are_right(observe):
     assert all(family.name.startswith("slim_") for family in families)
 
 
+def test_every_metric_and_every_reason_is_documented(observe):
+    node = observe(collector=free_port())
+    text = (ROOT / "docs" / "operations.md").read_text()
+    words = set(re.findall(r"[A-Za-z0-9_]+", " ".join(re.findall(r"`([^`\n]*)`", text))))
+    with Peer(node.port):
+        shown = node.samples()
+    missing = {name for name, _ in shown if name not in words}
+    for name, pairs in shown:
+        missing |= {f"{name}: {value}" for key, value in pairs
+                    if key in ("reason", "type", "event", "result", "state", "kind", "method") and value not in words}
+    assert len(shown) > 100 and not missing
+
+
 @pytest.mark.parametrize("path, status", [("/", 404), ("/metrics/x", 404), ("/health", 404)])
 def test_nothing_else_is_served(observe, path, status):
     node = observe()
@@ -190,7 +208,7 @@ def can_scrape(node):
 def test_a_taken_address_is_an_error_of_the_start(observe):
     node = observe()
     config = node.folder / "other.yaml"
-    config.write_text(CONFIG.format(port=free_port(), clients="", tracing="",
+    config.write_text(CONFIG.format(port=free_port(), clients="", tracing="", **PLAIN,
                                     telemetry=f'telemetry:\n  prometheus: "127.0.0.1:{node.page_port}"\n'))
     done = subprocess.run([str(slim_bin()), "--config", str(config)], capture_output=True, text=True, timeout=20)
     assert done.returncode == 1
@@ -291,6 +309,17 @@ def health(node):
         health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=10)
 
 
+def stop_reading(node):
+    """A receiver whose window closes: 5 s later it is disconnected."""
+    with Peer(node.port, window=65535, auto_credit=False) as receiver, Peer(node.port) as sender:
+        receiver.send(proto.subscribe(proto.name(NAME, 5)))
+        assert wait_until(lambda: node.value("slim_subscriptions") == 1)
+        for _ in range(20):
+            sender.send(publish(id=5, payload=b"x" * 10000))
+        assert receiver.stream.wait_over(15)
+
+
+BASIC = {"auth": '{type: basic, username: "u", password: "p"}'}
 WRONG_NAME = proto.blob(1, proto.blob(1, b""))  # a Subscribe whose header is empty
 
 REASONS = {
@@ -323,17 +352,25 @@ REASONS = {
     "flood_empty_data": (send_frames(lambda i: frame(DATA, 0, 1), 20000), "slim_http2_errors_total", {"reason": "flood_empty_data"}),
     "headers_too_long": (call(extra=[(f"x{i:03}", "y" * 50) for i in range(200)]), "slim_http2_errors_total", {"reason": "headers_too_long"}),
     "streams": (many_streams, "slim_http2_errors_total", {}),
+    "slow_stalled": (stop_reading, "slim_connections_closed_total", {"reason": "slow_stalled"}),
+    "discarded": (stop_reading, "slim_discarded_bytes_total", {}),
+    "auth_missing": (call(), "slim_calls_refused_total", {"reason": "auth_missing"}, BASIC),
+    "auth_password": (call(extra=[("authorization", "Basic dTp4")]), "slim_calls_refused_total", {"reason": "auth_password"}, BASIC),
+    "health without authentication": (health, "slim_health_checks_total", {"method": "Check"}, BASIC),
     "health": (health, "slim_health_checks_total", {"method": "Check"}),
 }
 
 
 @pytest.mark.parametrize("reason", REASONS)
 def test_what_is_provoked_is_counted_with_its_reason(observe, reason):
-    provoke, name, labels = REASONS[reason]
-    node = observe()
-    assert node.value(name, **labels) == 0
+    provoke, name, labels, *more = REASONS[reason]
+    options = more[0] if more else {}
+    node = observe(**options)
+    # the probe that saw it listen is a socket too, and may have ended in any way
+    assert wait_until(lambda: node.value("slim_sockets") == 0 and node.value("slim_sockets_accepted_total") > 0)
+    before = node.value(name, **labels)
     provoke(node)
-    assert node.reaches(1, name, **labels), node.page()
+    assert node.reaches(before + 1, name, **labels), node.page()
 
 
 def test_a_link_that_is_lost_and_found_is_counted(observe):
@@ -537,7 +574,7 @@ def test_an_endpoint_that_makes_no_sense_is_an_error_of_the_start(tmp_path, monk
     config = tmp_path / "config.yaml"
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317")
     tracing = "  opentelemetry: {enabled: true}\n"
-    config.write_text(CONFIG.format(port=free_port(), clients="", tracing=tracing, telemetry=""))
+    config.write_text(CONFIG.format(port=free_port(), clients="", tracing=tracing, telemetry="", **PLAIN))
     done = subprocess.run([str(slim_bin()), "--config", str(config)], capture_output=True, text=True, timeout=20)
     assert done.returncode == 1
     assert "invalid endpoint scheme" in done.stderr and "collector:4317" in done.stderr
