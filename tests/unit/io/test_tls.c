@@ -770,6 +770,54 @@ static void key_updates_are_answered(void **state)
     pair_free(&pair);
 }
 
+static void a_flood_of_key_updates_costs_a_bounded_queue(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_make(&pair, &plain_rules);
+    struct stranger stranger = stranger_new("\2h2");
+    meet(&stranger, &pair.server);
+    for (int i = 0; i < 40000 && pair.server.status == SLIM_OK; i++) {
+        CHECK(SSL_key_update(stranger.ssl, SSL_KEY_UPDATE_REQUESTED) == 1);
+        (void)SSL_do_handshake(stranger.ssl);
+        char *data;
+        long len = BIO_get_mem_data(SSL_get_wbio(stranger.ssl), &data);
+        CHECK(len > 0);
+        take(&pair.server, (const uint8_t *)data, (size_t)len);
+        (void)BIO_reset(SSL_get_wbio(stranger.ssl));
+        /* each is answered, and the answers wait: the peer does not read */
+        CHECK(slim_tls_session_pending_bytes(pair.server.session) < SLIM_TLS_PENDING_MAX + 1024);
+    }
+    CHECK(pair.server.status == SLIM_ERR_LIMIT);
+    stranger_free(&stranger);
+    pair_free(&pair);
+}
+
+static void nobody_negotiates_again(void **state)
+{
+    (void)state;
+    struct rules rules = plain_rules;
+    rules.server_version = SLIM_TLS_1_2;
+    struct pair pair;
+    pair_make(&pair, &rules);
+    struct stranger stranger = stranger_new("\2h2");
+    meet(&stranger, &pair.server);
+    CHECK(slim_tls_session_is_open(pair.server.session));
+    CHECK(SSL_renegotiate(stranger.ssl) == 1);
+    CHECK(SSL_do_handshake(stranger.ssl) != 1);
+    struct slim_buf wire = {0};
+    char *data;
+    long len = BIO_get_mem_data(SSL_get_wbio(stranger.ssl), &data);
+    CHECK(len > 0);
+    take(&pair.server, (const uint8_t *)data, (size_t)len);
+    CHECK_ROW("the connection goes on", pair.server.status == SLIM_OK);
+    collect(&pair.server, &wire);
+    CHECK_ROW("with a warning, and no handshake", wire.len > 0 && wire.len < 64);
+    slim_buf_fini(&wire);
+    stranger_free(&stranger);
+    pair_free(&pair);
+}
+
 /* ---------------------------------------------------------------------------------------------------- memory */
 
 static void shake_hands_without_memory(void)
@@ -852,6 +900,8 @@ int main(void)
         cmocka_unit_test(material_that_makes_no_sense_is_refused_in_words),
         cmocka_unit_test(servers_choose_h2_and_tolerate_no_choice),
         cmocka_unit_test(key_updates_are_answered),
+        cmocka_unit_test(a_flood_of_key_updates_costs_a_bounded_queue),
+        cmocka_unit_test(nobody_negotiates_again),
         cmocka_unit_test(no_memory_is_a_status),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
