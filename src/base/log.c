@@ -435,7 +435,8 @@ static void put_text_line(struct line *line, enum slim_log_level level, const ch
 
 /* ---------------------------------------------------------------------------------------------------- JSON */
 
-/* The inside of a JSON string. Bytes that are no UTF-8 become U+FFFD, what could steer a terminal is escaped. */
+/* The inside of a JSON string. Bytes that are no UTF-8 become U+FFFD, and so does a zero, which many readers refuse; what could
+ * steer a terminal is escaped. */
 static void put_json_escaped(struct line *line, struct slim_view text)
 {
     while (text.len > 0 && !line->is_cut) {
@@ -445,7 +446,7 @@ static void put_json_escaped(struct line *line, struct slim_view text)
             put_format(line, "\\%c", first);
         } else if (len > 0) {
             put_view(line, slim_view_of(text.data, len));
-        } else if (first < 0x80) {
+        } else if (first > 0 && first < 0x80) {
             put_format(line, "\\u%04x", first);
         } else if (first == 0xc2 && text.len > 1 && text.data[1] < 0xc0 && text.data[1] >= 0x80) {
             put_format(line, "\\u%04x", text.data[1]); /* U+0080 to U+009F */

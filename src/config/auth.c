@@ -309,30 +309,33 @@ void slim_config_auth_fini(struct slim_config_auth *auth)
 
 /* ---------------------------------------------------------------------------------------------------- start */
 
+/* A problem of the value under `key` of the section `node`. */
 static void put_auth_problem(struct slim_config_reader *reader,
-                             const struct slim_config_yaml_node *at, const char *outer,
-                             const char *inner, const char *hint)
+                             const struct slim_config_yaml_node *node, const char *key,
+                             const char *outer, const char *inner, const char *hint)
 {
-    slim_config_put_start_problem(
-        reader, at, (const char *const[]){"auth config error", outer, inner, NULL}, hint);
+    size_t mark = slim_config_path_push(reader, ".%s", key);
+    slim_config_put_start_problem(reader, slim_config_yaml_find(node, key),
+                                  (const char *const[]){"auth config error", outer, inner, NULL},
+                                  hint);
+    slim_config_path_pop(reader, mark);
 }
 
 static void check_basic(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
                         const struct slim_config_auth *auth)
 {
-    if (auth->username[0] == '\0') {
-        put_auth_problem(reader, slim_config_yaml_find(node, "username"),
-                         "username cannot be empty", NULL, "write a name");
-    } else if (auth->password[0] == '\0') {
-        put_auth_problem(reader, slim_config_yaml_find(node, "password"),
-                         "password cannot be empty", NULL,
+    if (auth->username != NULL && auth->username[0] == '\0') {
+        put_auth_problem(reader, node, "username", "username cannot be empty", NULL,
+                         "write a name");
+    } else if (auth->password != NULL && auth->password[0] == '\0') {
+        put_auth_problem(reader, node, "password", "password cannot be empty", NULL,
                          "write a password, or ${env:NAME} or ${file:PATH}");
     }
 }
 
 /* A file with a key or token that the start would not find. */
-static void check_file(struct slim_config_reader *reader, const struct slim_config_yaml_node *at,
-                       const char *path)
+static void check_file(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
+                       const char *key, const char *path)
 {
     if (path == NULL || !reader->has_files) {
         return;
@@ -343,7 +346,8 @@ static void check_file(struct slim_config_reader *reader, const struct slim_conf
     if (status == SLIM_ERR_NO_MEMORY) {
         reader->is_out_of_memory = true;
     } else if (status != SLIM_OK) {
-        put_auth_problem(reader, at, "internal auth error", error.text, "the file cannot be read");
+        put_auth_problem(reader, node, key, "internal auth error", error.text,
+                         "the file cannot be read");
     }
     slim_buf_wipe(&bytes);
 }
@@ -351,25 +355,29 @@ static void check_file(struct slim_config_reader *reader, const struct slim_conf
 static void check_jwt(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
                       enum slim_config_auth_role role, const struct slim_config_auth *auth)
 {
-    const struct slim_config_yaml_node *key = slim_config_yaml_find(node, "key");
-    const struct slim_config_yaml_node *data = slim_config_yaml_find(key, "key");
+    if (auth->jwt_key.kind != SLIM_CONFIG_JWT_KEY_AUTORESOLVE && auth->jwt_key.file == NULL &&
+        auth->jwt_key.data == NULL) {
+        return; /* the key could not be read: reported already */
+    }
     bool makes_tokens = role == SLIM_CONFIG_ROLE_CLIENT || role == SLIM_CONFIG_ROLE_PROVIDER;
     bool can_make = auth->jwt_key.kind == SLIM_CONFIG_JWT_KEY_ENCODING;
     if (makes_tokens && !can_make) {
-        put_auth_problem(reader, key, "internal auth error", "no private key available for signing",
+        put_auth_problem(reader, node, "key", "internal auth error",
+                         "no private key available for signing",
                          "write key: {type: encoding, ..}: here tokens are made");
     } else if (!makes_tokens && can_make) {
-        put_auth_problem(reader, key, "internal auth error",
+        put_auth_problem(reader, node, "key", "internal auth error",
                          "missing decoding key or autoresolve is disabled",
                          "write key: {type: decoding, ..} or {type: autoresolve}: here tokens are "
                          "checked");
     } else if (auth->jwt_key.kind == SLIM_CONFIG_JWT_KEY_AUTORESOLVE &&
                (auth->issuer == NULL || auth->issuer[0] == '\0')) {
-        put_auth_problem(reader, key, "internal auth error", "autoresolve without an issuer",
+        put_auth_problem(reader, node, "key", "internal auth error",
+                         "autoresolve without an issuer",
                          "add claims: {issuer: URL}: without it, whoever signs a token says where "
                          "its key is");
     } else {
-        check_file(reader, data, auth->jwt_key.file);
+        check_file(reader, node, "key", auth->jwt_key.file);
     }
 }
 
@@ -385,7 +393,7 @@ void slim_config_check_auth(struct slim_config_reader *reader,
         check_jwt(reader, node, role, auth);
         return;
     case SLIM_CONFIG_AUTH_STATIC_JWT:
-        check_file(reader, slim_config_yaml_find(node, "file"), auth->file);
+        check_file(reader, node, "file", auth->file);
         return;
     case SLIM_CONFIG_AUTH_NONE:
     case SLIM_CONFIG_AUTH_SHARED_SECRET:

@@ -205,10 +205,12 @@ static void check_proxy(struct slim_config_reader *reader, const struct slim_con
                         const struct slim_config_proxy *proxy)
 {
     if (proxy->url != NULL && !is_proxy_url(proxy->url)) {
+        size_t mark = slim_config_path_push(reader, ".url");
         slim_config_put_start_problem(
             reader, slim_config_yaml_find(node, "url"),
             (const char *const[]){"URI parse error", "invalid proxy url", NULL},
             "write http://HOST:PORT or https://HOST:PORT");
+        slim_config_path_pop(reader, mark);
         return;
     }
     if ((proxy->username == NULL) != (proxy->password == NULL)) {
@@ -232,52 +234,54 @@ static void read_proxy(struct slim_config_reader *reader, const struct slim_conf
         {"tls", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_proxy_tls},
     };
     struct slim_config_proxy *proxy = &((struct slim_config_client *)target)->proxy;
-    size_t problems_before = slim_config_problem_total(reader);
     slim_config_read_map(reader, node, "struct ProxyConfig", keys, SLIM_COUNT(keys), proxy);
-    if (slim_config_problem_total(reader) == problems_before && !reader->is_out_of_memory) {
-        check_proxy(reader, node, proxy);
-    }
+    check_proxy(reader, node, proxy);
 }
 
 /* ---------------------------------------------------------------------------------------------------- start */
 
+/* A problem of the value under `key` of the section `node`. */
 static void put_start_problem(struct slim_config_reader *reader,
-                              const struct slim_config_yaml_node *at, const char *outer,
-                              const char *inner, const char *hint)
+                              const struct slim_config_yaml_node *node, const char *key,
+                              const char *outer, const char *inner, const char *hint)
 {
-    slim_config_put_start_problem(reader, at, (const char *const[]){outer, inner, NULL}, hint);
+    size_t mark = slim_config_path_push(reader, ".%s", key);
+    slim_config_put_start_problem(reader, slim_config_yaml_find(node, key),
+                                  (const char *const[]){outer, inner, NULL}, hint);
+    slim_config_path_pop(reader, mark);
 }
 
 static void check_endpoint(struct slim_config_reader *reader,
-                           const struct slim_config_yaml_node *at, const char *endpoint)
+                           const struct slim_config_yaml_node *node, const char *endpoint)
 {
     static const char hint[] = "write http://HOST:PORT, https://HOST:PORT or unix:///PATH";
     size_t scheme_len = web_scheme_len(endpoint);
     if (endpoint[0] == '\0') {
-        put_start_problem(reader, at, "missing grpc endpoint", NULL, hint);
+        put_start_problem(reader, node, "endpoint", "missing grpc endpoint", NULL, hint);
     } else if (scheme_len > 0) {
         const char *authority = endpoint + scheme_len;
         if (!slim_config_is_authority(authority, strcspn(authority, "/?#"))) {
-            put_start_problem(reader, at, "endpoint parse error", "invalid authority", hint);
+            put_start_problem(reader, node, "endpoint", "endpoint parse error", "invalid authority",
+                              hint);
         }
     } else if (strncmp(endpoint, "unix://", 7) == 0) {
         if (strcspn(endpoint + 7, "?#") == 0) {
-            put_start_problem(reader, at, "endpoint parse error", "invalid unix domain socket path",
-                              hint);
+            put_start_problem(reader, node, "endpoint", "endpoint parse error",
+                              "invalid unix domain socket path", hint);
         }
     } else {
-        put_start_problem(reader, at, "invalid endpoint scheme", NULL, hint);
+        put_start_problem(reader, node, "endpoint", "invalid endpoint scheme", NULL, hint);
     }
 }
 
 /* It stands for scheme and authority of the requests. */
-static void check_origin(struct slim_config_reader *reader, const struct slim_config_yaml_node *at,
-                         const char *origin)
+static void check_origin(struct slim_config_reader *reader,
+                         const struct slim_config_yaml_node *node, const char *origin)
 {
     size_t scheme_len = web_scheme_len(origin);
     const char *authority = origin + scheme_len;
     if (scheme_len == 0 || !slim_config_is_authority(authority, strcspn(authority, "/?#"))) {
-        put_start_problem(reader, at, "URI parse error", "invalid format",
+        put_start_problem(reader, node, "origin", "URI parse error", "invalid format",
                           "write http://HOST[:PORT] or https://HOST[:PORT]");
     }
 }
@@ -334,16 +338,21 @@ static void warn_unprotected(struct slim_config_reader *reader,
     }
 }
 
-/* What the reference finds out when it starts the client. */
+/* What the reference finds out when it starts the client; what could not be read is left alone. */
 static void check_start(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
                         const struct slim_config_client *client)
 {
-    check_endpoint(reader, slim_config_yaml_find(node, "endpoint"), client->endpoint);
+    if (client->endpoint != NULL) {
+        check_endpoint(reader, node, client->endpoint);
+        warn_unprotected(reader, node, client);
+    } else if (slim_config_yaml_find(node, "endpoint") == NULL) {
+        slim_config_put_missing(reader, node, "endpoint", "add endpoint: http://HOST:PORT");
+    }
     if (client->origin != NULL) {
-        check_origin(reader, slim_config_yaml_find(node, "origin"), client->origin);
+        check_origin(reader, node, client->origin);
     }
     if (client->link_id != NULL && !is_uuid_v4(client->link_id)) {
-        put_start_problem(reader, slim_config_yaml_find(node, "link_id"), "invalid link_id", NULL,
+        put_start_problem(reader, node, "link_id", "invalid link_id", NULL,
                           "write an UUID of version 4, e.g. 123e4567-e89b-42d3-a456-426614174000");
     }
     size_t mark = slim_config_path_push(reader, ".tls");
@@ -353,7 +362,6 @@ static void check_start(struct slim_config_reader *reader, const struct slim_con
     slim_config_check_auth(reader, slim_config_yaml_find(node, "auth"), SLIM_CONFIG_ROLE_CLIENT,
                            &client->auth);
     slim_config_path_pop(reader, mark);
-    warn_unprotected(reader, node, client);
 }
 
 static void set_defaults(struct slim_config_client *client)
@@ -398,17 +406,11 @@ void slim_config_read_client(struct slim_config_reader *reader,
         {"transport", SLIM_CONFIG_TYPE_CUSTOM, 0, true, slim_config_read_transport},
         {"websocket_auth_query_param", SLIM_CONFIG_TYPE_STRING, SLIM_CONFIG_NO_FIELD, true, NULL},
     };
-    size_t problems_before = slim_config_problem_total(reader);
     set_defaults(client);
     slim_config_read_map(reader, node, "struct ClientConfig", keys, SLIM_COUNT(keys), client);
-    if (slim_config_problem_total(reader) != problems_before || reader->is_out_of_memory) {
-        return;
+    if (node->kind == SLIM_CONFIG_YAML_MAP || node->kind == SLIM_CONFIG_YAML_NULL) {
+        check_start(reader, node, client);
     }
-    if (client->endpoint == NULL) {
-        slim_config_put_missing(reader, node, "endpoint", "add endpoint: http://HOST:PORT");
-        return;
-    }
-    check_start(reader, node, client);
 }
 
 void slim_config_client_fini(struct slim_config_client *client)

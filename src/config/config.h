@@ -262,14 +262,15 @@ struct slim_config_error {
 /* The context of a stage, e.g. "error loading services". */
 const char *slim_config_stage_text(enum slim_config_stage stage);
 
-/* Read and check the file at `path`. SLIM_OK: *config is the caller's, free it with slim_config_free.
- * SLIM_ERR_CONFIG, SLIM_ERR_NO_MEMORY: *error says why: the first problem of the earliest
- * stage. When the stage is not SLIM_CONFIG_STAGE_FILE, *config is given too, with tracing, runtime and warnings filled in
+/* Read and check the file at `path`. The files with certificates, keys and tokens that it names are looked at: they must be there,
+ * and have what PEM begins with; whether it is any good shows when it is used.
+ * SLIM_OK: *config is the caller's, free it with slim_config_free. SLIM_ERR_CONFIG, SLIM_ERR_NO_MEMORY: *error says why: the
+ * first problem of the earliest stage. When the stage is not SLIM_CONFIG_STAGE_FILE, *config is given too, with tracing, runtime and warnings filled in
  * and no services, so that the log can be started first; else *config is NULL. */
 SLIM_MUST_CHECK enum slim_status slim_config_load(const char *path, struct slim_config **config,
                                                   struct slim_config_error *error);
 
-/* The same from text in memory; `path` is used in messages only. */
+/* The same from text in memory, without a look at the files that it names; `path` is used in messages only. */
 SLIM_MUST_CHECK enum slim_status slim_config_parse(struct slim_view text, const char *path,
                                                    struct slim_config **config,
                                                    struct slim_config_error *error);
@@ -292,7 +293,7 @@ SLIM_MUST_CHECK enum slim_status slim_config_check(const char *path,
 /* NULL is allowed. */
 void slim_config_report_free(struct slim_config_report *report);
 
-/* NULL is allowed. */
+/* NULL is allowed. All texts are wiped: any of them may be a secret, or have come from ${env:..} or ${file:..}. */
 void slim_config_free(struct slim_config *config);
 
 /* "1m30s" and the like (node.md 3.9) to milliseconds, a fraction of a millisecond rounded up.

@@ -161,7 +161,7 @@ void slim_config_read_server_tls(struct slim_config_reader *reader,
 void slim_config_read_client_tls(struct slim_config_reader *reader,
                                  const struct slim_config_yaml_node *node,
                                  struct slim_config_tls *tls);
-/* What the reference finds out at the start. `node` is the section, NULL when absent; `at` is where it would be. */
+/* What the reference finds out at the start; what could not be read is left alone. `node` is the section, NULL when absent; `at` is where it would be. */
 void slim_config_check_server_tls(struct slim_config_reader *reader,
                                   const struct slim_config_yaml_node *node,
                                   const struct slim_config_yaml_node *at,

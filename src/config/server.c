@@ -74,11 +74,15 @@ static void read_keepalive(struct slim_config_reader *reader,
 
 /* ---------------------------------------------------------------------------------------------------- start */
 
+/* A problem of the value under `key` of the section `node`. */
 static void put_start_problem(struct slim_config_reader *reader,
-                              const struct slim_config_yaml_node *at, const char *outer,
-                              const char *inner, const char *hint)
+                              const struct slim_config_yaml_node *node, const char *key,
+                              const char *outer, const char *inner, const char *hint)
 {
-    slim_config_put_start_problem(reader, at, (const char *const[]){outer, inner, NULL}, hint);
+    size_t mark = slim_config_path_push(reader, ".%s", key);
+    slim_config_put_start_problem(reader, slim_config_yaml_find(node, key),
+                                  (const char *const[]){outer, inner, NULL}, hint);
+    slim_config_path_pop(reader, mark);
 }
 
 static bool is_unix(const char *endpoint)
@@ -86,16 +90,16 @@ static bool is_unix(const char *endpoint)
     return strncmp(endpoint, "unix:", 5) == 0;
 }
 
-static void check_unix(struct slim_config_reader *reader, const struct slim_config_yaml_node *at,
+static void check_unix(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
                        const struct slim_config_server *server)
 {
     const char *path = server->endpoint + 5;
     if (!server->tls.is_insecure) {
-        put_start_problem(reader, at, "unix domain sockets require tls.insecure=true", NULL,
-                          "add tls: {insecure: true}");
+        put_start_problem(reader, node, "endpoint", "unix domain sockets require tls.insecure=true",
+                          NULL, "add tls: {insecure: true}");
     } else if (strncmp(path, "//", 2) != 0 || path[2] == '\0' || path[2] == '?' || path[2] == '#') {
-        put_start_problem(reader, at, "endpoint parse error", "invalid unix domain socket path",
-                          "write unix:///path/of/the/socket");
+        put_start_problem(reader, node, "endpoint", "endpoint parse error",
+                          "invalid unix domain socket path", "write unix:///path/of/the/socket");
     }
 }
 
@@ -116,24 +120,23 @@ static void check_auth(struct slim_config_reader *reader, const struct slim_conf
     slim_config_path_pop(reader, mark);
 }
 
-/* What the reference finds out when it starts the server. */
-static void check_start(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
-                        const struct slim_config_server *server)
+static void check_endpoint(struct slim_config_reader *reader,
+                           const struct slim_config_yaml_node *node,
+                           const struct slim_config_server *server)
 {
-    const struct slim_config_yaml_node *at = slim_config_yaml_find(node, "endpoint");
     if (server->endpoint[0] == '\0') {
-        put_start_problem(reader, at, "missing grpc endpoint", NULL,
+        put_start_problem(reader, node, "endpoint", "missing grpc endpoint", NULL,
                           "write IP:PORT or unix:///PATH");
     } else if (is_unix(server->endpoint)) {
-        check_unix(reader, at, server);
+        check_unix(reader, node, server);
     } else if (!slim_config_is_socket_address(server->endpoint)) {
-        put_start_problem(reader, at, "endpoint parse error", "invalid socket address syntax",
+        put_start_problem(reader, node, "endpoint", "endpoint parse error",
+                          "invalid socket address syntax",
                           "write IP:PORT with a numeric address, e.g. 0.0.0.0:46357 or [::]:46357, "
                           "or unix:///PATH");
     } else {
         check_tls(reader, node, server);
     }
-    check_auth(reader, node, server);
 }
 
 void slim_config_read_server(struct slim_config_reader *reader,
@@ -154,7 +157,6 @@ void slim_config_read_server(struct slim_config_reader *reader,
         {"metadata", SLIM_CONFIG_TYPE_CUSTOM, 0, true, read_metadata},
         {"transport", SLIM_CONFIG_TYPE_CUSTOM, 0, true, slim_config_read_transport},
     };
-    size_t problems_before = slim_config_problem_total(reader);
     slim_config_tls_init(&server->tls);
     server->max_frame_bytes = FRAME_BYTES_MIN;
     server->header_list_bytes = HEADER_LIST_BYTES;
@@ -163,14 +165,15 @@ void slim_config_read_server(struct slim_config_reader *reader,
     server->max_connection_age_ms = CONNECTION_AGE_MS;
     server->max_connection_idle_ms = CONNECTION_IDLE_MS;
     slim_config_read_map(reader, node, "struct ServerConfig", keys, SLIM_COUNT(keys), server);
-    if (slim_config_problem_total(reader) != problems_before || reader->is_out_of_memory) {
+    if (node->kind != SLIM_CONFIG_YAML_MAP && node->kind != SLIM_CONFIG_YAML_NULL) {
         return;
     }
-    if (server->endpoint == NULL) {
+    if (server->endpoint != NULL) {
+        check_endpoint(reader, node, server); /* what the reference finds out at the start */
+    } else if (slim_config_yaml_find(node, "endpoint") == NULL) {
         slim_config_put_missing(reader, node, "endpoint", "add endpoint: IP:PORT");
-        return;
     }
-    check_start(reader, node, server);
+    check_auth(reader, node, server);
 }
 
 void slim_config_server_fini(struct slim_config_server *server)

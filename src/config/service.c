@@ -252,11 +252,8 @@ static void read_controller_clients(struct slim_config_reader *reader,
 static void read_token(struct slim_config_reader *reader, const struct slim_config_yaml_node *node,
                        enum slim_config_auth_role role, struct slim_config_auth *auth)
 {
-    size_t problems_before = slim_config_problem_total(reader);
     slim_config_read_auth(reader, node, role, auth);
-    if (slim_config_problem_total(reader) == problems_before && !reader->is_out_of_memory) {
-        slim_config_check_auth(reader, node, role, auth);
-    }
+    slim_config_check_auth(reader, node, role, auth);
 }
 
 static void read_token_provider(struct slim_config_reader *reader,

@@ -111,6 +111,7 @@ static void lower(char *text)
 static bool has_name(const struct slim_config_pairs *pairs, const char *name)
 {
     for (size_t i = 0; i < pairs->count; i++) {
+        assert(pairs->items[i].key != NULL);
         if (strcmp(pairs->items[i].key, name) == 0) {
             return true;
         }
@@ -240,9 +241,14 @@ static enum slim_status put_scalar(const struct slim_config_yaml_node *node, str
         return slim_buf_put_text(out, "%s%lu", node->is_negative && node->integer > 0 ? "-" : "",
                                  node->integer);
     }
-    double number = node->kind == SLIM_CONFIG_YAML_INTEGER
-                        ? (double)node->integer * (node->is_negative ? -1 : 1)
-                        : strtod((const char *)node->text.data, NULL);
+    double number = (double)node->integer * (node->is_negative ? -1 : 1);
+    if (node->kind == SLIM_CONFIG_YAML_FLOAT) {
+        char *end;
+        number = strtod((const char *)node->text.data, &end);
+        if (end != (const char *)node->text.data + node->text.len) {
+            return SLIM_ERR_INVALID; /* .inf and .nan: JSON has no such numbers */
+        }
+    }
     return isfinite(number) ? put_real(number, out) : SLIM_ERR_INVALID;
 }
 

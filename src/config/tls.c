@@ -308,27 +308,35 @@ static void check_pem_file(struct slim_config_reader *reader,
     slim_buf_wipe(&bytes);
 }
 
-static void check_pem(struct slim_config_reader *reader, const struct slim_config_yaml_node *at,
-                      enum slim_config_source_kind source, const char *text, enum pem_kind kind)
+/* The text or file under `key` of the map `source`. */
+static void check_pem(struct slim_config_reader *reader, const struct slim_config_yaml_node *source,
+                      const char *key, enum slim_config_source_kind kind, const char *text)
 {
-    switch (source) {
+    if (text == NULL) {
+        return; /* it could not be read: reported already */
+    }
+    enum pem_kind pem = strcmp(key, "key") == 0 ? PEM_KEY : PEM_CERTIFICATE;
+    size_t mark = slim_config_path_push(reader, ".%s", key);
+    switch (kind) {
     case SLIM_CONFIG_SOURCE_FILE:
-        check_pem_file(reader, at, text, kind);
-        return;
+        check_pem_file(reader, find_in(source, key), text, pem);
+        break;
     case SLIM_CONFIG_SOURCE_PEM:
-        check_pem_text(reader, at, slim_view_str(text), kind);
-        return;
+        check_pem_text(reader, find_in(source, key), slim_view_str(text), pem);
+        break;
     case SLIM_CONFIG_SOURCE_NONE:
     case SLIM_CONFIG_SOURCE_SPIRE:
-        return;
+        break;
     }
+    slim_config_path_pop(reader, mark);
 }
 
 static void check_ca(struct slim_config_reader *reader, const struct slim_config_yaml_node *section,
                      const char *name, const struct slim_config_ca *ca)
 {
+    const char *key = ca->kind == SLIM_CONFIG_SOURCE_FILE ? "path" : "data";
     size_t mark = slim_config_path_push(reader, ".%s", name);
-    check_pem(reader, find_in(section, name), ca->kind, ca->ca, PEM_CERTIFICATE);
+    check_pem(reader, find_in(section, name), key, ca->kind, ca->ca);
     slim_config_path_pop(reader, mark);
 }
 
@@ -338,8 +346,8 @@ static void check_sources(struct slim_config_reader *reader,
 {
     const struct slim_config_yaml_node *source = find_in(node, "source");
     size_t mark = slim_config_path_push(reader, ".source");
-    check_pem(reader, find_in(source, "cert"), tls->source.kind, tls->source.cert, PEM_CERTIFICATE);
-    check_pem(reader, find_in(source, "key"), tls->source.kind, tls->source.key, PEM_KEY);
+    check_pem(reader, source, "cert", tls->source.kind, tls->source.cert);
+    check_pem(reader, source, "key", tls->source.kind, tls->source.key);
     slim_config_path_pop(reader, mark);
     check_ca(reader, node, "ca_source", &tls->ca_source);
     check_ca(reader, node, "client_ca", &tls->client_ca);
@@ -349,14 +357,17 @@ static bool is_good_version(struct slim_config_reader *reader,
                             const struct slim_config_yaml_node *node)
 {
     const struct slim_config_yaml_node *version = find_in(node, "tls_version");
-    if (version == NULL || slim_view_is_equal(version->text, SLIM_VIEW("tls1.2")) ||
+    if (version == NULL || version->kind != SLIM_CONFIG_YAML_STRING || version->is_broken ||
+        slim_view_is_equal(version->text, SLIM_VIEW("tls1.2")) ||
         slim_view_is_equal(version->text, SLIM_VIEW("tls1.3"))) {
         return true;
     }
     char text[64];
     (void)snprintf(text, sizeof(text), "invalid tls version: %.40s",
                    version->is_secret ? "${..}" : (const char *)version->text.data); /* fits */
+    size_t mark = slim_config_path_push(reader, ".tls_version");
     put_tls_problem(reader, version, text, NULL, "write tls1.2 or tls1.3");
+    slim_config_path_pop(reader, mark);
     return false;
 }
 
@@ -373,6 +384,17 @@ static void warn_insecure(struct slim_config_reader *reader,
     }
 }
 
+/* A source that says none, or is not there; one that could not be read is none of these. */
+static bool has_no_source(const struct slim_config_yaml_node *node)
+{
+    const struct slim_config_yaml_node *source = find_in(node, "source");
+    const struct slim_config_yaml_node *type = find_in(source, "type");
+    bool is_section =
+        node == NULL || node->kind == SLIM_CONFIG_YAML_MAP || node->kind == SLIM_CONFIG_YAML_NULL;
+    return is_section && (source == NULL || source->kind == SLIM_CONFIG_YAML_NULL ||
+                          (type != NULL && slim_view_is_equal(type->text, SLIM_VIEW("none"))));
+}
+
 void slim_config_check_server_tls(struct slim_config_reader *reader,
                                   const struct slim_config_yaml_node *node,
                                   const struct slim_config_yaml_node *at,
@@ -382,7 +404,7 @@ void slim_config_check_server_tls(struct slim_config_reader *reader,
         warn_insecure(reader, node, tls);
     } else if (!is_good_version(reader, node)) {
         return;
-    } else if (tls->source.kind == SLIM_CONFIG_SOURCE_NONE) {
+    } else if (has_no_source(node)) {
         put_tls_problem(reader, node == NULL ? at : node, "missing server cert or key", NULL,
                         "add source: {type: file, cert: PATH, key: PATH}, or tls: {insecure: "
                         "true} for a server without TLS");

@@ -231,6 +231,10 @@ static void add_conns(struct slim_datapath *datapath, struct slim_telemetry_snap
 void slim_datapath_observe(struct slim_datapath *datapath, const char *name,
                            struct slim_telemetry_snapshot *snapshot)
 {
+    enum { STATE_VALUES = 4 + 2 * SLIM_DATAPATH_CONN_KINDS };
+    _Static_assert(STATE_VALUES + SLIM_COUNT(stat_rows) + SLIM_COUNT(counter_rows) <=
+                       SLIM_TELEMETRY_VALUES_MAX,
+                   "all fit");
     struct slim_telemetry_service *service = slim_telemetry_add_service(snapshot, name);
     add_state(datapath, &service->values);
     add_rows(&service->values, slim_datapath_stats(datapath), stat_rows, SLIM_COUNT(stat_rows));

@@ -2,7 +2,7 @@
 #ifndef SLIM_DATAPATH_TLS_INTERNAL_H
 #define SLIM_DATAPATH_TLS_INTERNAL_H
 
-#include "auth/spiffe.h"
+#include "auth/auth.h"
 #include "datapath/internal.h"
 #include "datapath/spire.h"
 #include "datapath/tls.h"

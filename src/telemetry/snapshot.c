@@ -65,7 +65,10 @@ void slim_telemetry_set_text(char to[static SLIM_TELEMETRY_TEXT_MAX], const char
 {
     size_t len = 0;
     for (; from[len] != 0 && len < SLIM_TELEMETRY_TEXT_MAX - 1; len++) {
-        to[len] = from[len] >= 0x20 && from[len] < 0x7f ? from[len] : '?';
+        to[len] = from[len];
+        if (from[len] < 0x20 || from[len] >= 0x7f) {
+            to[len] = '?'; /* bytes beyond ASCII are below 0 here, or beyond 0x7f */
+        }
     }
     to[len] = 0;
 }

@@ -18,7 +18,7 @@
 enum {
     SLIM_TELEMETRY_CONNS_MAX =
         256, /* connections listed in one snapshot; how many are left out is told */
-    SLIM_TELEMETRY_VALUES_MAX = 128, /* values of one service, or of the process */
+    SLIM_TELEMETRY_VALUES_MAX = 192, /* values of one service, or of the process */
     SLIM_TELEMETRY_TEXT_MAX = 64,    /* names and addresses, zero included; longer ones are cut */
 };
 

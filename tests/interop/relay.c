@@ -83,10 +83,11 @@ static void on_connected(void *ctx, enum slim_status status, uint64_t conn_id, c
     }
 }
 
-/* "org/ns/name" for every application of that name. */
-static bool parse_name(char *text, struct slim_name_text *name)
+/* "org/ns/name" for every application of that name, "org/ns/name/1f" for one. */
+static bool parse_name(char *text, struct slim_name_text *name, unsigned __int128 *id)
 {
     char *rest = NULL;
+    enum { HEX = 16 };
     for (size_t i = 0; i < SLIM_COUNT(name->part); i++) {
         char *part = strtok_r(i == 0 ? text : NULL, "/", &rest);
         if (part == NULL) {
@@ -94,6 +95,8 @@ static bool parse_name(char *text, struct slim_name_text *name)
         }
         name->part[i] = slim_view_str(part);
     }
+    const char *digits = strtok_r(NULL, "/", &rest);
+    *id = digits == NULL ? SLIM_NAME_ANY : strtoull(digits, NULL, HEX);
     return true;
 }
 
@@ -113,13 +116,14 @@ static enum slim_status run(struct relay *relay, const char *command, char *name
 {
     const struct slim_name_text self = {{SLIM_VIEW("test"), SLIM_VIEW("test"), SLIM_VIEW("relay")}};
     struct slim_name_text text;
-    if (!parse_name(name, &text)) {
+    unsigned __int128 id;
+    if (!parse_name(name, &text, &id)) {
         return SLIM_ERR_ARGUMENT;
     }
     struct slim_wire_subscription message = {
         .source = slim_name_of(&self, 1),
         .source_text = self,
-        .destination = slim_name_of(&text, SLIM_NAME_ANY),
+        .destination = slim_name_of(&text, id),
         .destination_text = text,
         .fanout = 1,
         .is_unsubscribe = strcmp(command, "unroute") == 0 || strcmp(command, "withdraw") == 0,

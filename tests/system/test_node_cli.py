@@ -224,7 +224,7 @@ def test_file_errors_come_before_the_first_line(config):
     assert done.stderr.startswith(
         chain("failed to load configuration", "invalid configuration - key foo not valid") + "    1: "
     )
-    assert "config.yaml:1:1: the file is a map with the keys tracing, runtime and services" in done.stderr
+    assert "config.yaml:1:1: the file is a map with the keys tracing, runtime, telemetry and services" in done.stderr
 
 
 @pytest.mark.parametrize(

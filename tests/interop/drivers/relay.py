@@ -27,18 +27,23 @@ async def main():
     print("ready", file=OUT)
     while line := await reader.readline():
         command, name, number = line.decode().split()
-        name, link = sb.Name(*name.split("/")), links[int(number)]
+        link = links[int(number)]
+        *parts, instance = [*name.split("/"), None][:4]
+        own = sb.Name.new_with_id(*parts, app.id())  # subscribe puts this id in by itself, and can announce no other
+        name = sb.Name.new_with_id(*parts, int(instance, 16)) if instance else sb.Name(*parts)
         try:
             if command == "route":
                 await app.set_route_async(name, link)
             elif command == "unroute":
                 await app.remove_route_async(name, link)
+            elif instance:
+                pass
             elif command == "announce":
                 await app.subscribe_async(name, link)
-                await app.unsubscribe_async(name, None)
+                await app.unsubscribe_async(own, None)
             else:
                 await app.subscribe_async(name, None)
-                await app.unsubscribe_async(name, link)
+                await app.unsubscribe_async(own, link)
             print("ok", file=OUT)
         except Exception as error:
             print(f"failed: {error}", file=OUT)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "support/check.h"
 
 #define SLIM_LOG_TARGET "slim_service::service"
@@ -202,6 +203,141 @@ static void long_lines_are_cut_with_their_colours_closed(void **state)
         CHECK(strcmp(text + len - 4, "...\n") == 0 && strchr(text, '\n') == text + len - 1);
         CHECK(colour == 0 || strcmp(text + len - 8, "\x1b[0m...\n") == 0);
         free(text);
+    }
+}
+
+/* ---------------------------------------------------------------------------------------------------- JSON */
+
+#define JSON_START "{\"timestamp\":\""
+
+/* The one line written begins with a time, goes on with `rest`, and is JSON. */
+static void check_json(const char *why, const char *text, const char *rest)
+{
+    size_t start_len = strlen(JSON_START);
+    CHECK_ROW(why, strncmp(text, JSON_START, start_len) == 0 && is_stamp(text + start_len));
+    if (strcmp(text + start_len + STAMP_LEN, rest) != 0) {
+        print_error("got: %s\n", text + start_len + STAMP_LEN);
+    }
+    CHECK_ROW(why, strcmp(text + start_len + STAMP_LEN, rest) == 0);
+    struct slim_json_limits limits = {.bytes_max = 4096, .depth_max = 4};
+    struct slim_json *json = NULL;
+    CHECK_ROW(why, slim_json_parse(slim_view_str(text), &limits, &json, NULL) == SLIM_OK);
+    slim_json_free(json);
+}
+
+static void json_lines_have_the_parts_that_are_switched_on(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *why;
+        bool names, ids, colour;
+        const char *span;
+        enum slim_log_level level;
+        const char *rest;
+    } rows[] = {
+        {"everything", true, true, false, "application_lifecycle", SLIM_LOG_INFO,
+         "\",\"level\":\"INFO\",\"target\":\"slim\",\"line_number\":53,\"threadName\":\"main\","
+         "\"threadId\":\"ThreadId(1)\",\"span\":{\"name\":\"application_lifecycle\"},"
+         "\"fields\":{\"message\":\"message\"}}\n"},
+        {"no thread, no span", false, false, false, "", SLIM_LOG_TRACE,
+         "\",\"level\":\"TRACE\",\"target\":\"slim\",\"line_number\":53,"
+         "\"fields\":{\"message\":\"message\"}}\n"},
+        {"colours are for text", false, false, true, "", SLIM_LOG_ERROR,
+         "\",\"level\":\"ERROR\",\"target\":\"slim\",\"line_number\":53,"
+         "\"fields\":{\"message\":\"message\"}}\n"},
+    };
+    for (size_t i = 0; i < SLIM_COUNT(rows); i++) {
+        CHECK_OK(begin(&(struct slim_log_options){.level = SLIM_LOG_TRACE,
+                                                  .display_thread_names = rows[i].names,
+                                                  .display_thread_ids = rows[i].ids,
+                                                  .colour = rows[i].colour,
+                                                  .is_json = true},
+                       NULL));
+        slim_log_thread("main", rows[i].span);
+        print(rows[i].level, "slim", NULL);
+        char *text = end();
+        check_json(rows[i].why, text, rows[i].rest);
+        free(text);
+    }
+}
+
+static void json_values_are_escaped(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *why;
+        struct slim_log_field field;
+        const char *value;
+    } rows[] = {
+        {"plain", {"k", SLIM_LOG_FIELD_STR, {(const uint8_t *)"a b=c", 5}, 0}, "\"a b=c\""},
+        {"empty", {"k", SLIM_LOG_FIELD_STR, {NULL, 0}, 0}, "\"\""},
+        {"quotes and backslashes",
+         {"k", SLIM_LOG_FIELD_STR, {(const uint8_t *)"a\"\\b", 4}, 0},
+         "\"a\\\"\\\\b\""},
+        {"quoted is not quoted twice",
+         {"k", SLIM_LOG_FIELD_QUOTED, {(const uint8_t *)"a\"", 2}, 0},
+         "\"a\\\"\""},
+        {"line ends and a zero",
+         {"k", SLIM_LOG_FIELD_STR, {(const uint8_t *)"a\n\r\t\0", 5}, 0},
+         "\"a\\u000a\\u000d\\u0009\\ufffd\""},
+        {"an escape sequence and delete",
+         {"k", SLIM_LOG_FIELD_STR, {(const uint8_t *)"\x1b[31m\x7f", 6}, 0},
+         "\"\\u001b[31m\\u007f\""},
+        {"UTF-8",
+         {"k", SLIM_LOG_FIELD_STR, {(const uint8_t *)"\xc3\xa9\xf0\x9f\x98\x80", 6}, 0},
+         "\"\xc3\xa9\xf0\x9f\x98\x80\""},
+        {"not UTF-8",
+         {"k", SLIM_LOG_FIELD_STR, {(const uint8_t *)"\xff\xc3", 2}, 0},
+         "\"\\ufffd\\ufffd\""},
+        {"half of a control character of U+0080 and up",
+         {"k", SLIM_LOG_FIELD_STR, {(const uint8_t *)"\xc2", 1}, 0},
+         "\"\\ufffd\""},
+        {"control characters of U+0080 and up",
+         {"k", SLIM_LOG_FIELD_STR, {(const uint8_t *)"\xc2\x9b!", 3}, 0},
+         "\"\\u009b!\""},
+        {"a number is a number", {"k", SLIM_LOG_FIELD_U64, {NULL, 0}, 42}, "42"},
+    };
+    for (size_t i = 0; i < SLIM_COUNT(rows); i++) {
+        CHECK_OK(begin(&(struct slim_log_options){.level = SLIM_LOG_INFO, .is_json = true}, NULL));
+        slim_log_thread("main", "");
+        print(SLIM_LOG_INFO, "t", (const struct slim_log_field[]){rows[i].field, {.key = NULL}});
+        char *text = end();
+        char want[300];
+        (void)snprintf(want, sizeof(want),
+                       "\",\"level\":\"INFO\",\"target\":\"t\",\"line_number\":53,"
+                       "\"fields\":{\"message\":\"message\",\"k\":%s}}\n",
+                       rows[i].value);
+        check_json(rows[i].why, text, want);
+        free(text);
+    }
+}
+
+/* A value of every length around the limit, made of characters of every width: the line is cut, and still JSON. */
+static void json_lines_that_are_too_long_stay_json(void **state)
+{
+    (void)state;
+    static const char *const units[] = {"v", "\"", "\x1b", "\xe2\x82\xac"};
+    static char value[8192];
+    for (size_t unit = 0; unit < SLIM_COUNT(units); unit++) {
+        size_t unit_len = strlen(units[unit]);
+        for (size_t count = 600; count < 4100 / unit_len; count += count < 3900 ? 97 : 1) {
+            for (size_t i = 0; i < count; i++) {
+                memcpy(value + i * unit_len, units[unit], unit_len);
+            }
+            CHECK_OK(
+                begin(&(struct slim_log_options){.level = SLIM_LOG_INFO, .is_json = true}, NULL));
+            slim_log(INFO, "m",
+                     SLIM_LOG_VIEW("k", slim_view_of((uint8_t *)value, count * unit_len)),
+                     SLIM_LOG_U64("n", 1), SLIM_LOG_STR("z", "end"));
+            char *text = end();
+            struct slim_json_limits limits = {.bytes_max = 4096, .depth_max = 4};
+            struct slim_json *json = NULL;
+            struct slim_error error = {.text = ""};
+            enum slim_status status = slim_json_parse(slim_view_str(text), &limits, &json, &error);
+            CHECK_ROW(error.text, status == SLIM_OK);
+            slim_json_free(json);
+            free(text);
+        }
     }
 }
 
@@ -492,6 +628,9 @@ int main(void)
         cmocka_unit_test(macro_names_target_and_source_line),
         cmocka_unit_test(values_stay_on_their_line),
         cmocka_unit_test(long_lines_are_cut_with_their_colours_closed),
+        cmocka_unit_test(json_lines_have_the_parts_that_are_switched_on),
+        cmocka_unit_test(json_values_are_escaped),
+        cmocka_unit_test(json_lines_that_are_too_long_stay_json),
         cmocka_unit_test(a_line_leaves_errno_alone),
         cmocka_unit_test(thread_names_align_to_the_longest_so_far),
         cmocka_unit_test(thread_ids_count_threads_in_the_order_of_naming),

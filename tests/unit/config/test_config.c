@@ -379,17 +379,64 @@ static void aliases_repeat_their_anchor(void **state)
     slim_config_free(config);
 }
 
+/* Every key that takes memory. */
+static const char full[] =
+    "tracing: {log_level: debug, format: json, filters: [slim_datapath], opentelemetry: {enabled: "
+    "true, grpc: {endpoint: \"http://c:1\"}, service_name: a, service_version: b, environment: "
+    "c}}\n"
+    "telemetry: {prometheus: \"127.0.0.1:9\"}\n"
+    "runtime: {thread_name: worker}\n"
+    "services:\n"
+    "  slim/0:\n"
+    "    node_id: n7\n"
+    "    group_name: g\n"
+    "    dataplane:\n"
+    "      token_provider: {type: shared_secret, id: a, data: short}\n"
+    "      servers:\n"
+    "      - endpoint: \"[::1]:5000\"\n"
+    "        tls: {source: {type: file, cert: /c, key: /k}, ca_source: {type: spire, socket_path: "
+    "/s, trust_domains: [a, b]}, client_ca: {type: file, path: /p}}\n"
+    "        auth: {type: jwt, claims: {audience: [a, b], issuer: i, subject: s, custom_claims: "
+    "{a: "
+    "[1, 2.5]}}, key: {type: decoding, algorithm: ES256, format: pem, key: {file: /k}}}\n"
+    "        metadata: {a: 1, b: [x, {c: 1.5}]}\n"
+    "      - {endpoint: \"127.0.0.1:1\", tls: {insecure: true}, auth: {type: spire}}\n"
+    "      clients:\n"
+    "      - endpoint: https://localhost:46357\n"
+    "        origin: http://other\n"
+    "        server_name: x\n"
+    "        headers: {a: b, C: d, te: dropped}\n"
+    "        proxy: {url: \"http://p\", username: u, password: p, headers: {a: b}, tls: "
+    "{ca_source: "
+    "{type: file, path: /x}}}\n"
+    "        auth: {type: basic, username: u, password: p}\n"
+    "        rate_limit: 20/1\n"
+    "        link_id: 123e4567-e89b-42d3-a456-426614174000\n"
+    "        metadata: {}\n"
+    "      - {endpoint: \"http://a:1\", auth: {type: static_jwt, file: /t}}\n"
+    "    controller:\n"
+    "      servers: [{endpoint: \"127.0.0.1:2\", tls: {insecure: true}}]\n"
+    "      clients: [{endpoint: \"http://c:1\"}]\n"
+    "      token_provider: {type: jwt, key: {type: encoding, algorithm: HS256, format: pem, key: "
+    "{data: x}}}\n"
+    "      token_verifier: {type: shared_secret, id: a, data: 0123456789abcdef0123456789abcdef}\n";
+
 static void sweep(void)
 {
     struct slim_config *config = NULL;
     struct slim_config_error error;
-    enum slim_status status = slim_config_parse(slim_view_str(tutorial), PATH, &config, &error);
+    enum slim_status status = slim_config_parse(slim_view_str(full), PATH, &config, &error);
+    if (status == SLIM_ERR_CONFIG) {
+        print_error("%s > %s\n", error.cause[0], error.cause[error.cause_count - 1]);
+    }
     assert_true(status == SLIM_OK ||
                 (status == SLIM_ERR_NO_MEMORY && config == NULL && error.cause_count == 1));
+    assert_true(status != SLIM_OK || config->warning_count == 3);
     slim_config_free(config);
     static const char bad[] = "tracing: {filters: [a], zzz: 1}\n" SERVICES(
-        "{slim/0: {dataplane: {servers: [{endpoint: x}, {}], clients: [{endpoint: y, origin: "
-        "z}]}}}");
+        "{slim/0: {dataplane: {servers: [{endpoint: x}, {auth: {type: basic, username: u}, tls: "
+        "{source: {type: pem, cert: a}}}], clients: [{endpoint: y, origin: z, headers: {\"a b\": "
+        "c}, rate_limit: x, metadata: {a: true}}]}}}");
     status = slim_config_parse(slim_view_str(bad), PATH, &config, &error);
     assert_true(status == SLIM_ERR_CONFIG || status == SLIM_ERR_NO_MEMORY);
     slim_config_free(config);
@@ -405,17 +452,20 @@ static void check_finds_all_problems_at_once(void **state)
 {
     (void)state;
     char path[] = "/tmp/slim-config-XXXXXX";
-    write_file(path, "runtime: {n_cores: many, typo: 1}\n"
-                     "services:\n"
-                     "  slim: {}\n"
-                     "  slim/1: {dataplane: {servers: [{endpoint: \"localhost:1\"" INSECURE
-                     "}, {tls: 5}]}}\n");
+    write_file(path,
+               "runtime: {n_cores: many, typo: 1}\n"
+               "services:\n"
+               "  slim: {}\n"
+               "  slim/1: {dataplane: {servers: [{endpoint: \"localhost:1\"" INSECURE
+               "}, {tls: 5, auth: {type: basic, username: \"\"}}, {endpoint: \"127.0.0.1:1\", "
+               "tls: {tls_version: x}}]}}\n");
     struct slim_config_report *report = NULL;
     CHECK_OK(slim_config_check(path, &report));
-    CHECK(report->problem_count == 4 && report->left_out_count == 0);
+    CHECK(report->problem_count == 8 && report->left_out_count == 0);
     static const enum slim_config_stage stages[] = {
-        SLIM_CONFIG_STAGE_FILE, SLIM_CONFIG_STAGE_SERVICES, SLIM_CONFIG_STAGE_START,
-        SLIM_CONFIG_STAGE_SERVICES};
+        SLIM_CONFIG_STAGE_FILE,     SLIM_CONFIG_STAGE_SERVICES, SLIM_CONFIG_STAGE_START,
+        SLIM_CONFIG_STAGE_SERVICES, SLIM_CONFIG_STAGE_SERVICES, SLIM_CONFIG_STAGE_SERVICES,
+        SLIM_CONFIG_STAGE_START,    SLIM_CONFIG_STAGE_START};
     for (size_t i = 0; i < SLIM_COUNT(stages); i++) {
         CHECK_ROW(report->problems[i].cause[0], report->problems[i].stage == stages[i]);
     }
@@ -431,7 +481,7 @@ static void problems_beyond_the_limit_are_counted(void **state)
     char path[] = "/tmp/slim-config-XXXXXX";
     char text[8192] = "services: {slim/0: {dataplane: {servers: [";
     for (int i = 0; i < SLIM_CONFIG_PROBLEM_COUNT_MAX + 3; i++) {
-        strcat(text, "{http2_only: 1},");
+        strcat(text, "{endpoint: x},");
     }
     strcat(text, "]}}}\n");
     write_file(path, text);

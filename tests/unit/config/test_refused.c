@@ -1,65 +1,13 @@
 /* The worked table of error cases (spec node.md 8): the chains of the reference, and our last line. */
 #include <stdlib.h>
 
-#include "config/config.h"
 #include "config/limits.h"
-#include "support/check.h"
-
-#define INSECURE "tls: {insecure: true}"
-#define SERVICE(text) "services: {slim/0: {dataplane: {" text "}}}\n"
-#define SERVER(text) SERVICE("servers: [{" text "}]")
-#define GOOD_SERVER(rest) SERVER("endpoint: \"127.0.0.1:1\", " INSECURE ", " rest)
-#define CLIENT(rest)                                                                               \
-    SERVICE("clients: [{endpoint: \"http://127.0.0.1:1\", " INSECURE ", " rest "}]")
-#define FILE_STAGE SLIM_CONFIG_STAGE_FILE
-#define LOAD SLIM_CONFIG_STAGE_SERVICES
-#define START SLIM_CONFIG_STAGE_START
-#define START_CHAIN "datapath error > configuration error > "
-#define UNSUPPORTED "this version of slim does not support "
-
-struct row {
-    const char *why;
-    const char *text;
-    enum slim_config_stage stage;
-    const char *chain; /* causes joined with " > ", without our last line */
-    const char *hint;  /* part of our last line */
-};
-
-static void check_rows(const struct row *rows, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct slim_config *config = NULL;
-        struct slim_config_error error;
-        enum slim_status status =
-            slim_config_parse(slim_view_str(rows[i].text), "f.yaml", &config, &error);
-        CHECK_ROW(rows[i].why, status == SLIM_ERR_CONFIG);
-        char chain[SLIM_CONFIG_CAUSES_MAX * (SLIM_CONFIG_CAUSE_BYTES_MAX + 4)] = "";
-        for (size_t j = 0; j + 1 < error.cause_count; j++) {
-            strcat(chain, j > 0 ? " > " : "");
-            strcat(chain, error.cause[j]);
-        }
-        if (strcmp(chain, rows[i].chain) != 0) {
-            print_error("got: %s\n", chain);
-        }
-        CHECK_ROW(rows[i].why, strcmp(chain, rows[i].chain) == 0);
-        const char *hint = error.cause[error.cause_count - 1];
-        if (strstr(hint, rows[i].hint) == NULL) {
-            print_error("got: %s\n", hint);
-        }
-        CHECK_ROW(rows[i].why,
-                  strstr(hint, rows[i].hint) != NULL && strncmp(hint, "f.yaml", 6) == 0);
-        CHECK_ROW(rows[i].why, error.stage == rows[i].stage);
-        CHECK_ROW(rows[i].why, (config == NULL) == (error.stage == FILE_STAGE));
-        CHECK_ROW(rows[i].why,
-                  config == NULL || (config->service_count == 0 && config->services == NULL));
-        slim_config_free(config);
-    }
-}
+#include "rows.h"
 
 static void files_that_are_no_configuration(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
+    static const struct bad_row rows[] = {
         {"YAML syntax", "services: [\n", FILE_STAGE,
          "yaml parse error > did not find expected node content at line 2 column 1, while parsing "
          "a flow node",
@@ -108,7 +56,7 @@ static void files_that_are_no_configuration(void **state)
         {"not UTF-8", "a: \xff\n", FILE_STAGE, "io error > stream did not contain valid UTF-8",
          "UTF-8"},
     };
-    check_rows(rows, SLIM_COUNT(rows));
+    check_bad_rows(rows, SLIM_COUNT(rows));
 }
 
 static void providers_that_have_nothing(void **state)
@@ -116,7 +64,7 @@ static void providers_that_have_nothing(void **state)
     (void)state;
     assert_int_equal(unsetenv("SLIM_NO_SUCH"), 0);
     assert_int_equal(setenv("SLIM_NOT_UTF8", "\xff", 1), 0);
-    static const struct row rows[] = {
+    static const struct bad_row rows[] = {
         {"an unset variable", SERVER("endpoint: \"${env:SLIM_NO_SUCH}\""), FILE_STAGE,
          "config provider error > environment variable error > environment variable not found",
          "f.yaml:1:54: services.slim/0.dataplane.servers[0].endpoint: the variable SLIM_NO_SUCH is "
@@ -143,14 +91,14 @@ static void providers_that_have_nothing(void **state)
         {"nothing", "tracing: {log_level: \"${}\"}\n", FILE_STAGE,
          "config provider error > not found", ""},
     };
-    check_rows(rows, SLIM_COUNT(rows));
+    check_bad_rows(rows, SLIM_COUNT(rows));
 }
 
 static void settings_of_the_wrong_type(void **state)
 {
     (void)state;
     assert_int_equal(setenv("SLIM_TEST_SECRET", "hunter2", 1), 0);
-    static const struct row rows[] = {
+    static const struct bad_row rows[] = {
         {"releases from 1.3 on refuse it too", "runtime: {n_cores: many}\n", FILE_STAGE,
          "yaml parse error > invalid type: string \"many\", expected u32",
          "f.yaml:1:20: runtime.n_cores: write a whole number"},
@@ -181,13 +129,13 @@ static void settings_of_the_wrong_type(void **state)
         {"control characters do not reach the terminal", "runtime: {n_cores: \"\\e[31m\"}\n",
          FILE_STAGE, "yaml parse error > invalid type: string \"?[31m\", expected u32", ""},
     };
-    check_rows(rows, SLIM_COUNT(rows));
+    check_bad_rows(rows, SLIM_COUNT(rows));
 }
 
 static void services_that_make_no_sense(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
+    static const struct bad_row rows[] = {
         {"no services", "tracing: {}\n", LOAD, "invalid configuration - missing services",
          "services: {slim/0:"},
         {"empty services", "services: {}\n", LOAD, "invalid configuration - missing services",
@@ -220,19 +168,20 @@ static void services_that_make_no_sense(void **state)
         {"servers as map", SERVICE("servers: {endpoint: \"127.0.0.1:1\"}"), LOAD,
          "yaml parse error > invalid type: map, expected a sequence", "put a dash"},
     };
-    check_rows(rows, SLIM_COUNT(rows));
+    check_bad_rows(rows, SLIM_COUNT(rows));
 }
 
 static void servers_that_make_no_sense(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
+    static const struct bad_row rows[] = {
         {"no endpoint", SERVER(INSECURE), LOAD, "yaml parse error > missing field `endpoint`",
          "add endpoint"},
         {"an empty endpoint", SERVER("endpoint: \"\", " INSECURE), START,
          START_CHAIN "missing grpc endpoint", ""},
         {"a host name", SERVER("endpoint: \"localhost:1\", " INSECURE), START,
-         START_CHAIN "endpoint parse error > invalid socket address syntax", "numeric address"},
+         START_CHAIN "endpoint parse error > invalid socket address syntax",
+         "servers[0].endpoint: write IP:PORT with a numeric address"},
         {"a port too large", SERVER("endpoint: \"127.0.0.1:123456\", " INSECURE), START,
          START_CHAIN "endpoint parse error > invalid socket address syntax", ""},
         {"a port just too large", SERVER("endpoint: \"127.0.0.1:65536\", " INSECURE), START,
@@ -288,6 +237,24 @@ static void servers_that_make_no_sense(void **state)
         {"a boolean in quotes", SERVER("endpoint: \"127.0.0.1:1\", tls: {insecure: \"true\"}"),
          LOAD, "yaml parse error > invalid type: string \"true\", expected a boolean",
          "without quotes"},
+        {"a frame size of text", GOOD_SERVER("max_frame_size: 4MiB"), LOAD,
+         "yaml parse error > invalid type: string \"4MiB\", expected u32", "max_frame_size"},
+        {"streams of text", GOOD_SERVER("max_concurrent_streams: many"), LOAD,
+         "yaml parse error > invalid type: string \"many\", expected u32", ""},
+        {"a header list of text", GOOD_SERVER("max_header_list_size: many"), LOAD,
+         "yaml parse error > invalid type: string \"many\", expected u32", ""},
+        {"a read buffer of text", GOOD_SERVER("read_buffer_size: x"), LOAD,
+         "yaml parse error > invalid type: string \"x\", expected usize", ""},
+        {"a write buffer of text", GOOD_SERVER("write_buffer_size: x"), LOAD,
+         "yaml parse error > invalid type: string \"x\", expected usize", ""},
+        {"a flag of text", GOOD_SERVER("http2_only: x"), LOAD,
+         "yaml parse error > invalid type: string \"x\", expected a boolean", ""},
+        {"other times too", GOOD_SERVER("keepalive: {max_connection_age: 1}"), LOAD,
+         "yaml parse error > invalid type: integer `1`, expected string", "max_connection_age"},
+        {"those without effect", GOOD_SERVER("keepalive: {max_connection_idle: 1}"), LOAD,
+         "yaml parse error > invalid type: integer `1`, expected string", "max_connection_idle"},
+        {"the time of grace", GOOD_SERVER("keepalive: {max_connection_age_grace: 1}"), LOAD,
+         "yaml parse error > invalid type: integer `1`, expected string", ""},
         {"reload_interval as duration",
          SERVER("endpoint: \"127.0.0.1:1\", tls: {insecure: true, reload_interval: 10s}"), LOAD,
          "yaml parse error > invalid type: string \"10s\", expected struct Duration",
@@ -298,19 +265,19 @@ static void servers_that_make_no_sense(void **state)
          "yaml parse error > unknown variant `quic`, expected `grpc` or `websocket`",
          "write `grpc` or `websocket`"},
     };
-    check_rows(rows, SLIM_COUNT(rows));
+    check_bad_rows(rows, SLIM_COUNT(rows));
 }
 
 static void clients_that_make_no_sense(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
+    static const struct bad_row rows[] = {
         {"no endpoint", SERVICE("clients: [{}]"), LOAD,
          "yaml parse error > missing field `endpoint`", ""},
         {"an empty endpoint", SERVICE("clients: [{endpoint: \"\"}]"), START,
          START_CHAIN "missing grpc endpoint", ""},
         {"no scheme", SERVICE("clients: [{endpoint: \"127.0.0.1:1\"}]"), START,
-         START_CHAIN "invalid endpoint scheme", "http://HOST:PORT"},
+         START_CHAIN "invalid endpoint scheme", "clients[0].endpoint: write http://HOST:PORT"},
         {"another scheme", SERVICE("clients: [{endpoint: \"ftp://127.0.0.1:1\"}]"), START,
          START_CHAIN "invalid endpoint scheme", ""},
         {"no host", SERVICE("clients: [{endpoint: \"http://:1\"}]"), START,
@@ -336,24 +303,52 @@ static void clients_that_make_no_sense(void **state)
          ""},
         {"backoff without type", CLIENT("backoff: {base: 1}"), LOAD,
          "yaml parse error > missing field `type`", ""},
+        {"a back-off of text", CLIENT("backoff: linear"), LOAD,
+         "yaml parse error > invalid type: string \"linear\", expected internally tagged enum "
+         "BackoffConfig",
+         ""},
+        {"a base with unit", CLIENT("backoff: {type: exponential, base: 1s}"), LOAD,
+         "yaml parse error > invalid type: string \"1s\", expected u64", "backoff.base"},
+        {"a factor of text", CLIENT("backoff: {type: exponential, factor: x}"), LOAD,
+         "yaml parse error > invalid type: string \"x\", expected u64", ""},
+        {"a delay without unit", CLIENT("backoff: {type: exponential, max_delay: 1}"), LOAD,
+         "yaml parse error > invalid type: integer `1`, expected string", ""},
+        {"attempts of text", CLIENT("backoff: {type: exponential, max_attempts: x}"), LOAD,
+         "yaml parse error > invalid type: string \"x\", expected usize", ""},
+        {"jitter of text", CLIENT("backoff: {type: exponential, jitter: x}"), LOAD,
+         "yaml parse error > invalid type: string \"x\", expected a boolean", ""},
+        {"an interval without unit", CLIENT("backoff: {type: fixed_interval, interval: 1}"), LOAD,
+         "yaml parse error > invalid type: integer `1`, expected string", "backoff.interval"},
+        {"a keepalive without unit", CLIENT("keepalive: {tcp_keepalive: 1}"), LOAD,
+         "yaml parse error > invalid type: integer `1`, expected string", "tcp_keepalive"},
+        {"pings without unit", CLIENT("keepalive: {http2_keepalive: 1}"), LOAD,
+         "yaml parse error > invalid type: integer `1`, expected string", ""},
+        {"an answer time without unit", CLIENT("keepalive: {timeout: 1}"), LOAD,
+         "yaml parse error > invalid type: integer `1`, expected string", ""},
+        {"idle of text", CLIENT("keepalive: {keep_alive_while_idle: x}"), LOAD,
+         "yaml parse error > invalid type: string \"x\", expected a boolean", ""},
+        {"a connect time without unit", CLIENT("connect_timeout: 1"), LOAD,
+         "yaml parse error > invalid type: integer `1`, expected string", "connect_timeout"},
+        {"a request time without unit", CLIENT("request_timeout: 1"), LOAD,
+         "yaml parse error > invalid type: integer `1`, expected string", ""},
         {"a link id that is no UUID", CLIENT("link_id: x"), START, START_CHAIN "invalid link_id",
          "version 4"},
         {"an UUID of another version", CLIENT("link_id: 123e4567-e89b-12d3-a456-426614174000"),
          START, START_CHAIN "invalid link_id", ""},
     };
-    check_rows(rows, SLIM_COUNT(rows));
+    check_bad_rows(rows, SLIM_COUNT(rows));
 }
 
 static void what_is_legal_but_not_there_is_refused_by_name(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
+    static const struct bad_row rows[] = {
         {"WebSocket server", GOOD_SERVER("transport: websocket"), LOAD,
          UNSUPPORTED "the transport `websocket`", "servers[0].transport: legal, but"},
         {"WebSocket client", CLIENT("transport: websocket"), LOAD,
          UNSUPPORTED "the transport `websocket`", "clients[0].transport"},
     };
-    check_rows(rows, SLIM_COUNT(rows));
+    check_bad_rows(rows, SLIM_COUNT(rows));
 }
 
 /* ---------------------------------------------------------------------------------------------------- bounds */
@@ -421,6 +416,22 @@ static void aliases_cannot_blow_a_document_up(void **state)
     free(text);
 }
 
+static void texts_that_aliases_repeat_are_bounded(void **state)
+{
+    (void)state;
+    char *large = repeat("tracing: {opentelemetry: {environment: &a \"", "x", 1000 * 1000,
+                         "\"}}\nservices: {slim/0: {dataplane: {clients: [");
+    char *text = repeat(large, "{endpoint: \"http://a:1\", server_name: *a},", 20, "]}}}\n");
+    struct slim_config *config = NULL;
+    struct slim_config_error error;
+    CHECK(slim_config_parse(slim_view_str(text), "f", &config, &error) == SLIM_ERR_CONFIG);
+    CHECK_ROW(error.cause[0],
+              strcmp(error.cause[0], "more than 16777216 bytes of text, each alias counted") == 0);
+    slim_config_free(config);
+    free(text);
+    free(large);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -433,6 +444,7 @@ int main(void)
         cmocka_unit_test(what_is_legal_but_not_there_is_refused_by_name),
         cmocka_unit_test(documents_are_bounded),
         cmocka_unit_test(aliases_cannot_blow_a_document_up),
+        cmocka_unit_test(texts_that_aliases_repeat_are_bounded),
     };
     return cmocka_run_group_tests_name("refused", tests, NULL, NULL);
 }

@@ -556,11 +556,11 @@ static void options_out_of_range_are_refused(void **state)
         const char *why;
         struct slim_h2_options options;
     } rows[] = {
-        {"window of a stream", {true, 65534, 65535, 16384, 16384, 0}},
-        {"window of a stream", {true, 1U << 31, 65535, 16384, 16384, 0}},
-        {"window of the connection", {true, 65535, 65534, 16384, 16384, 0}},
-        {"frame too small", {true, 65535, 65535, 16383, 16384, 0}},
-        {"frame too large", {true, 65535, 65535, 1 << 24, 16384, 0}},
+        {"window of a stream", {true, 65534, 65535, 16384, 16384, 0, NULL}},
+        {"window of a stream", {true, 1U << 31, 65535, 16384, 16384, 0, NULL}},
+        {"window of the connection", {true, 65535, 65534, 16384, 16384, 0, NULL}},
+        {"frame too small", {true, 65535, 65535, 16383, 16384, 0, NULL}},
+        {"frame too large", {true, 65535, 65535, 1 << 24, 16384, 0, NULL}},
     };
     struct slim_heap *heap;
     struct slim_block_pool *pool;
