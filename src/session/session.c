@@ -141,12 +141,21 @@ void slim_session_free(struct slim_session *session)
     slim_heap_return(heap, session);
 }
 
+/* What was acknowledged is told before the end is. */
+static void deliver_rest(struct slim_session *session)
+{
+    for (uint32_t slot = 0; slot < session->members.capacity; slot++) {
+        slim_session_receiver_remove(session->receiver, slot);
+    }
+}
+
 void slim_session_end(struct slim_session *session, const char *text)
 {
     struct slim_session_app *app = session->app;
     if (session->state == SLIM_SESSION_ENDED) {
         return;
     }
+    deliver_rest(session);
     slim_session_note_ended(session);
     slim_session_sender_close(session->sender, SLIM_ERR_CLOSED);
     slim_session_tasks_stop(session, SLIM_ERR_CLOSED, "session closed");
