@@ -78,6 +78,7 @@ void slim_session_app_free(struct slim_session_app *app)
     slim_buf_fini(&app->out);
     slim_buf_wipe(&app->opened);
     slim_buf_fini(&app->scratch);
+    slim_buf_fini(&app->stripped);
     struct slim_heap *heap = app->heap;
     slim_heap_return(heap, app);
     slim_heap_free(heap);

@@ -272,7 +272,7 @@ static enum slim_status strip_publish_to(struct slim_session_app *app,
     struct slim_wire_metadata rest = *metadata;
     struct slim_wire_pair pair;
     bool has = true;
-    slim_buf_clear(&app->scratch);
+    slim_buf_clear(&app->stripped);
     for (;;) {
         SLIM_TRY(slim_wire_next_pair(&rest, &has, &pair));
         if (!has) {
@@ -280,10 +280,10 @@ static enum slim_status strip_publish_to(struct slim_session_app *app,
         }
         if (!slim_view_is_equal(pair.key, SLIM_SESSION_KEY_PUBLISH_TO)) {
             struct slim_wire_metadata one = {.pairs = &pair, .count = 1};
-            SLIM_TRY(slim_wire_put_metadata(&app->scratch, &one));
+            SLIM_TRY(slim_wire_put_metadata(&app->stripped, &one));
         }
     }
-    *stripped = slim_buf_view(&app->scratch);
+    *stripped = slim_buf_view(&app->stripped);
     return SLIM_OK;
 }
 

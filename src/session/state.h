@@ -271,6 +271,8 @@ struct slim_session_app {
     struct slim_buf out;     /* the message that is sent */
     struct slim_buf opened;  /* plaintext of the message that was opened */
     struct slim_buf scratch; /* metadata that is published */
+    struct slim_buf
+        stripped; /* metadata that is delivered: the application may publish meanwhile */
     struct slim_session_stats stats;
 
     struct slim_mls_profile profile;
