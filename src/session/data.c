@@ -310,7 +310,9 @@ static enum slim_status keep(struct slim_session *session, const struct slim_ses
                              bool is_reserved)
 {
     if (session->held_count >= (is_reserved ? SLIM_SESSION_HELD_MAX : EARLY_MAX) ||
-        session->held_bytes + in->bytes.len > HELD_BYTES_MAX) {
+        session->held_bytes + in->bytes.len > HELD_BYTES_MAX ||
+        (!is_reserved &&
+         session->app->early_bytes + in->bytes.len > SLIM_SESSION_EARLY_BYTES_MAX)) {
         session->app->stats.limit++;
         return SLIM_ERR_LIMIT;
     }
@@ -331,6 +333,7 @@ static enum slim_status keep(struct slim_session *session, const struct slim_ses
     slim_list_put_last(&session->held, &held->node);
     session->held_count++;
     session->held_bytes += held->len;
+    session->app->early_bytes += is_reserved ? 0 : held->len;
     slim_session_touch(session);
     return SLIM_OK;
 }
@@ -340,6 +343,7 @@ static void held_free(struct slim_session *session, struct slim_session_held *he
     slim_list_remove(&held->node);
     session->held_count--;
     session->held_bytes -= held->len;
+    session->app->early_bytes -= held->is_reserved ? 0 : held->len;
     slim_heap_return(session->app->heap, held);
 }
 
@@ -536,6 +540,7 @@ void slim_session_take_early(struct slim_session *session)
         if (session->state != SLIM_SESSION_ENDED && read_held(session, held, &message, &in)) {
             (void)slim_session_on_msg(session, &in); /* counts what it cannot take */
         }
+        session->app->early_bytes -= held->len;
         slim_heap_return(session->app->heap, held);
     }
 }
@@ -579,7 +584,7 @@ void slim_session_open_held(struct slim_session *session)
 
 void slim_session_expire_held(struct slim_session *session)
 {
-    uint64_t wait_ms = (session->max_retries + 1) * session->interval_ms;
+    uint64_t wait_ms = slim_session_patience_ms(session);
     SLIM_LIST_EACH(node, &session->held)
     {
         struct slim_session_held *held = SLIM_LIST_ENTRY(node, struct slim_session_held, node);
