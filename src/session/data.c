@@ -13,6 +13,8 @@ enum {
     RESEAL_EPOCHS = 6, /* receivers remember eight: a repetition this old is sealed again */
     DUE_SOON_MS = SLIM_SESSION_BASE_WAIT_MS,
     EARLY_MAX = 256, /* messages kept before the welcome */
+    /* A commit that was missed is told again with the pings. What waits for it was acknowledged, and must not be dropped before. */
+    COMMIT_WAIT_MS = (SLIM_SESSION_PING_MISSES + 2) * SLIM_SESSION_PING_MS,
     HELD_BYTES_MAX = 16 * 1024 * 1024,
 };
 
@@ -584,12 +586,13 @@ void slim_session_open_held(struct slim_session *session)
 
 void slim_session_expire_held(struct slim_session *session)
 {
-    uint64_t wait_ms = slim_session_patience_ms(session);
+    uint64_t patience_ms = slim_session_patience_ms(session);
     SLIM_LIST_EACH(node, &session->held)
     {
         struct slim_session_held *held = SLIM_LIST_ENTRY(node, struct slim_session_held, node);
+        uint64_t wait_ms = patience_ms + (held->is_reserved ? COMMIT_WAIT_MS : 0);
         if (session->app->now_ms - held->since_ms < wait_ms) {
-            return; /* they are in the order of coming */
+            continue;
         }
         bool is_deaf =
             held->is_reserved && !session->is_initiator && held->slot == session->peer_slot;

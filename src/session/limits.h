@@ -8,6 +8,8 @@ enum {
     SLIM_SESSION_FANOUT_ALL = 256,           /* what the reference writes for "all" */
     SLIM_SESSION_DEFAULT_INTERVAL_MS = 1000, /* control timers of sessions without timers */
     SLIM_SESSION_DEFAULT_RETRIES = 10,
+    SLIM_SESSION_INTERVAL_MS_MAX = 60 * 60 * 1000, /* longer ones count as this */
+    SLIM_SESSION_RETRIES_MAX = 1000 * 1000,
     SLIM_SESSION_PING_MS = 10 * 1000,
     SLIM_SESSION_PING_MISSES = 3,
     SLIM_SESSION_DRAIN_MS = 60 * 1000,

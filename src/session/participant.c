@@ -412,6 +412,26 @@ static void renew_member(struct slim_session *session, const struct slim_wire_na
     }
 }
 
+/* The list changes with each message as it comes, the group of keys in the order of commits. When no commit is missing any more, whoever was
+ * added late to the list and removed before is taken off it. */
+static void agree_with_keys(struct slim_session *session)
+{
+    for (uint32_t slot = 0; slot < session->members.capacity; slot++) {
+        struct slim_session_member *member = session->members.slots[slot];
+        if (member != NULL && !member->is_self && slot != session->peer_slot &&
+            !slim_session_crypt_has(session->crypt, &member->name.wire.name)) {
+            forget_member(session, member);
+        }
+    }
+}
+
+/* A removal that was overtaken by a newer invitation of the same member. */
+static bool is_overtaken(const struct slim_session *session, const struct slim_session_incoming *in,
+                         const struct slim_session_member *member)
+{
+    return session->is_mls && in->message->payload.group_change.mls.commit_id < member->commit_id;
+}
+
 static enum slim_status on_group_add(struct slim_session *session,
                                      const struct slim_session_incoming *in)
 {
@@ -419,15 +439,23 @@ static enum slim_status on_group_add(struct slim_session *session,
     if (is_repeated(session, SLIM_WIRE_TYPE_GROUP_ACK, true, in)) {
         return SLIM_AGAIN;
     }
+    bool was_behind = session->is_mls && slim_session_crypt_is_behind(session->crypt);
     enum slim_status status = follow_commit(session, in);
     if (status != SLIM_OK && status != SLIM_ERR_EXISTS) {
         return status;
     }
-    bool is_self = slim_name_is_equal(&added->name, &session->source.wire.name);
-    if (status == SLIM_OK && added->is_complete && !is_self &&
+    if (slim_name_is_equal(&added->name, &session->source.wire.name)) {
+        return SLIM_AGAIN; /* a copy to the channel of what invited us: nobody waits for our answer (defects 1 and 6) */
+    }
+    if (status == SLIM_OK && added->is_complete &&
         !contradicts_commit(session, &added->name, true)) {
         renew_member(session, added);
         SLIM_TRY(learn_member(session, added, false, true, in->conn_id));
+        slim_session_members_by_source(&session->members, &added->name)->commit_id =
+            in->message->payload.group_change.mls.commit_id;
+    }
+    if (was_behind && !slim_session_crypt_is_behind(session->crypt)) {
+        agree_with_keys(session);
     }
     note_mark(session, in);
     answer(session, SLIM_WIRE_TYPE_GROUP_ACK, in);
@@ -442,6 +470,7 @@ static enum slim_status on_group_remove(struct slim_session *session,
     if (is_repeated(session, SLIM_WIRE_TYPE_GROUP_ACK, true, in)) {
         return SLIM_AGAIN;
     }
+    bool was_behind = session->is_mls && slim_session_crypt_is_behind(session->crypt);
     enum slim_status status = is_self ? SLIM_OK : follow_commit(session, in);
     if (status != SLIM_OK && status != SLIM_ERR_EXISTS) {
         return status;
@@ -449,9 +478,13 @@ static enum slim_status on_group_remove(struct slim_session *session,
     struct slim_session_member *member =
         slim_session_members_by_source(&session->members, &removed->name);
     bool can_go = member != NULL && !member->is_self && member->slot != session->peer_slot &&
+                  !is_overtaken(session, in, member) &&
                   !contradicts_commit(session, &removed->name, false);
     if (status == SLIM_OK && can_go) {
         forget_member(session, member);
+    }
+    if (was_behind && !slim_session_crypt_is_behind(session->crypt)) {
+        agree_with_keys(session);
     }
     answer(session, SLIM_WIRE_TYPE_GROUP_ACK, in);
     if (is_self && session->state == SLIM_SESSION_JOINED) {

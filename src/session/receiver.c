@@ -152,6 +152,7 @@ static void source_free(struct slim_session_receiver *receiver, struct slim_sess
     slim_list_remove(&source->settle);
     slim_secret_return(source->late);
     slim_secret_return(source->direct);
+    slim_secret_return(source->lost);
     slim_secret_return(source);
 }
 
@@ -278,6 +279,17 @@ static enum slim_session_verdict look_below(const struct slim_session_source *so
 }
 
 /* What this number is, room aside. */
+/* Given up and passed: those behind it have been delivered. Its sender must not hear that it arrived. */
+static bool was_lost(const struct slim_session_source *source, uint32_t number)
+{
+    for (uint32_t i = 0; source->lost != NULL && i < LOST_SEEN; i++) {
+        if (source->lost[i] == number + 1) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum slim_session_verdict look_number(const struct slim_session_source *source,
                                              uint32_t number)
 {
@@ -290,7 +302,10 @@ static enum slim_session_verdict look_number(const struct slim_session_source *s
                    ? SLIM_SESSION_DUPLICATE
                    : SLIM_SESSION_NEW;
     }
-    return ahead < SEQUENCE_HALF ? SLIM_SESSION_BEYOND : look_below(source, number);
+    if (ahead < SEQUENCE_HALF || was_lost(source, number)) {
+        return SLIM_SESSION_BEYOND;
+    }
+    return look_below(source, number);
 }
 
 enum slim_session_verdict slim_session_receiver_look(const struct slim_session_receiver *receiver,

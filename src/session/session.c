@@ -61,7 +61,13 @@ static struct slim_session *new_empty(struct slim_session_app *app, uint32_t id,
         settings->has_timer ? settings->max_retries : (uint32_t)SLIM_SESSION_DEFAULT_RETRIES;
     made->interval_ms =
         settings->has_timer ? settings->interval_ms : (uint64_t)SLIM_SESSION_DEFAULT_INTERVAL_MS;
-    made->interval_ms = made->interval_ms == 0 ? 1 : made->interval_ms;
+    /* of a stranger, perhaps: every wait has an end */
+    if (made->max_retries > SLIM_SESSION_RETRIES_MAX) {
+        made->max_retries = SLIM_SESSION_RETRIES_MAX;
+    }
+    if (made->interval_ms == 0 || made->interval_ms > SLIM_SESSION_INTERVAL_MS_MAX) {
+        made->interval_ms = made->interval_ms == 0 ? 1 : (uint64_t)SLIM_SESSION_INTERVAL_MS_MAX;
+    }
     made->self_slot = SLIM_SESSION_NO_SLOT;
     made->peer_slot = SLIM_SESSION_NO_SLOT;
     made->due_ms = UINT64_MAX;

@@ -205,7 +205,8 @@ const struct slim_session_stats *slim_session_app_stats(const struct slim_sessio
 /* ---- operations. Times are monotonic. `op` comes back in the SLIM_SESSION_COMPLETED event, which may come from inside the call.
  * SLIM_ERR_NOT_FOUND: no such session. SLIM_ERR_LIMIT, SLIM_ERR_NO_MEMORY. Other than SLIM_OK: no event comes; *error has the sentence. */
 
-/* Begin a session with `destination`: a peer (complete when it has joined), or a channel (complete at once). session_id is drawn, or the one
+/* Begin a session with `destination`: a peer (complete when it has joined; when that fails the session is gone, without CLOSED), or a channel
+ * (complete at once). session_id is drawn, or the one
  * wanted (UINT32_MAX: draw). SLIM_ERR_EXISTS "session id already used: <id>", SLIM_ERR_ARGUMENT "invalid session id: <id>". */
 SLIM_MUST_CHECK enum slim_status
 slim_session_app_create(struct slim_session_app *app, uint64_t now_ms,

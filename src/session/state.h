@@ -123,9 +123,10 @@ struct slim_session_task;
 /* Liveness (ping.h). request: the PING on the way. */
 struct slim_session_ping {
     uint64_t due_ms;
-    uint32_t misses; /* participant: of the moderator */
-    bool is_seen;    /* participant: it was heard of */
-    bool was_sent;   /* moderator: the last ping has not been evaluated */
+    uint32_t misses;     /* participant: of the moderator */
+    bool is_seen;        /* participant: it was heard of */
+    bool was_sent;       /* moderator: the last ping has not been evaluated */
+    uint32_t message_id; /* moderator: of the last ping */
 };
 
 /* A connection over which members are reached, with the subscription and route of the channel. */
@@ -285,6 +286,7 @@ struct slim_session_app {
     struct slim_mls_profile profile;
     struct slim_mls_client *mls;
     uint64_t credential_ms; /* when its token was made */
+    uint64_t credential_s;  /* and by the clock on the wall, which may jump */
 };
 
 /* ---- app.c */

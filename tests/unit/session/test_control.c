@@ -709,11 +709,56 @@ static void member_that_hears_of_an_epoch_it_cannot_reach_leaves(void **state)
     world_invite(&world, 0, id, 2, 3);
     world_run(&world, 50);
     world_publish(&world, 0, id, "x", 4);
-    world_run(&world, 1000);
+    world_run(&world, 52000); /* what is told again with the pings is waited for */
     assert_string_equal(world_event(&world, 1, SLIM_SESSION_CLOSED, 0)->text,
                         "a change of the group was missed");
     CHECK(world_is_ok(&world, 0, 4));
     assert_string_equal(world_messages(&world, 2, texts, sizeof(texts)), "x");
+    world_fini(&world);
+}
+
+static void missing_credential_fails_or_is_waited_for(void **state)
+{
+    (void)state;
+    const struct slim_session_settings settings = world_settings(SLIM_SESSION_POINT_TO_POINT, true);
+    const struct slim_wire_name peer = world_name("b", 0);
+    world_init(&world, 2);
+    world.apps[0].has_no_credential = true;
+    (void)world_create(&world, 0, &settings, &peer, 1);
+    world_run(&world, 50);
+    CHECK(world_completion(&world, 0, 1)->status == SLIM_ERR_STATE);
+    assert_string_equal(world_completion(&world, 0, 1)->text,
+                        "failed to add participant to session\nCaused by:\n  -> the credential for "
+                        "MLS cannot be had now");
+    CHECK(slim_session_app_count(world.apps[0].app) == 0);
+    world.apps[0].has_no_credential = false;
+    world.apps[1].has_no_credential = true;
+    (void)world_create(&world, 0, &settings, &peer, 2);
+    world_run(&world, 150);
+    CHECK(world_completion(&world, 0, 2) == NULL);
+    world.apps[1].has_no_credential = false;
+    world_run(&world, 150);
+    CHECK(world_is_ok(&world, 0, 2));
+    world_fini(&world);
+}
+
+static void absurd_timers_of_others_are_cut(void **state)
+{
+    (void)state;
+    world_init(&world, 2);
+    struct slim_wire_session_message join = forged(0, 1, 9, SLIM_WIRE_TYPE_JOIN_REQUEST);
+    join.payload.join_request = (struct slim_wire_join_request){
+        .has_timer = true, .timeout_ms = UINT32_MAX, .max_retries = UINT32_MAX};
+    world_inject(&world, 1, &join);
+    struct slim_wire_session_message welcome = forged(0, 1, 9, SLIM_WIRE_TYPE_GROUP_WELCOME);
+    world_inject(&world, 1, &welcome);
+    struct slim_session_info info;
+    CHECK_OK(slim_session_app_look(world.apps[1].app, 9, &info));
+    CHECK(info.settings.interval_ms == SLIM_SESSION_INTERVAL_MS_MAX);
+    CHECK(info.settings.max_retries == SLIM_SESSION_RETRIES_MAX);
+    close_session(1, 9, 1);
+    world_run(&world, 45000); /* the pings end it */
+    CHECK(world_is_ok(&world, 1, 1));
     world_fini(&world);
 }
 
@@ -743,6 +788,8 @@ int main(void)
         cmocka_unit_test(tokens_that_are_missing_are_waited_for),
         cmocka_unit_test(second_invitation_of_the_same_moderator_counts),
         cmocka_unit_test(publish_fails_when_all_repetitions_are_used),
+        cmocka_unit_test(missing_credential_fails_or_is_waited_for),
+        cmocka_unit_test(absurd_timers_of_others_are_cut),
         cmocka_unit_test(controller_makes_and_changes_a_group),
         cmocka_unit_test(only_controllers_make_groups_elsewhere),
         cmocka_unit_test(member_that_hears_of_an_epoch_it_cannot_reach_leaves),
