@@ -263,8 +263,12 @@ enum slim_status slim_session_on_join_reply(struct slim_session *session,
     task->asked = NULL;
     slim_session_request_free(session, request);
     in->source->is_ours = slim_session_has_key(in->message, SLIM_SESSION_MARK);
-    enum slim_status status =
-        session->is_mls ? slim_buf_put(&task->key_package, reply->key_package) : SLIM_OK;
+    enum slim_status status = SLIM_OK;
+    if (session->is_mls && reply->key_package.len > SLIM_SESSION_KEY_PACKAGE_BYTES_MAX) {
+        status = SLIM_ERR_LIMIT;
+    } else if (session->is_mls) {
+        status = slim_buf_put(&task->key_package, reply->key_package);
+    }
     if (status != SLIM_OK) {
         fail_because(session, task, status, slim_status_text(status));
         return SLIM_AGAIN;
