@@ -2,7 +2,7 @@
  * close and nothing stays behind. */
 #include <stdlib.h>
 
-#include "world.h"
+#include "unit/session/world.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -284,7 +284,7 @@ static void defect_13_exhausted_request_does_not_block_the_source(void **state)
     CHECK(tick((RETRIES + 1) * INTERVAL) == UINT64_MAX);
     CHECK(happened("d1 l2 d3"));
     CHECK(get(9000, 2) ==
-          SLIM_SESSION_BEYOND); /* given up: its sender must not hear that it arrived */
+          SLIM_SESSION_BEYOND); /* given up: its sender must not hear that it came */
     CHECK(get(9000, 4) == SLIM_SESSION_NEW && happened("d1 l2 d3 d4"));
     stop();
 }
