@@ -39,6 +39,25 @@ static void refuse(struct slim_datapath *datapath, struct slim_grpc_call *call,
     slim_grpc_call_finish(call, status, slim_view_str(text), true);
 }
 
+/* The answer to the request's authorization header. Proxies and servers differ in which of several counts: none does. */
+static enum slim_datapath_refusal judge(struct slim_datapath_socket *socket,
+                                        const struct slim_grpc_request *request, const char **why)
+{
+    struct slim_view value = {NULL, 0};
+    size_t count = 0;
+    for (size_t i = 0; i < request->header_count; i++) {
+        if (slim_view_is_equal(request->headers[i].name, SLIM_VIEW("authorization"))) {
+            value = request->headers[i].value;
+            count++;
+        }
+    }
+    if (count > 1) {
+        *why = "several authorization headers";
+        return SLIM_DATAPATH_REFUSED_MISSING;
+    }
+    return slim_datapath_auth_admit(socket->auth, value, why);
+}
+
 /* Is the peer allowed to call? If not, the call is finished, and after a few such calls the socket is closed. */
 static bool is_admitted(struct slim_datapath_socket *socket, struct slim_grpc_call *call,
                         const struct slim_grpc_request *request)
@@ -48,8 +67,7 @@ static bool is_admitted(struct slim_datapath_socket *socket, struct slim_grpc_ca
         return true;
     }
     const char *why = "";
-    struct slim_view value = slim_grpc_request_header(request, SLIM_VIEW("authorization"));
-    enum slim_datapath_refusal refusal = slim_datapath_auth_admit(socket->auth, value, &why);
+    enum slim_datapath_refusal refusal = judge(socket, request, &why);
     if (refusal == SLIM_DATAPATH_ADMITTED) {
         return true;
     }
