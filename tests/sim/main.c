@@ -1,4 +1,4 @@
-/* slim-sim [--seeds N] [--first SEED] [--seed SEED] [--jobs N] [--quiet]: worlds, one for each seed. With --seed, one world and its trace.
+/* slim-sim [--seeds N] [--first SEED] [--seed SEED] [--jobs N] [--until-failure]: worlds, one for each seed. With --seed, one world and its trace.
  * Exit status 1 when something did not hold; the seed that is printed then shows it again. */
 #include <getopt.h>
 #include <stdarg.h>
@@ -146,9 +146,10 @@ struct job {
     volatile uint64_t failed_count;
 };
 
-static void run_job(struct job *job, uint64_t first, uint64_t count, uint64_t step)
+static void run_job(struct job *job, uint64_t first, uint64_t count, uint64_t step,
+                    bool until_failure)
 {
-    for (uint64_t i = 0; i < count; i += step) {
+    for (uint64_t i = 0; i < count && !(until_failure && job->failed_count > 0); i += step) {
         char failure[500];
         job->seed = first + i;
         if (!run_world(first + i, false, failure, sizeof(failure))) {
@@ -169,7 +170,7 @@ static uint64_t sum_done(const struct job *jobs, uint64_t job_count)
     return done;
 }
 
-static int run_worlds(uint64_t first, uint64_t count, uint64_t job_count, bool is_quiet)
+static int run_worlds(uint64_t first, uint64_t count, uint64_t job_count, bool until_failure)
 {
     struct job *jobs = mmap(NULL, sizeof(*jobs) * JOBS_MAX, PROT_READ | PROT_WRITE,
                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -184,7 +185,7 @@ static int run_worlds(uint64_t first, uint64_t count, uint64_t job_count, bool i
     for (uint64_t i = 0; i < job_count; i++) {
         pids[i] = fork();
         if (pids[i] == 0) {
-            run_job(&jobs[i], first + i, count > i ? count - i : 0, job_count);
+            run_job(&jobs[i], first + i, count > i ? count - i : 0, job_count, until_failure);
             fflush(stdout);
             _exit(0);
         }
@@ -193,7 +194,7 @@ static int run_worlds(uint64_t first, uint64_t count, uint64_t job_count, bool i
     uint64_t told = 0;
     while (left > 0) {
         int status;
-        pid_t pid = waitpid(-1, &status, is_quiet ? 0 : WNOHANG);
+        pid_t pid = waitpid(-1, &status, WNOHANG);
         if (pid <= 0) {
             uint64_t done = sum_done(jobs, job_count);
             if (done / 1000 > told) {
@@ -202,7 +203,7 @@ static int run_worlds(uint64_t first, uint64_t count, uint64_t job_count, bool i
                        (uint64_t)(time(NULL) - begin));
                 fflush(stdout);
             }
-            usleep(100 * 1000);
+            usleep(20 * 1000);
             continue;
         }
         left--;
@@ -224,16 +225,16 @@ static int run_worlds(uint64_t first, uint64_t count, uint64_t job_count, bool i
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"seeds", required_argument, NULL, 'n'}, {"first", required_argument, NULL, 'f'},
-        {"seed", required_argument, NULL, 's'},  {"jobs", required_argument, NULL, 'j'},
-        {"quiet", no_argument, NULL, 'q'},       {NULL, 0, NULL, 0},
+        {"seeds", required_argument, NULL, 'n'},   {"first", required_argument, NULL, 'f'},
+        {"seed", required_argument, NULL, 's'},    {"jobs", required_argument, NULL, 'j'},
+        {"until-failure", no_argument, NULL, 'u'}, {NULL, 0, NULL, 0},
     };
     uint64_t count = 1000;
     uint64_t first = 1;
     uint64_t jobs = 1;
     bool is_single = false;
-    bool is_quiet = false;
-    for (int c; (c = getopt_long(argc, argv, "n:f:s:j:q", options, NULL)) != -1;) {
+    bool until_failure = false;
+    for (int c; (c = getopt_long(argc, argv, "n:f:s:j:u", options, NULL)) != -1;) {
         uint64_t number = optarg != NULL ? strtoull(optarg, NULL, 10) : 0;
         switch (c) {
         case 'n':
@@ -249,13 +250,14 @@ int main(int argc, char **argv)
         case 'j':
             jobs = number < 1 ? 1 : number > JOBS_MAX ? JOBS_MAX : number;
             break;
-        case 'q':
-            is_quiet = true;
+        case 'u':
+            until_failure = true;
             break;
         default:
-            fprintf(stderr,
-                    "usage: %s [--seeds N] [--first SEED] [--seed SEED] [--jobs N] [--quiet]\n",
-                    argv[0]);
+            fprintf(
+                stderr,
+                "usage: %s [--seeds N] [--first SEED] [--seed SEED] [--jobs N] [--until-failure]\n",
+                argv[0]);
             return 2;
         }
     }
@@ -263,5 +265,5 @@ int main(int argc, char **argv)
     if (is_single) {
         return run_world(first, true, failure, sizeof(failure)) ? 0 : 1;
     }
-    return run_worlds(first, count, jobs, is_quiet);
+    return run_worlds(first, count, jobs, until_failure);
 }

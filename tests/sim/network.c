@@ -209,6 +209,7 @@ void sim_network_cut(struct sim_world *world, uint32_t peer, uint32_t back_after
     }
     sim_trace(world, "CUT     %c for %u ms", 'a' + (int)peer, back_after_ms);
     world->has_cuts = true;
+    world->last_cut_ms = world->now_ms;
     sim_network_detach(world, peer);
     if (self->is_alive) {
         slim_session_app_lost_link(self->app, SIM_CONN);
@@ -247,6 +248,7 @@ static void link_back(struct sim_world *world, uint32_t peer)
         return;
     }
     sim_trace(world, "LINKED  %c", 'a' + (int)peer);
+    world->last_cut_ms = world->now_ms;
     sim_network_attach(world, peer);
     slim_session_app_lost_link(self->app, SIM_CONN);
     self->needs_tick = true;
@@ -393,6 +395,16 @@ static bool is_on_a_link(const struct sim_packet *packet)
     return packet->kind == SIM_TO_NODE || packet->kind == SIM_TO_PEER ||
            packet->kind == SIM_SUBSCRIBE || packet->kind == SIM_UNSUBSCRIBE ||
            packet->kind == SIM_ERROR;
+}
+
+uint64_t sim_network_round_trip_ms(const struct sim_world *world)
+{
+    const struct sim_faults *faults = &world->plan.faults;
+    uint32_t late_ms = faults->reordering == 0                   ? 0
+                       : faults->reorder_ms < COMMAND_REORDER_MS ? faults->reorder_ms
+                                                                 : COMMAND_REORDER_MS;
+    return 2 *
+           (2 * (faults->latency_ms + faults->jitter_ms + late_ms) + BETWEEN_MS + PROPAGATION_MS);
 }
 
 uint64_t sim_network_next_ms(const struct sim_world *world)

@@ -127,6 +127,7 @@ static void note_audience(struct sim_world *world, struct sim_message *message)
             i != message->sender && member != NULL && member->standing == SLIM_SESSION_PRESENT;
         bool is_live = is_receiver && seat_is_live(world, message->talk, i);
         message->audience[i] = is_live ? seat->instance + 1 : 0;
+        message->is_for_dead = message->is_for_dead || (is_receiver && !is_live);
         message->told_ms[i] = is_live ? member->told_ms : 0;
         /* with MLS: the sender has taken it out of the group of keys */
         bool is_out = member == NULL && seat->is_in && own->dropped[i] == seat->instance &&
@@ -184,6 +185,47 @@ static bool is_owed(struct sim_world *world, const struct sim_message *message, 
 
 /* ---- events */
 
+/* Does the sender list somebody who is not there under that name any more? */
+static bool session_has_strangers(struct sim_world *world, const struct sim_op *op)
+{
+    const struct sim_peer *sender = &world->peers[op->peer];
+    size_t count = 0;
+    struct slim_session_info info;
+    if (slim_session_app_look(sender->app, world->talks[op->talk].id, &info) != SLIM_OK) {
+        return true;
+    }
+    for (size_t i = 0; i < info.member_count; i++) {
+        const struct slim_wire_name *name =
+            slim_session_app_member(sender->app, world->talks[op->talk].id, i);
+        count += sim_peer_of(world, &name->name) < SIM_PEERS_MAX ? 1 : 0;
+    }
+    return count != info.member_count;
+}
+
+/* Hardly anything is lost, no link was cut, and everybody it is for is still there: it must have been acknowledged in so many tries. */
+static bool should_have_arrived(struct sim_world *world, const struct sim_op *op)
+{
+    const struct sim_message *message = &world->messages[op->message];
+    const struct slim_session_settings *settings = &world->talks[op->talk].settings;
+    const struct sim_faults *faults = &world->plan.faults;
+    if (message->is_for_dead || session_has_strangers(world, op) || faults->loss > 5 ||
+        settings->max_retries < 4 || !settings->has_timer || world->has_cuts ||
+        world->plan.has_hostile || sim_seat(world, op->talk, op->peer)->is_closing ||
+        faults->reordering > 0 || sim_network_round_trip_ms(world) >= settings->interval_ms) {
+        return false;
+    }
+    for (uint32_t i = 0; i < world->peer_count; i++) {
+        const struct sim_seat *seat = sim_seat(world, op->talk, i);
+        bool is_there = seat_is_live(world, op->talk, i) && !seat->is_closing &&
+                        message->audience[i] == seat->instance + 1 &&
+                        message->delivered[i] == message->audience[i];
+        if (message->audience[i] > 0 && !is_there) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void on_completed(struct sim_world *world, struct sim_peer *peer,
                          const struct slim_session_event *event)
 {
@@ -205,6 +247,11 @@ static void on_completed(struct sim_world *world, struct sim_peer *peer,
     op->is_ok = event->status == SLIM_OK;
     if (event->status != SLIM_OK && (event->text == NULL || event->text[0] == 0)) {
         sim_fail(world, "op %u fails without a reason", (unsigned)event->op);
+    }
+    if (op->kind == SIM_OP_PUBLISH && event->status == SLIM_ERR_TIMEOUT &&
+        should_have_arrived(world, op)) {
+        sim_fail(world, "op %u: all have message %u of %c, and nobody could tell",
+                 (unsigned)event->op, world->messages[op->message].seq, 'a' + (int)peer->index);
     }
     if (op->kind == SIM_OP_CREATE && !op->is_ok) {
         talk->is_over = true;

@@ -6,6 +6,8 @@
  *   a surplus answer kills an idle moderator      (defect 1): it must never come */
 #include "sim.h"
 
+enum { CUT_FORGOTTEN_MS = 15 * 1000 };
+
 static bool is_to_the_channel(int32_t type)
 {
     return type == SLIM_WIRE_TYPE_GROUP_ADD || type == SLIM_WIRE_TYPE_GROUP_REMOVE;
@@ -67,17 +69,16 @@ static bool is_fatal(struct sim_world *world, const struct sim_peer *peer,
 {
     const struct sim_faults *faults = &world->plan.faults;
     int32_t type = message->head.session_message_type;
-    uint32_t round_trip_ms = 2 * (2 * (faults->latency_ms + faults->jitter_ms) + 10) +
-                             (faults->reordering > 0 ? 4 * 60 : 0);
     bool is_answer = type == SLIM_WIRE_TYPE_DISCOVERY_REPLY || type == SLIM_WIRE_TYPE_JOIN_REPLY ||
                      type == SLIM_WIRE_TYPE_GROUP_ACK || type == SLIM_WIRE_TYPE_LEAVE_REPLY;
-    if (!is_answer || world->has_cuts || faults->duplication > 0 || world->plan.has_hostile ||
-        round_trip_ms >= world->plan.interval_min_ms) {
+    bool was_cut = world->has_cuts && world->now_ms < world->last_cut_ms + CUT_FORGOTTEN_MS;
+    if (!is_answer || was_cut || faults->duplication > 0 || world->plan.has_hostile) {
         return false;
     }
     const struct slim_session *session = slim_session_find(peer->app, message->head.session_id);
     if (session == NULL || !session->is_initiator || session->state != SLIM_SESSION_OPEN ||
-        !slim_list_is_empty(&session->tasks)) {
+        !slim_list_is_empty(&session->tasks) ||
+        sim_network_round_trip_ms(world) >= session->interval_ms) {
         return false;
     }
     /* the reference keeps whom it could not welcome in its list, and waits for it */

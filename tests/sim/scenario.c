@@ -62,7 +62,7 @@ void sim_scenario_plan(struct sim_world *world)
     plan->talk_count = sim_between(chance, 1, 3);
     plan->duration_ms = sim_between(chance, 2000, sim_chance(chance, 200) ? 60000 : 15000);
     plan->gap_ms = sim_between(chance, 20, 400);
-    plan->mls_chance = sim_chance(chance, 350) ? 1000 : 0;
+    plan->mls_chance = sim_chance(chance, 420) ? 1000 : 0;
     plan->group_chance = sim_chance(chance, 200) ? 0 : 850;
     plan->reliable_chance = 880;
     plan->interval_min_ms = sim_between(chance, 60, 300);
@@ -72,9 +72,18 @@ void sim_scenario_plan(struct sim_world *world)
     plan->has_fallback = sim_chance(chance, 300);
     plan->is_chatty = sim_chance(chance, 300);
     plan->has_hostile = sim_chance(chance, 200);
-    plan->reference_mask = sim_chance(chance, 350) ? (uint32_t)sim_draw(chance) : 0;
+    plan->reference_mask = sim_chance(chance, 400) ? (uint32_t)sim_draw(chance) : 0;
+    plan->reference_mask = sim_chance(chance, 100) ? UINT32_MAX : plan->reference_mask;
     plan_faults(world);
+    if (plan->reference_mask != 0 && sim_chance(chance, 500)) {
+        plan->faults.duplication = 0; /* then every surplus answer is somebody's fault */
+    }
     plan_actions(world);
+    if (sim_chance(chance, 120)) { /* a storm: little patience, and much to be patient with */
+        plan->retries_max = 2;
+        plan->faults.loss = 200;
+        plan->reference_mask = 0;
+    }
 }
 
 /* ---- picking */
@@ -123,7 +132,7 @@ static void act_create(struct sim_world *world)
                                                        : SLIM_SESSION_POINT_TO_POINT,
         .is_mls = sim_chance(chance, plan->mls_chance),
         .has_timer = sim_chance(chance, plan->reliable_chance),
-        .max_retries = sim_between(chance, 1, plan->retries_max),
+        .max_retries = sim_chance(chance, 150) ? 1 : sim_between(chance, 1, plan->retries_max),
         .interval_ms = sim_between(chance, plan->interval_min_ms, plan->interval_max_ms),
     };
     world->talk_count++;
@@ -167,7 +176,8 @@ static void act_on_talk(struct sim_world *world, enum sim_action action, uint32_
     }
 }
 
-/* Is a change of a group with MLS on the way? A commit is not renewed: a clock that jumps an hour while it travels makes it expire. */
+/* Is a change of a group with MLS on the way? A commit is not renewed: a clock that jumps an hour while it travels makes it expire. Our
+ * moderators part with members of ours that cannot follow; those of others they cannot tell from some that are only silent. */
 static bool is_changing(const struct sim_world *world)
 {
     for (uint32_t i = 0; i < world->peer_count; i++) {
@@ -197,7 +207,8 @@ static void act_on_world(struct sim_world *world, enum sim_action action)
     } else if (action == SIM_NODE_RESTART) {
         sim_network_restart_node(world, sim_below(&world->chance, world->plan.node_count),
                                  sim_between(&world->chance, 1, long_ms));
-    } else if (action == SIM_CLOCK_JUMP && !is_changing(world)) {
+    } else if (action == SIM_CLOCK_JUMP &&
+               (world->plan.reference_mask == 0 || !is_changing(world))) {
         world->clock_jump_s += sim_between(&world->chance, 1, 7200);
         sim_trace(world, "CLOCK   %" PRIu64 " s ahead", world->clock_jump_s);
     } else if (action == SIM_HOSTILE) {

@@ -226,6 +226,7 @@ struct sim_message {
     uint64_t published_ms;
     bool is_direct;
     bool is_echo;
+    bool is_for_dead; /* somebody of the audience was gone already, and the sender did not know */
     uint32_t target;
     size_t len;
     uint32_t audience[SIM_PEERS_MAX]; /* instance of each receiver + 1; 0: not meant for it */
@@ -250,7 +251,8 @@ struct sim_world {
     uint64_t clock_jump_s;
     bool is_tracing;
     bool has_faults;
-    bool has_cuts;       /* some link was down at some time */
+    bool has_cuts; /* some link was down at some time */
+    uint64_t last_cut_ms;
     const char *failure; /* what did not hold; NULL while all is well */
     char failure_text[400];
 
@@ -296,6 +298,8 @@ void sim_network_detach(struct sim_world *world, uint32_t peer);
 void sim_network_cut(struct sim_world *world, uint32_t peer, uint32_t back_after_ms);
 void sim_network_restart_node(struct sim_world *world, uint32_t node, uint32_t back_after_ms);
 void sim_network_heal(struct sim_world *world);
+/* At most so long from a request to its answer, when nothing is lost. */
+uint64_t sim_network_round_trip_ms(const struct sim_world *world);
 uint64_t sim_network_next_ms(const struct sim_world *world);
 void sim_network_step(struct sim_world *world);
 void sim_network_fini(struct sim_world *world);
