@@ -9,7 +9,7 @@ enum { BREAK_CHANCE = 30 };
 void sim_hostile_keep(struct sim_world *world, uint32_t to, struct slim_view msg)
 {
     struct sim_kept *kept = &world->kept[world->kept_next];
-    if (!world->plan.has_hostile || !sim_chance(&world->network, 300)) {
+    if (!world->plan.has_hostile || world->is_injecting || !sim_chance(&world->network, 300)) {
         return;
     }
     world->kept_next = (world->kept_next + 1) % SIM_KEPT_MAX;
@@ -26,7 +26,9 @@ void sim_hostile_keep(struct sim_world *world, uint32_t to, struct slim_view msg
 static void inject(struct sim_world *world, uint32_t victim, struct slim_view msg)
 {
     if (world->peers[victim].is_alive && world->peers[victim].link.is_up) {
+        world->is_injecting = true; /* what is his own need not be kept */
         sim_peer_take(world, victim, msg);
+        world->is_injecting = false;
     }
 }
 

@@ -274,6 +274,7 @@ struct sim_world {
     uint32_t message_count;
     struct sim_kept kept[SIM_KEPT_MAX];
     uint32_t kept_next;
+    bool is_injecting;
 
     uint64_t step_count;
     uint64_t sent_count;
