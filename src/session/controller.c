@@ -40,7 +40,9 @@ void slim_session_controller_begin(struct slim_session_app *app,
         .is_mls = request->enable_mls,
         .has_timer = request->has_timer,
         .max_retries = request->max_retries,
-        .interval_ms = request->timeout_ms,
+        .interval_ms = request->timeout_ms < SLIM_SESSION_PEER_INTERVAL_MIN_MS
+                           ? (uint32_t)SLIM_SESSION_PEER_INTERVAL_MIN_MS
+                           : request->timeout_ms,
     };
     struct slim_wire_name channel = request->channel;
     struct slim_session *session;
@@ -143,7 +145,7 @@ static enum slim_status close_group(struct slim_session *session,
 {
     session->has_close_origin = true;
     session->close_id = in->message->head.message_id;
-    session->controller_conn = in->conn_id;
+    session->close_conn = in->conn_id;
     session->is_close_wanted = !session->is_draining;
     slim_session_touch(session);
     return SLIM_AGAIN;
@@ -200,7 +202,7 @@ void slim_session_controller_closed(struct slim_session *session)
         return;
     }
     if (session->has_close_origin) {
-        acknowledge(session, session->close_id, session->controller_conn);
+        acknowledge(session, session->close_id, session->close_conn);
     }
     owner->route(owner->ctx, &session->controller.wire, session->controller_conn, false);
 }

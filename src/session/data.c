@@ -274,7 +274,7 @@ static enum slim_status strip_publish_to(struct slim_session_app *app,
     struct slim_wire_metadata rest = *metadata;
     struct slim_wire_pair pair;
     bool has = true;
-    slim_buf_clear(&app->scratch);
+    slim_buf_clear(&app->stripped);
     for (;;) {
         SLIM_TRY(slim_wire_next_pair(&rest, &has, &pair));
         if (!has) {
@@ -282,10 +282,10 @@ static enum slim_status strip_publish_to(struct slim_session_app *app,
         }
         if (!slim_view_is_equal(pair.key, SLIM_SESSION_KEY_PUBLISH_TO)) {
             struct slim_wire_metadata one = {.pairs = &pair, .count = 1};
-            SLIM_TRY(slim_wire_put_metadata(&app->scratch, &one));
+            SLIM_TRY(slim_wire_put_metadata(&app->stripped, &one));
         }
     }
-    *stripped = slim_buf_view(&app->scratch);
+    *stripped = slim_buf_view(&app->stripped);
     return SLIM_OK;
 }
 
@@ -312,7 +312,9 @@ static enum slim_status keep(struct slim_session *session, const struct slim_ses
                              bool is_reserved)
 {
     if (session->held_count >= (is_reserved ? SLIM_SESSION_HELD_MAX : EARLY_MAX) ||
-        session->held_bytes + in->bytes.len > HELD_BYTES_MAX) {
+        session->held_bytes + in->bytes.len > HELD_BYTES_MAX ||
+        (!is_reserved &&
+         session->app->early_bytes + in->bytes.len > SLIM_SESSION_EARLY_BYTES_MAX)) {
         session->app->stats.limit++;
         return SLIM_ERR_LIMIT;
     }
@@ -333,6 +335,7 @@ static enum slim_status keep(struct slim_session *session, const struct slim_ses
     slim_list_put_last(&session->held, &held->node);
     session->held_count++;
     session->held_bytes += held->len;
+    session->app->early_bytes += is_reserved ? 0 : held->len;
     slim_session_touch(session);
     return SLIM_OK;
 }
@@ -342,6 +345,7 @@ static void held_free(struct slim_session *session, struct slim_session_held *he
     slim_list_remove(&held->node);
     session->held_count--;
     session->held_bytes -= held->len;
+    session->app->early_bytes -= held->is_reserved ? 0 : held->len;
     slim_heap_return(session->app->heap, held);
 }
 
@@ -538,6 +542,7 @@ void slim_session_take_early(struct slim_session *session)
         if (session->state != SLIM_SESSION_ENDED && read_held(session, held, &message, &in)) {
             (void)slim_session_on_msg(session, &in); /* counts what it cannot take */
         }
+        session->app->early_bytes -= held->len;
         slim_heap_return(session->app->heap, held);
     }
 }
@@ -581,7 +586,7 @@ void slim_session_open_held(struct slim_session *session)
 
 void slim_session_expire_held(struct slim_session *session)
 {
-    uint64_t patience_ms = (session->max_retries + UINT64_C(1)) * session->interval_ms;
+    uint64_t patience_ms = slim_session_patience_ms(session);
     SLIM_LIST_EACH(node, &session->held)
     {
         struct slim_session_held *held = SLIM_LIST_ENTRY(node, struct slim_session_held, node);

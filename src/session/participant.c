@@ -4,11 +4,6 @@
 #include "session/ping.h"
 #include "session/request.h"
 
-static uint64_t patience_ms(const struct slim_session *session)
-{
-    return (session->max_retries + UINT64_C(1)) * session->interval_ms;
-}
-
 /* ---- answers */
 
 /* Answer a request that was done; remember that it was. */
@@ -28,8 +23,8 @@ static bool is_repeated(struct slim_session *session, int32_t type, bool is_chan
         return false;
     }
     session->app->stats.duplicates++;
-    if (slim_session_deserves_answer(before, in->conn_id, session->is_moderator_ours,
-                                     is_channel_wide)) {
+    if (slim_session_deserves_answer(before, session->app->now_ms, session->interval_ms,
+                                     in->conn_id, session->is_moderator_ours, is_channel_wide)) {
         slim_session_send_answer(session, type, in);
     }
     return true;
@@ -98,7 +93,9 @@ static enum slim_status invite_settings(const struct slim_session_incoming *in,
         .is_mls = request->enable_mls,
         .has_timer = request->has_timer,
         .max_retries = request->max_retries,
-        .interval_ms = request->timeout_ms,
+        .interval_ms = request->timeout_ms < SLIM_SESSION_PEER_INTERVAL_MIN_MS
+                           ? (uint32_t)SLIM_SESSION_PEER_INTERVAL_MIN_MS
+                           : request->timeout_ms,
         .metadata = pairs,
         .metadata_count = count,
     };
@@ -201,7 +198,8 @@ static enum slim_status on_join_request(struct slim_session *session,
         app->stats.duplicates++;
         if (session->state == SLIM_SESSION_JOINING &&
             in->message->head.message_id == session->join_id &&
-            slim_session_deserves_answer(before, in->conn_id, false, false)) {
+            slim_session_deserves_answer(before, app->now_ms, session->interval_ms, in->conn_id,
+                                         false, false)) {
             return send_join_reply(session, in) == SLIM_OK ? SLIM_AGAIN : SLIM_ERR_STATE;
         }
         return SLIM_AGAIN;
@@ -377,7 +375,7 @@ static enum slim_status follow_commit(struct slim_session *session,
         session->wait_until_ms = UINT64_MAX;
     } else if (session->behind_since_ms == UINT64_MAX) {
         session->behind_since_ms = session->app->now_ms;
-        session->wait_until_ms = session->app->now_ms + patience_ms(session);
+        session->wait_until_ms = session->app->now_ms + slim_session_patience_ms(session);
     }
     if (status == SLIM_OK) {
         slim_session_open_held(session);
@@ -407,8 +405,8 @@ static void renew_member(struct slim_session *session, const struct slim_wire_na
     if (member == NULL || member->is_self || member->slot == session->peer_slot) {
         return;
     }
-    bool is_late_copy =
-        member->is_from_welcome && session->app->now_ms - member->told_ms < patience_ms(session);
+    bool is_late_copy = member->is_from_welcome &&
+                        session->app->now_ms - member->told_ms < slim_session_patience_ms(session);
     if (!is_late_copy) {
         forget_member(session, member);
     }
@@ -490,7 +488,7 @@ static enum slim_status on_group_remove(struct slim_session *session,
     }
     answer(session, SLIM_WIRE_TYPE_GROUP_ACK, in);
     if (is_self && session->state == SLIM_SESSION_JOINED) {
-        session->wait_until_ms = session->app->now_ms + patience_ms(session);
+        session->wait_until_ms = session->app->now_ms + slim_session_patience_ms(session);
         return SLIM_OK; /* LEAVE_REQUEST is to come */
     }
     return SLIM_AGAIN;
@@ -540,8 +538,12 @@ static enum slim_status leave_now(struct slim_session *session,
     struct slim_session_expected expected = {
         .only = slim_session_members_at(&session->members, session->peer_slot)};
     (void)in; /* of ourselves */
+    uint64_t patience_ms = slim_session_patience_ms(session);
     session->is_draining = true;
     session->drain_until_ms = UINT64_MAX;
+    session->wait_until_ms =
+        session->app->now_ms +
+        (patience_ms < SLIM_SESSION_DRAIN_MS ? patience_ms : (uint64_t)SLIM_SESSION_DRAIN_MS);
     slim_session_close_channel(session);
     slim_session_compose(session, SLIM_WIRE_TYPE_LEAVE_REQUEST, &expected.only->name.wire, 0,
                          &message);
@@ -669,5 +671,6 @@ const struct slim_session_cell
                     [ON(ANSWERED)] = {end, TO(ENDED)},
                     [ON(GIVEN_UP)] = {end, TO(ENDED)},
                     [ON(ALONE)] = {end, TO(ENDED)},
+                    [ON(WAIT_OVER)] = {end, TO(ENDED)},
                 },
 };

@@ -228,6 +228,25 @@ enum slim_status slim_session_receiver_add(struct slim_session_receiver *receive
     return SLIM_OK;
 }
 
+/* Deliver all that is here although something before it is missing: it was acknowledged. */
+static void deliver_rest(struct slim_session_receiver *receiver, struct slim_session_source *source)
+{
+    while (source->place_count > 0) {
+        struct slim_session_place *place = slim_session_place_at(source, source->next);
+        if (place != NULL && place->state == SLIM_SESSION_PLACE_WANTED) {
+            slim_session_place_stop_wanting(receiver, source, place);
+            place->state = SLIM_SESSION_PLACE_LOST;
+            place->is_answered = false;
+        } else if (place == NULL || place->state == SLIM_SESSION_PLACE_RESERVED) {
+            if (place != NULL) {
+                slim_session_place_drop(receiver, source, place);
+            }
+            slim_session_source_pass(source);
+        }
+        slim_session_source_flush(receiver, source);
+    }
+}
+
 void slim_session_receiver_remove(struct slim_session_receiver *receiver, uint32_t slot)
 {
     assert(!receiver->is_in_callback);
@@ -235,10 +254,8 @@ void slim_session_receiver_remove(struct slim_session_receiver *receiver, uint32
     if (source == NULL) {
         return;
     }
-    if (slim_list_is_linked(&source->settle)) {
-        slim_list_remove(&source->settle);
-        slim_session_source_flush(receiver, source);
-    }
+    slim_list_remove(&source->settle);
+    deliver_rest(receiver, source);
     receiver->sources[slot] = NULL;
     source_free(receiver, source);
 }

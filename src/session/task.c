@@ -155,6 +155,10 @@ static void fail_because(struct slim_session *session, struct slim_session_task 
                          enum slim_status status, const char *cause)
 {
     char text[TEXT_MAX];
+    if (status == SLIM_AGAIN) { /* nobody waits for it here */
+        status = SLIM_ERR_STATE;
+        cause = "the credential for MLS cannot be had now";
+    }
     (void)snprintf(text, sizeof(text), "%s\nCaused by:\n  -> %s", wrapper_of(task->kind), cause);
     task_failed(session, task, status, text);
 }
@@ -205,7 +209,7 @@ static enum slim_status join(struct slim_session *session, struct slim_session_t
     return SLIM_OK;
 }
 
-/* Whoever answered first is the one (anycast). */
+/* Whoever answered first is the one (anycast). SLIM_AGAIN: our credential cannot be had now, which fails the invitation. */
 static enum slim_status discovered(struct slim_session *session, struct slim_session_task *task,
                                    const struct slim_session_incoming *in)
 {
@@ -218,7 +222,7 @@ static enum slim_status discovered(struct slim_session *session, struct slim_ses
                        "session cleanup failed: participant already in group: %s",
                        slim_session_name_format(source, name));
         task_failed(session, task, SLIM_ERR_EXISTS, text);
-        return SLIM_AGAIN;
+        return SLIM_OK;
     }
     SLIM_TRY(slim_session_begin_group(session, source, in->conn_id));
     SLIM_TRY(slim_session_members_add(&session->members, source, SLIM_SESSION_INVITED, &member));
@@ -240,7 +244,7 @@ enum slim_status slim_session_on_discovery_reply(struct slim_session *session,
     task->asked = NULL;
     slim_session_request_free(session, request);
     enum slim_status status = discovered(session, task, in);
-    if (status != SLIM_OK && status != SLIM_AGAIN) {
+    if (status != SLIM_OK) {
         fail_because(session, task, status, slim_status_text(status));
     }
     return SLIM_AGAIN;
@@ -259,8 +263,12 @@ enum slim_status slim_session_on_join_reply(struct slim_session *session,
     task->asked = NULL;
     slim_session_request_free(session, request);
     in->source->is_ours = slim_session_has_key(in->message, SLIM_SESSION_MARK);
-    enum slim_status status =
-        session->is_mls ? slim_buf_put(&task->key_package, reply->key_package) : SLIM_OK;
+    enum slim_status status = SLIM_OK;
+    if (session->is_mls && reply->key_package.len > SLIM_SESSION_KEY_PACKAGE_BYTES_MAX) {
+        status = SLIM_ERR_LIMIT;
+    } else if (session->is_mls) {
+        status = slim_buf_put(&task->key_package, reply->key_package);
+    }
     if (status != SLIM_OK) {
         fail_because(session, task, status, slim_status_text(status));
         return SLIM_AGAIN;

@@ -267,7 +267,11 @@ static void duplicates_are_answered_by_the_cautious_rule(void **state)
     world_inject(&world, 1, &ask);
     CHECK_ROW("the first is answered", *replies == 1);
     world_inject(&world, 1, &ask);
+    CHECK_ROW("a copy that the network made does not count", *replies == 1);
+    world_run(&world, 100);
+    world_inject(&world, 1, &ask);
     CHECK_ROW("the first duplicate is not: the answer may be on its way", *replies == 1);
+    world_run(&world, 100);
     world_inject(&world, 1, &ask);
     CHECK_ROW("the second is: the answer was lost", *replies == 2);
     ask.head.message_id++;
@@ -299,14 +303,17 @@ static void channel_requests_of_others_are_answered_once(void **state)
     message.payload.group_welcome.participants.count = 2;
     world_inject(&world, 1, &message);
     CHECK(*acks == 1 && world_count(&world, 1, SLIM_SESSION_BEGUN) == 1);
+    world_run(&world, 100);
     world_inject(&world, 1, &message);
     CHECK_ROW("first duplicate of the welcome", *acks == 1);
+    world_run(&world, 100);
     world_inject(&world, 1, &message);
     CHECK_ROW("second duplicate of the welcome", *acks == 2);
     message = forged(0, 1, 99, SLIM_WIRE_TYPE_GROUP_ADD);
     message.payload.group_change.participant = world.apps[2].name;
     for (int i = 0; i < 4; i++) {
         world_inject(&world, 1, &message);
+        world_run(&world, 100);
     }
     CHECK_ROW("duplicates to the channel are because of somebody else", *acks == 3);
     slim_session_app_lost_link(world.apps[1].app, WORLD_CONN);
@@ -331,7 +338,7 @@ static void late_requests_of_an_ended_session_are_answered(void **state)
     CHECK(world.sent[SLIM_WIRE_TYPE_GROUP_ACK] == acks + 1);
     world_inject(&world, 0, &leave);
     CHECK(world.sent[SLIM_WIRE_TYPE_LEAVE_REPLY] == 1);
-    world_run(&world, 700);
+    world_run(&world, 61000);
     world_inject(&world, 0, &leave);
     CHECK_ROW("not for ever", world.sent[SLIM_WIRE_TYPE_LEAVE_REPLY] == 1);
     CHECK(stats(0)->unknown_session > 0);
@@ -710,6 +717,51 @@ static void member_that_hears_of_an_epoch_it_cannot_reach_leaves(void **state)
     world_fini(&world);
 }
 
+static void missing_credential_fails_or_is_waited_for(void **state)
+{
+    (void)state;
+    const struct slim_session_settings settings = world_settings(SLIM_SESSION_POINT_TO_POINT, true);
+    const struct slim_wire_name peer = world_name("b", 0);
+    world_init(&world, 2);
+    world.apps[0].has_no_credential = true;
+    (void)world_create(&world, 0, &settings, &peer, 1);
+    world_run(&world, 50);
+    CHECK(world_completion(&world, 0, 1)->status == SLIM_ERR_STATE);
+    assert_string_equal(world_completion(&world, 0, 1)->text,
+                        "failed to add participant to session\nCaused by:\n  -> the credential for "
+                        "MLS cannot be had now");
+    CHECK(slim_session_app_count(world.apps[0].app) == 0);
+    world.apps[0].has_no_credential = false;
+    world.apps[1].has_no_credential = true;
+    (void)world_create(&world, 0, &settings, &peer, 2);
+    world_run(&world, 150);
+    CHECK(world_completion(&world, 0, 2) == NULL);
+    world.apps[1].has_no_credential = false;
+    world_run(&world, 150);
+    CHECK(world_is_ok(&world, 0, 2));
+    world_fini(&world);
+}
+
+static void absurd_timers_of_others_are_cut(void **state)
+{
+    (void)state;
+    world_init(&world, 2);
+    struct slim_wire_session_message join = forged(0, 1, 9, SLIM_WIRE_TYPE_JOIN_REQUEST);
+    join.payload.join_request = (struct slim_wire_join_request){
+        .has_timer = true, .timeout_ms = UINT32_MAX, .max_retries = UINT32_MAX};
+    world_inject(&world, 1, &join);
+    struct slim_wire_session_message welcome = forged(0, 1, 9, SLIM_WIRE_TYPE_GROUP_WELCOME);
+    world_inject(&world, 1, &welcome);
+    struct slim_session_info info;
+    CHECK_OK(slim_session_app_look(world.apps[1].app, 9, &info));
+    CHECK(info.settings.interval_ms == SLIM_SESSION_INTERVAL_MS_MAX);
+    CHECK(info.settings.max_retries == SLIM_SESSION_RETRIES_MAX);
+    close_session(1, 9, 1);
+    world_run(&world, 45000); /* the pings end it */
+    CHECK(world_is_ok(&world, 1, 1));
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -736,6 +788,8 @@ int main(void)
         cmocka_unit_test(tokens_that_are_missing_are_waited_for),
         cmocka_unit_test(second_invitation_of_the_same_moderator_counts),
         cmocka_unit_test(publish_fails_when_all_repetitions_are_used),
+        cmocka_unit_test(missing_credential_fails_or_is_waited_for),
+        cmocka_unit_test(absurd_timers_of_others_are_cut),
         cmocka_unit_test(controller_makes_and_changes_a_group),
         cmocka_unit_test(only_controllers_make_groups_elsewhere),
         cmocka_unit_test(member_that_hears_of_an_epoch_it_cannot_reach_leaves),

@@ -109,10 +109,12 @@ static void names_are_bounded(void **state)
         large[i] = 'x';
     }
     name.text.part[0] = slim_view_of(large, sizeof(large));
+    name.name = slim_name_of(&name.text, 3);
     CHECK_OK(slim_session_name_init(heap, &name, 3, &kept));
     CHECK(kept.wire.name.id == 3 && kept.wire.text.part[0].len == sizeof(large));
     slim_session_name_fini(heap, &kept);
     name.text.part[2] = SLIM_VIEW("y");
+    name.name = slim_name_of(&name.text, 3);
     CHECK(slim_session_name_init(heap, &name, 3, &kept) == SLIM_ERR_LIMIT);
 }
 
