@@ -359,9 +359,13 @@ static void check_order(struct sim_world *world, struct sim_seat *seat, struct s
 static bool is_mixed(struct sim_world *world, struct sim_seat *seat,
                      const struct sim_message *message)
 {
-    if (may_mix(world) && message->sender_instance <= seat->dropped[message->sender]) {
+    uint32_t *heard = &seat->heard_instance[message->sender];
+    bool is_old = message->sender_instance <= seat->dropped[message->sender] ||
+                  message->sender_instance < *heard;
+    if (may_mix(world) && is_old) {
         seat->is_mixed[message->sender] = true;
     }
+    *heard = message->sender_instance > *heard ? message->sender_instance : *heard;
     return seat->is_mixed[message->sender];
 }
 
