@@ -24,7 +24,8 @@ enum {
  * log          pipe for the lines of the log; -1: they go to standard output
  * log_lines    read from it, not shown yet
  * editor       NULL: none (yet)
- * is_asking    lines are asked for: there is a prompt on a terminal
+ * is_asking    lines are asked for: there is a prompt on a terminal, unless is_paused
+ * is_shown     the prompt stands in the last row
  * out          scratch for lines */
 static struct {
     bool is_open;
@@ -41,6 +42,7 @@ static struct {
     char *prompt;
     bool is_asking;
     bool is_paused;
+    bool is_shown;
     struct slim_buf out;
 } terminal = {.signals = {-1, -1}, .log = {-1, -1}};
 
@@ -68,30 +70,15 @@ static void write_all(int fd, const uint8_t *data, size_t len)
     }
 }
 
-static bool has_prompt_shown(void)
-{
-    return terminal.is_asking && !terminal.is_paused && terminal.has_output_terminal;
-}
+static const struct slim_view erase = {(const uint8_t *)"\r\x1b[J", 4};
 
 static void begin_line(void)
 {
     slim_buf_clear(&terminal.out);
-    if (has_prompt_shown()) {
+    if (terminal.is_shown) {
         /* over the prompt, which is drawn again below */
-        enum slim_status status = slim_buf_put(&terminal.out, SLIM_VIEW("\r\x1b[J"));
+        enum slim_status status = slim_buf_put(&terminal.out, erase);
         (void)status; /* without memory the line stands behind the prompt */
-    }
-}
-
-static void draw_prompt(void)
-{
-    if (!has_prompt_shown()) {
-        return;
-    }
-    if (terminal.editor != NULL) {
-        chat_editor_redraw(terminal.editor);
-    } else {
-        write_all(STDOUT_FILENO, (const uint8_t *)terminal.prompt, strlen(terminal.prompt));
     }
 }
 
@@ -100,7 +87,11 @@ static void end_line(void)
     enum slim_status status = slim_buf_put_byte(&terminal.out, '\n');
     (void)status; /* cut */
     write_all(STDOUT_FILENO, terminal.out.data, terminal.out.len);
-    draw_prompt();
+    if (terminal.is_shown && terminal.editor != NULL) {
+        chat_editor_redraw(terminal.editor);
+    } else if (terminal.is_shown) {
+        write_all(STDOUT_FILENO, (const uint8_t *)terminal.prompt, strlen(terminal.prompt));
+    }
 }
 
 static void put_formatted(const char *format, va_list args)
@@ -263,8 +254,9 @@ void chat_terminal_close(void)
     if (!terminal.is_open) {
         return;
     }
-    if (has_prompt_shown()) {
+    if (terminal.is_shown) {
         write_all(STDOUT_FILENO, (const uint8_t *)"\n", 1);
+        terminal.is_shown = false;
     }
     chat_editor_free(terminal.editor);
     terminal.editor = NULL;
@@ -282,42 +274,39 @@ int chat_terminal_log_fd(void)
     return terminal.log[1] >= 0 ? terminal.log[1] : STDOUT_FILENO;
 }
 
-static void start_editor(void)
-{
-    if (terminal.has_output_terminal && terminal.editor == NULL) {
-        terminal.editor = chat_editor_new(terminal.prompt); /* NULL: the terminal edits */
-    }
-}
-
 void chat_terminal_ask(const char *prompt)
 {
     free(terminal.prompt);
     terminal.prompt = strdup(prompt);
-    if (terminal.prompt == NULL) {
-        return; /* no prompt, then */
+    terminal.is_asking = terminal.prompt != NULL && terminal.has_output_terminal;
+    if (terminal.is_asking && terminal.editor == NULL) {
+        terminal.editor = chat_editor_new(prompt); /* NULL: the terminal edits */
     }
-    terminal.is_asking = true;
-    start_editor();
+}
+
+/* In front of a wait: a prompt that is wanted is there. */
+static void show_prompt(void)
+{
+    if (!terminal.is_asking || terminal.is_paused || terminal.is_shown) {
+        return;
+    }
+    terminal.is_shown = true;
     if (terminal.editor != NULL) {
         chat_editor_begin(terminal.editor);
     } else {
-        draw_prompt();
+        write_all(STDOUT_FILENO, (const uint8_t *)terminal.prompt, strlen(terminal.prompt));
     }
 }
 
 void chat_terminal_pause(bool is_paused)
 {
-    bool was_paused = terminal.is_paused;
     terminal.is_paused = is_paused;
-    if (!terminal.is_asking || was_paused == is_paused) {
-        return;
-    }
-    if (terminal.editor != NULL && is_paused) {
-        chat_editor_end(terminal.editor);
-    } else if (terminal.editor != NULL) {
-        chat_editor_begin(terminal.editor);
-    } else {
-        draw_prompt();
+    if (is_paused && terminal.is_shown) {
+        terminal.is_shown = false;
+        if (terminal.editor != NULL) {
+            chat_editor_end(terminal.editor);
+        }
+        write_all(STDOUT_FILENO, erase.data, erase.len);
     }
 }
 
@@ -341,9 +330,7 @@ static void read_plain(void)
         terminal.typed.is_over = true;
         terminal.is_over = terminal.has_input_terminal;
     }
-    if (count > 0 && terminal.is_asking && terminal.has_output_terminal && !terminal.is_paused) {
-        draw_prompt();
-    }
+    terminal.is_shown = false; /* the end of the line has left its row */
 }
 
 static void read_edited(void)
@@ -355,7 +342,7 @@ static void read_edited(void)
     case CHAT_EDITOR_LINE:
         keep_typed(line);
         keep_typed(SLIM_VIEW("\n"));
-        chat_editor_begin(terminal.editor);
+        terminal.is_shown = false;
         break;
     case CHAT_EDITOR_END:
         terminal.has_ended = true;
@@ -404,6 +391,7 @@ static bool wants_input(void)
 
 bool chat_terminal_wait(int fd, int timeout_ms)
 {
+    show_prompt();
     struct pollfd fds[] = {
         {.fd = wants_input() ? STDIN_FILENO : -1, .events = POLLIN},
         {.fd = terminal.signals[0], .events = POLLIN},

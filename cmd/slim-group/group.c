@@ -153,14 +153,15 @@ static void change_members(struct group *group, struct slim_view rest, bool is_i
     if (subject == NULL) {
         return;
     }
+    chat_terminal_pause(true); /* until it is answered */
     chat_say("%s participant: %s", is_invite ? "Inviting" : "Removing", subject);
     if (slim_name_parse(subject, &name) != SLIM_OK) {
         chat_say("Error: IDs must be in the format organization/namespace/app-or-stream.");
+        chat_terminal_pause(false);
         free(subject);
         return;
     }
     group->subject = subject;
-    chat_terminal_pause(true);
     struct slim_notify notify = notify_for(group, is_invite ? OP_INVITE : OP_REMOVE);
     if (is_invite) {
         /* a name that was never seen has no route yet; requests run in their order */
