@@ -1,9 +1,9 @@
 /* mls_group: CPU time of group operations, cipher suite 1, for groups of 2, 32, 256 and 1000 members.
- * One line per size; microseconds of CPU of this thread, the median of several runs where there is more than one.
+ * One line per size; microseconds of CPU of this thread, medians of several runs. bench/run --mls puts it beside other engines.
  *
  *   create    a group of one
  *   add       commit and welcome that add the n-th member, with a path (SLIM's default) and without (the reference's)
- *   join      process the welcome
+ *   join      process the welcome (of the commit with a path)
  *   process   a member processes that commit, without and with a path
  *   encrypt, decrypt   1 KiB of application data
  *   state     bytes of a saved group after that */
@@ -186,29 +186,43 @@ static double measure_process(struct slim_mls_group **member, const struct slim_
 
 struct add_times {
     double add;
+    double join;
     double process;
 };
 
-/* Add the last member again and again, with a path or without; the last commit is left pending and in *output. */
+/* Add the last member again and again, with a path or without, each time by a key package of its own. The last commit is left
+ * pending, and *joined is the view of who joined by it. */
 static struct add_times measure_add(struct slim_mls_group *group, struct slim_mls_group **member,
                                     unsigned size, enum slim_mls_path path,
-                                    struct slim_mls_commit_output *output)
+                                    struct slim_mls_group **joined)
 {
-    uint64_t times[RUNS];
-    struct slim_mls_view package = view(&packages[size - 1]);
-    struct slim_mls_commit_options options = {
-        .key_packages = &package, .key_package_count = 1, .path = path};
+    uint64_t adds[RUNS];
+    uint64_t joins[RUNS];
+    struct slim_mls_commit_output output = {0};
     for (size_t i = 0; i < RUNS; i++) {
+        struct slim_mls_buf package;
+        MUST(slim_mls_key_package_new(clients[size - 1], &package));
+        struct slim_mls_view list = view(&package);
+        struct slim_mls_commit_options options = {
+            .key_packages = &list, .key_package_count = 1, .path = path};
         slim_mls_group_commit_cancel(group);
-        slim_mls_commit_output_free(output);
+        slim_mls_commit_output_free(&output);
+        slim_mls_group_free(*joined);
+        *joined = NULL;
         uint64_t start = slim_clock_thread_cpu_ns();
-        MUST(slim_mls_group_commit(group, &options, output));
-        times[i] = slim_clock_thread_cpu_ns() - start;
+        MUST(slim_mls_group_commit(group, &options, &output));
+        adds[i] = slim_clock_thread_cpu_ns() - start;
+        start = slim_clock_thread_cpu_ns();
+        MUST(slim_mls_group_join(clients[size - 1], view(&output.welcome),
+                                 (struct slim_mls_view){0}, joined));
+        joins[i] = slim_clock_thread_cpu_ns() - start;
+        slim_mls_buf_free(&package);
     }
-    struct add_times result = {.add = median_us(times, RUNS)};
+    struct add_times result = {.add = median_us(adds, RUNS), .join = median_us(joins, RUNS)};
     if (*member != NULL) {
-        result.process = measure_process(member, &output->commit);
+        result.process = measure_process(member, &output.commit);
     }
+    slim_mls_commit_output_free(&output);
     return result;
 }
 
@@ -239,30 +253,23 @@ static void measure_size(unsigned size)
 {
     uint64_t unused[3] = {0};
     struct slim_mls_group *other;
-    struct slim_mls_group *joined;
+    struct slim_mls_group *joined = NULL;
     double messages[2];
     struct slim_mls_buf state;
-    struct slim_mls_commit_output output = {0};
     renew_packages();
     struct slim_mls_group *group = grow(size - 1, &other, &unused[0], &unused[1], &unused[2]);
     double create = measure_create();
-    struct add_times plain = measure_add(group, &other, size, SLIM_MLS_PATH_NEEDED, &output);
-    struct add_times with_path = measure_add(group, &other, size, SLIM_MLS_PATH_ALWAYS, &output);
+    struct add_times plain = measure_add(group, &other, size, SLIM_MLS_PATH_NEEDED, &joined);
+    struct add_times with_path = measure_add(group, &other, size, SLIM_MLS_PATH_ALWAYS, &joined);
     MUST(slim_mls_group_commit_apply(group));
-    uint64_t start = slim_clock_thread_cpu_ns();
-    MUST(slim_mls_group_join(clients[size - 1], view(&output.welcome), (struct slim_mls_view){0},
-                             &joined));
-    double join = (double)(slim_clock_thread_cpu_ns() - start) / 1000.0;
     measure_messages(group, joined, messages);
     MUST(slim_mls_group_save(group, &state));
-    printf("%5u  create %6.1f  add %8.1f  add+path %8.1f  join %8.1f  process %7.1f  process+path "
-           "%7.1f  "
-           "encrypt %5.1f  decrypt %5.1f  state %zu\n",
-           size, create, plain.add, with_path.add, join, plain.process, with_path.process,
+    printf("%5u  add %.1f  process %.1f  create %.1f  add+path %.1f  join %.1f  process+path %.1f  "
+           "encrypt %.1f  decrypt %.1f  state %zu\n",
+           size, plain.add, plain.process, create, with_path.add, with_path.join, with_path.process,
            messages[0], messages[1], state.len);
     fflush(stdout);
     slim_mls_buf_free(&state);
-    slim_mls_commit_output_free(&output);
     slim_mls_group_free(group);
     slim_mls_group_free(other);
     slim_mls_group_free(joined);
@@ -275,22 +282,32 @@ static void measure_growth(void)
     renew_packages();
     struct slim_mls_group *group = grow(MEMBERS_MAX, &other, &times[0], &times[1], &times[2]);
     printf("growth to %u in batches of %u: moderator %.1f ms in total, a member at most %.1f ms "
-           "per batch, the last joiner "
-           "%.1f ms\n",
+           "per batch, the last joiner %.1f ms\n",
            MEMBERS_MAX, BATCH, (double)times[0] / 1e6, (double)times[1] / 1e6,
            (double)times[2] / 1e6);
     slim_mls_group_free(group);
     slim_mls_group_free(other);
 }
 
-int main(void)
+/* Sizes as arguments, else all and the growth. */
+int main(int argc, char **argv)
 {
     static const unsigned sizes[] = {2, 32, 256, 1000};
     make_members();
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+    for (int i = 1; i < argc; i++) {
+        unsigned long size = strtoul(argv[i], NULL, 10);
+        if (size < 2 || size > MEMBERS_MAX) {
+            fprintf(stderr, "a group has 2 to %d members\n", MEMBERS_MAX);
+            return 2;
+        }
+        measure_size((unsigned)size);
+    }
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]) && argc == 1; i++) {
         measure_size(sizes[i]);
     }
-    measure_growth();
+    if (argc == 1) {
+        measure_growth();
+    }
     for (unsigned i = 0; i <= MEMBERS_MAX; i++) {
         slim_mls_buf_free(&packages[i]);
         slim_mls_client_free(clients[i]);

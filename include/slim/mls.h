@@ -147,8 +147,8 @@ struct slim_mls_callbacks {
  *                          to at most so many nodes (256: about 20 ms of CPU); 0: never. Larger groups are refreshed by
  *                          commits with SLIM_MLS_PATH_ALWAYS at times of the caller's choice
  * check_lifetime           refuse expired leaves in received Adds (no; own Adds are always checked)
- * moderated                only leaf 0 commits and vouches for the group, and nobody else proposes: everything else is refused
- *                          with SLIM_MLS_ERR_DENIED (no; slim sessions: yes) */
+ * moderated                only leaf 0 commits and vouches for the group, and nobody proposes: everything else is refused
+ *                          with SLIM_MLS_ERR_DENIED, made here or received (no; slim sessions: yes) */
 struct slim_mls_policy {
     uint32_t past_epoch_count;
     uint64_t past_epoch_age_s;
@@ -232,8 +232,12 @@ SLIM_MLS_CALL enum slim_mls_status slim_mls_group_create(struct slim_mls_client 
                                                          struct slim_mls_group **group);
 
 /* Join with a Welcome (MLSMessage). `tree` is the encoded ratchet_tree<V> when the Welcome does not carry one, else empty.
- * Everything is checked: all leaf signatures, parent hashes, tree hash, the signer's signature, the confirmation tag.
+ * Everything is checked: all leaf signatures, parent hashes, tree hash, the signer's signature, the confirmation tag. A Welcome may
+ * link the new group to an old one (a pre-shared key of usage 2 or 3, which find_psk is asked for): it is then the caller's duty
+ * to compare the two, or to call slim_mls_group_join_successor, which does.
  *   SLIM_MLS_ERR_NOT_FOUND     none of our key packages is meant, a pre-shared key is unknown, or there is no tree
+ *   SLIM_MLS_ERR_EXISTS        the client has a group of this id, neither removed from nor closed: free that one first, if it
+ *                              is over. Only groups in memory count: ids of saved ones are for the caller to compare
  *   SLIM_MLS_ERR_TREE          tree hash, parent hashes, unmerged leaves, or our leaf is not in it
  *   SLIM_MLS_ERR_SIGNATURE, SLIM_MLS_ERR_MAC, SLIM_MLS_ERR_DECRYPT, SLIM_MLS_ERR_INVALID, SLIM_MLS_ERR_MALFORMED
  *   the status of check_credential */
@@ -241,6 +245,18 @@ SLIM_MLS_CALL enum slim_mls_status slim_mls_group_join(struct slim_mls_client *c
                                                        struct slim_mls_view welcome,
                                                        struct slim_mls_view tree,
                                                        struct slim_mls_group **group);
+
+/* Join the group that takes over from `old`, ours: the re-initialised one when a ReInit has closed it (11.2), or a branch of it
+ * (11.3). As slim_mls_group_join; the pre-shared key that links them comes from `old`. `client` may be another one than that of
+ * `old`, as the cipher suite may change with a ReInit. Members are compared by the names that check_credential gave.
+ *   SLIM_MLS_ERR_INVALID   not linked to `old`; after a ReInit: version, cipher suite, group id or extensions are not what it
+ *                          said, or the members are not the same; a branch: another cipher suite, or members not of `old`
+ *   SLIM_MLS_ERR_NOT_FOUND the linking secret is of an epoch that `old` has forgotten; else as slim_mls_group_join */
+SLIM_MLS_CALL enum slim_mls_status slim_mls_group_join_successor(struct slim_mls_client *client,
+                                                                 struct slim_mls_view welcome,
+                                                                 struct slim_mls_view tree,
+                                                                 const struct slim_mls_group *old,
+                                                                 struct slim_mls_group **group);
 
 /* Join by an external commit (12.4.3.2): `group_info` is an MLSMessage with external_pub, `tree` as above. *commit is for the
  * members; the group is usable when they have accepted it. With `replace_leaf` not UINT32_MAX the commit removes that leaf, which
@@ -302,7 +318,8 @@ SLIM_MLS_CALL enum slim_mls_status slim_mls_key_package_look(struct slim_mls_vie
 SLIM_MLS_CALL enum slim_mls_status slim_mls_group_tree(const struct slim_mls_group *group,
                                                        struct slim_mls_buf *tree);
 
-/* Signed GroupInfo (MLSMessage) with external_pub, and with the ratchet tree when asked for: lets others join by themselves. */
+/* Signed GroupInfo (MLSMessage) with external_pub, and with the ratchet tree when asked for: lets others join by themselves.
+ *   SLIM_MLS_ERR_DENIED   the policy is `moderated` and we are not leaf 0: only the moderator vouches for the group */
 SLIM_MLS_CALL enum slim_mls_status slim_mls_group_info(const struct slim_mls_group *group,
                                                        bool with_tree,
                                                        struct slim_mls_buf *message);
@@ -340,12 +357,14 @@ enum slim_mls_sender {
     SLIM_MLS_SENDER_NEW_MEMBER = 3
 };
 
-/* What a message was. sender_leaf is the leaf of a member (or of the one that joined by an external commit), the index of an
+/* What a message was. proposal_type (17.4: 1 add, 2 update, 3 remove, 4 psk, 5 reinit, 7 extensions) is 0 but for proposals.
+ * sender_leaf is the leaf of a member (or of the one that joined by an external commit), the index of an
  * external sender, else UINT32_MAX. added and removed are leaf indices of a commit. */
 struct slim_mls_event {
     enum slim_mls_event_kind kind;
     enum slim_mls_sender sender;
     uint32_t sender_leaf;
+    uint16_t proposal_type;
     uint64_t epoch;
     struct slim_mls_buf data;
     struct slim_mls_buf authenticated_data;
@@ -369,13 +388,17 @@ SLIM_MLS_CALL enum slim_mls_status slim_mls_group_process(struct slim_mls_group 
                                                           struct slim_mls_view message,
                                                           struct slim_mls_event *event);
 
-/* Which leaf a PrivateMessage names as its sender. Every member could have written that: it is for refusing a message before
- * slim_mls_group_process, which proves it, uses up its key.
- *   SLIM_MLS_ERR_MALFORMED, SLIM_MLS_ERR_INVALID, SLIM_MLS_ERR_NOT_FOUND, SLIM_MLS_ERR_STALE, SLIM_MLS_ERR_FUTURE,
- *   SLIM_MLS_ERR_DECRYPT, SLIM_MLS_ERR_LIMIT, SLIM_MLS_ERR_REMOVED */
-SLIM_MLS_CALL enum slim_mls_status slim_mls_group_message_sender(struct slim_mls_group *group,
-                                                                 struct slim_mls_view message,
-                                                                 uint32_t *leaf_index);
+/* May the member at this leaf, in that epoch, have sent what is being opened? SLIM_MLS_OK, or the status of the refusal. */
+typedef enum slim_mls_status slim_mls_accept(void *context, uint32_t sender_leaf, uint64_t epoch);
+
+/* Take one application message, and nothing else, from a sender that `accept` agrees to. It is asked when the message has proven
+ * genuine and before its key is used up: a copy under a false name does not spoil the original.
+ *   SLIM_MLS_ERR_INVALID     no application message
+ *   the status of `accept`; else as slim_mls_group_process */
+SLIM_MLS_CALL enum slim_mls_status slim_mls_group_open(struct slim_mls_group *group,
+                                                       struct slim_mls_view message,
+                                                       slim_mls_accept *accept, void *context,
+                                                       struct slim_mls_event *event);
 
 /* ---- commits */
 
@@ -400,8 +423,16 @@ struct slim_mls_reinit_choice {
     struct slim_mls_view extensions;
 };
 
+/* What the ReInit said that has closed the group. Who goes on: a client of that cipher suite creates a group with that id and
+ * these extensions, and its first commit adds all other members, with the resumption secret of this group's last epoch as pre-shared
+ * key of usage 2 (find_psk answers with slim_mls_group_resumption_psk). They enter with slim_mls_group_join_successor.
+ *   SLIM_MLS_ERR_NOT_FOUND   the group is not closed */
+SLIM_MLS_CALL enum slim_mls_status slim_mls_group_reinit(const struct slim_mls_group *group,
+                                                         struct slim_mls_reinit_choice *reinit);
+
 /* What a commit shall do. A zeroed struct with_proposals is a refresh: new keys for our path. Received and own proposals that
- * wait are included by reference unless without_proposals is set; those that contradict others are left out.
+ * wait are included by reference unless without_proposals is set; those that contradict others are left out. A waiting ReInit is
+ * left out unless accept_reinit is set and nothing else is to be done: it closes the group (11.2). slim_mls_group_reinit tells.
  *
  * key_packages    MLSMessages of those to add, any number; removed: leaf indices
  * extensions      replaces the extensions of the group context when not NULL
@@ -419,6 +450,7 @@ struct slim_mls_commit_options {
     enum slim_mls_path path;
     bool without_proposals;
     bool without_welcome_tree;
+    bool accept_reinit;
 };
 
 /* commit for the members; welcome (empty when nobody was added) for all added ones. */
@@ -430,7 +462,8 @@ SLIM_MLS_API void slim_mls_commit_output_free(struct slim_mls_commit_output *out
 
 /* Make a commit. The group stays in its epoch until slim_mls_group_commit_apply, which is for when the commit was accepted (by
  * whoever orders them), or slim_mls_group_commit_cancel.
- *   SLIM_MLS_ERR_STATE      a commit is pending
+ *   SLIM_MLS_ERR_STATE      a commit is pending, or the group was closed
+ *   SLIM_MLS_ERR_DENIED     the policy is `moderated` and we are not leaf 0
  *   SLIM_MLS_ERR_EXPIRED    a key package outside its lifetime
  *   SLIM_MLS_ERR_EXISTS     somebody is in the group already
  *   SLIM_MLS_ERR_INVALID, SLIM_MLS_ERR_SIGNATURE, SLIM_MLS_ERR_MALFORMED, SLIM_MLS_ERR_NOT_FOUND, SLIM_MLS_ERR_LIMIT
@@ -443,7 +476,9 @@ slim_mls_group_commit(struct slim_mls_group *group, const struct slim_mls_commit
 SLIM_MLS_CALL enum slim_mls_status slim_mls_group_commit_apply(struct slim_mls_group *group);
 SLIM_MLS_API void slim_mls_group_commit_cancel(struct slim_mls_group *group);
 
-/* ---- proposals (12.1): made, kept for our own next commit, and to be sent to the others */
+/* ---- proposals (12.1): made, kept for our own next commit, and to be sent to the others
+ *   SLIM_MLS_ERR_DENIED   the policy is `moderated`: members would refuse it, the moderator's as well, which commits instead
+ *   SLIM_MLS_ERR_EXISTS, SLIM_MLS_ERR_STATE, SLIM_MLS_ERR_REMOVED, SLIM_MLS_ERR_LIMIT, SLIM_MLS_ERR_MALFORMED */
 
 SLIM_MLS_CALL enum slim_mls_status slim_mls_group_propose_add(struct slim_mls_group *group,
                                                               struct slim_mls_view key_package,

@@ -153,7 +153,8 @@ struct slim_config_server {
     uint32_t max_concurrent_streams; /* 0: absent */
     uint64_t keepalive_time_ms;      /* 120 s when absent; 0: no pings */
     uint64_t keepalive_timeout_ms;   /* 20 s when absent */
-    uint64_t max_connection_age_ms;  /* 2 h when absent */
+    uint64_t max_connection_age_ms;  /* 2 h when absent; 0: never */
+    uint64_t max_connection_idle_ms; /* 1 h when absent; 0: never */
     char *metadata;                  /* text of a JSON object; NULL: absent. For the controller. */
 };
 

@@ -9,7 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "io/limits.h"
+
+#define SLIM_LOG_TARGET "slim_datapath::message_processing"
 
 struct slim_listener {
     struct slim_loop *loop;
@@ -18,6 +21,8 @@ struct slim_listener {
     struct slim_address address;
     slim_listener_on_accept *on_accept;
     void *ctx;
+    void (*on_full)(void *ctx);
+    struct slim_log_limit log_rest;
     bool *is_freed; /* set while accepting: a callback may free the listener */
 };
 
@@ -28,8 +33,14 @@ static void on_pause_over(struct slim_timer *timer)
 }
 
 /* Out of descriptors or memory: the connection stays in the backlog, and we look again a little later. */
-static void rest(struct slim_listener *listener)
+static void rest(struct slim_listener *listener, int reason)
 {
+    slim_log_limited(&listener->log_rest, WARN,
+                     "no descriptor or memory for a new connection, accepting rests",
+                     SLIM_LOG_STR("error", strerror(reason)));
+    if (listener->on_full != NULL) {
+        listener->on_full(listener->ctx);
+    }
     slim_loop_rewatch(listener->loop, &listener->watch, 0);
     slim_timer_set(listener->loop, &listener->pause,
                    slim_loop_now_ms(listener->loop) + SLIM_IO_ACCEPT_PAUSE_MS);
@@ -53,7 +64,7 @@ static void on_ready(struct slim_watch *watch, uint32_t events)
             continue;
         }
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            rest(listener);
+            rest(listener, errno);
         }
         if (errno != ECONNABORTED && errno != EINTR) {
             break;
@@ -180,6 +191,11 @@ void slim_listener_free(struct slim_listener *listener)
     slim_timer_cancel(listener->loop, &listener->pause);
     slim_loop_release_timer(listener->loop);
     free(listener);
+}
+
+void slim_listener_on_full(struct slim_listener *listener, void (*on_full)(void *ctx))
+{
+    listener->on_full = on_full;
 }
 
 const struct slim_address *slim_listener_address(const struct slim_listener *listener)

@@ -15,11 +15,17 @@ enum slim_status slim_mls_epoch_new(struct slim_mls_epoch **epoch)
     return SLIM_OK;
 }
 
+bool slim_mls_epoch_is_closed(const struct slim_mls_epoch *epoch)
+{
+    return epoch->reinit.len > 0;
+}
+
 void slim_mls_epoch_free(struct slim_mls_epoch *epoch)
 {
     if (epoch == NULL) {
         return;
     }
+    slim_buf_fini(&epoch->reinit);
     slim_buf_fini(&epoch->extensions);
     slim_buf_fini(&epoch->context);
     slim_mls_tree_fini(&epoch->tree);
@@ -115,6 +121,8 @@ enum slim_status slim_mls_group_new(struct slim_mls_client *client, struct slim_
     }
     made->client = client;
     made->suite = client->suite;
+    made->next_of_client = client->groups;
+    client->groups = made;
     enum slim_status status = slim_buf_put(&made->id, id);
     if (status != SLIM_OK) {
         slim_mls_group_free(made);
@@ -122,6 +130,27 @@ enum slim_status slim_mls_group_new(struct slim_mls_client *client, struct slim_
     }
     *group = made;
     return SLIM_OK;
+}
+
+struct slim_mls_group *slim_mls_client_group_find(const struct slim_mls_client *client,
+                                                  struct slim_view id)
+{
+    struct slim_mls_group *group = client->groups;
+    while (group != NULL &&
+           (group->epoch == NULL || group->is_removed || slim_mls_epoch_is_closed(group->epoch) ||
+            !slim_view_is_equal(slim_buf_view(&group->id), id))) {
+        group = group->next_of_client;
+    }
+    return group;
+}
+
+static void leave_client(struct slim_mls_group *group)
+{
+    struct slim_mls_group **link = &group->client->groups;
+    while (*link != group) {
+        link = &(*link)->next_of_client;
+    }
+    *link = group->next_of_client;
 }
 
 static void updates_clear(struct slim_mls_group *group)
@@ -143,6 +172,12 @@ void slim_mls_group_proposals_clear(struct slim_mls_group *group)
     updates_clear(group);
 }
 
+bool slim_mls_group_is_ours_to_change(const struct slim_mls_group *group)
+{
+    return !group->client->policy.moderated ||
+           group->epoch->own.leaf_index == SLIM_MLS_MODERATOR_LEAF;
+}
+
 size_t slim_mls_group_proposal_count(const struct slim_mls_group *group)
 {
     return group->proposal_count;
@@ -153,6 +188,7 @@ void slim_mls_group_free(struct slim_mls_group *group)
     if (group == NULL) {
         return;
     }
+    leave_client(group);
     slim_mls_epoch_free(group->epoch);
     slim_mls_epoch_free(group->pending);
     for (size_t i = 0; i < group->past_count; i++) {
@@ -261,6 +297,7 @@ static enum slim_status create(struct slim_mls_group *group, struct slim_view ex
     }
     slim_mls_own_package_fini(&package);
     SLIM_TRY(status);
+    SLIM_TRY(slim_mls_group_check_external_senders(group, extensions));
     SLIM_TRY(slim_mls_tree_check_members(&epoch->tree, extensions));
 
     uint8_t epoch_secret[MLS_SECRET_MAX];

@@ -53,7 +53,8 @@ struct slim_mls_own_package {
 
 /* signature_key   form of slim_crypto_sign_import
  * credential      encoded Credential
- * packages        oldest first */
+ * packages        oldest first
+ * groups          all that were not freed */
 struct slim_mls_client {
     const struct slim_mls_suite *suite;
     struct slim_mls_callbacks callbacks;
@@ -65,6 +66,7 @@ struct slim_mls_client {
     struct slim_buf extension_types; /* encoded list */
     struct slim_mls_own_package *packages;
     size_t package_count;
+    struct slim_mls_group *groups;
 };
 
 struct slim_view slim_mls_client_public(const struct slim_mls_client *client);
@@ -107,11 +109,14 @@ struct slim_mls_epoch {
     struct slim_mls_private own;
     struct slim_mls_epoch_secrets secrets;
     struct slim_mls_secret_tree messages;
-    bool is_closed; /* the commit that began it carried a ReInit */
+    struct slim_buf reinit; /* the Proposal, when the commit that began it carried a ReInit */
 };
 
 SLIM_MUST_CHECK enum slim_status slim_mls_epoch_new(struct slim_mls_epoch **epoch);
 void slim_mls_epoch_free(struct slim_mls_epoch *epoch);
+
+/* A ReInit began it: it is the last one (section 11.2). */
+bool slim_mls_epoch_is_closed(const struct slim_mls_epoch *epoch);
 
 /* A copy of the group state proper (tree, extensions, our keys, transcript) with the next number; no secrets. */
 SLIM_MUST_CHECK enum slim_status slim_mls_epoch_next(const struct slim_mls_epoch *from,
@@ -145,6 +150,7 @@ struct slim_mls_resumption {
 
 struct slim_mls_group {
     struct slim_mls_client *client;
+    struct slim_mls_group *next_of_client;
     const struct slim_mls_suite *suite;
     struct slim_buf id;
     struct slim_mls_epoch *epoch;
@@ -161,9 +167,18 @@ struct slim_mls_group {
     bool is_removed;
 };
 
+enum { SLIM_MLS_MODERATOR_LEAF = 0 };
+
+/* May we change the group or vouch for it? With the policy `moderated` only leaf 0 may. */
+bool slim_mls_group_is_ours_to_change(const struct slim_mls_group *group);
+
 SLIM_MUST_CHECK enum slim_status slim_mls_group_new(struct slim_mls_client *client,
                                                     struct slim_view id,
                                                     struct slim_mls_group **group);
+
+/* The group of that id in which the client takes part: not removed from it, not closed. NULL: none. */
+struct slim_mls_group *slim_mls_client_group_find(const struct slim_mls_client *client,
+                                                  struct slim_view id);
 
 /* Make `next` the current epoch (takes it). The old one becomes a past one. Cannot fail. */
 void slim_mls_group_swap(struct slim_mls_group *group, struct slim_mls_epoch *next);
@@ -301,6 +316,13 @@ SLIM_MUST_CHECK enum slim_status slim_mls_tree_check_members(const struct slim_m
 SLIM_MUST_CHECK enum slim_status
 slim_mls_group_check_external_senders(const struct slim_mls_group *group,
                                       struct slim_view group_extensions);
+
+/* Sections 11.2 and 11.3: is the group that `info` and `tree` describe, joined with these `psks`, the one that takes over from `old`
+ * after its ReInit, or a branch of it?  SLIM_ERR_INVALID: no. */
+SLIM_MUST_CHECK enum slim_status slim_mls_successor_check(const struct slim_mls_group *old,
+                                                          struct slim_view psks,
+                                                          const struct slim_mls_context *info,
+                                                          const struct slim_mls_tree *tree);
 
 /* ConfirmedTranscriptHashInput of a signed commit. */
 void slim_mls_put_confirmed_input(struct slim_mls_out *out, const struct slim_mls_content *content);

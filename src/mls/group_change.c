@@ -365,7 +365,9 @@ enum slim_status slim_mls_change_apply(struct slim_mls_change *change)
             }
         }
     }
-    change->next->is_closed = change->has_reinit;
+    if (change->has_reinit) { /* it is alone: check_list */
+        SLIM_TRY(slim_buf_put(&change->next->reinit, change->items[0].proposal.bytes));
+    }
     if (change->removes_us) {
         return SLIM_OK;
     }
@@ -463,7 +465,13 @@ enum slim_status slim_mls_group_check_external_senders(const struct slim_mls_gro
         return SLIM_OK;
     }
     SLIM_TRY(slim_mls_take_opaque(&data, &list));
-    while (list.len > 0) {
+    if (data.len > 0) {
+        return SLIM_ERR_MALFORMED;
+    }
+    for (uint32_t count = 0; list.len > 0; count++) {
+        if (count == MLS_EXTERNAL_SENDER_COUNT_MAX) {
+            return SLIM_ERR_LIMIT;
+        }
         struct slim_mls_leaf sender = {0};
         uint8_t identity[MLS_IDENTITY_LEN];
         SLIM_TRY(slim_mls_take_opaque(&list, &sender.signature_key));

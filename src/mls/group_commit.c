@@ -177,7 +177,7 @@ static bool is_wanted(const struct slim_mls_group *group,
     case MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS:
         return options->extensions == NULL;
     case MLS_PROPOSAL_REINIT:
-        return group->proposal_count == 1 && !has_inline(options);
+        return options->accept_reinit && group->proposal_count == 1 && !has_inline(options);
     case MLS_PROPOSAL_PSK:
         return true;
     case MLS_PROPOSAL_EXTERNAL_INIT:
@@ -432,8 +432,11 @@ enum slim_mls_status slim_mls_group_info(const struct slim_mls_group *group, boo
     uint8_t private_key[MLS_KEM_PRIVATE_MAX];
     uint8_t public_key[MLS_KEM_PUBLIC_MAX];
     const struct slim_mls_suite *suite = group->suite;
-    if (group->is_removed || group->epoch->is_closed) {
+    if (group->is_removed || slim_mls_epoch_is_closed(group->epoch)) {
         return SLIM_MLS_ERR_STATE;
+    }
+    if (!slim_mls_group_is_ours_to_change(group)) {
+        return SLIM_MLS_ERR_DENIED;
     }
     enum slim_status status = slim_mls_hpke_derive_key_pair(
         suite, slim_view_of(group->epoch->secrets.external, suite->hash_len), private_key,
@@ -645,7 +648,10 @@ enum slim_mls_status slim_mls_group_commit(struct slim_mls_group *group,
     if (group->is_removed) {
         return SLIM_MLS_ERR_REMOVED;
     }
-    if (group->pending != NULL || group->epoch->is_closed) {
+    if (!slim_mls_group_is_ours_to_change(group)) {
+        return SLIM_MLS_ERR_DENIED;
+    }
+    if (group->pending != NULL || slim_mls_epoch_is_closed(group->epoch)) {
         return SLIM_MLS_ERR_STATE;
     }
     struct parts *parts = slim_secret_take(1, sizeof(*parts));

@@ -86,6 +86,7 @@ static enum slim_status adopt(struct slim_mls_group *group, const struct slim_ml
 
 struct opening {
     struct slim_mls_client *client;
+    const struct slim_mls_group *old; /* that the new group takes over from; NULL: not said */
     const struct slim_mls_own_package *package;
     size_t package_index;
     struct slim_mls_welcome welcome;
@@ -159,7 +160,7 @@ static enum slim_status mix_psks(struct opening *opening)
         if (id.nonce.len != suite->hash_len) {
             return SLIM_ERR_INVALID;
         }
-        enum slim_status status = slim_mls_psk_find(opening->client, NULL, &id, psk, &len);
+        enum slim_status status = slim_mls_psk_find(opening->client, opening->old, &id, psk, &len);
         if (status == SLIM_OK) {
             status = slim_mls_psk_chain(suite, &id, slim_view_of(psk, len), index++, count,
                                         opening->psk_secret);
@@ -282,18 +283,23 @@ static enum slim_status open_welcome(struct opening *opening, struct slim_view m
     return check_lineage(opening);
 }
 
-enum { MODERATOR_LEAF = 0 };
-
 static enum slim_status join(struct opening *opening, struct slim_view message,
                              struct slim_view tree, struct slim_mls_group **made)
 {
     SLIM_TRY(open_welcome(opening, message));
-    if (opening->client->policy.moderated && opening->info.signer != MODERATOR_LEAF) {
+    if (opening->client->policy.moderated && opening->info.signer != SLIM_MLS_MODERATOR_LEAF) {
         return SLIM_ERR_DENIED;
+    }
+    if (slim_mls_client_group_find(opening->client, opening->info.context.group_id) != NULL) {
+        return SLIM_ERR_EXISTS; /* section 12.4.3.1: the group_id is unique among our groups */
     }
     struct slim_mls_group *group;
     SLIM_TRY(slim_mls_group_new(opening->client, opening->info.context.group_id, &group));
     enum slim_status status = adopt(group, &opening->info, tree);
+    if (status == SLIM_OK && opening->old != NULL) {
+        status = slim_mls_successor_check(opening->old, opening->secrets.psks,
+                                          &opening->info.context, &group->epoch->tree);
+    }
     if (status == SLIM_OK) {
         status = take_place(group, opening);
     }
@@ -308,14 +314,14 @@ static enum slim_status join(struct opening *opening, struct slim_view message,
     return SLIM_OK;
 }
 
-enum slim_mls_status slim_mls_group_join(struct slim_mls_client *client,
-                                         struct slim_mls_view welcome, struct slim_mls_view tree,
-                                         struct slim_mls_group **group)
+static enum slim_mls_status run_join(struct slim_mls_client *client, struct slim_mls_view welcome,
+                                     struct slim_mls_view tree, const struct slim_mls_group *old,
+                                     struct slim_mls_group **group)
 {
     if (welcome.len > MLS_MESSAGE_BYTES_MAX || tree.len > MLS_TREE_BYTES_MAX) {
         return SLIM_MLS_ERR_LIMIT;
     }
-    struct opening opening = {.client = client};
+    struct opening opening = {.client = client, .old = old};
     enum slim_status status =
         join(&opening, slim_mls_view_in(welcome), slim_mls_view_in(tree), group);
     if (status == SLIM_OK) {
@@ -326,6 +332,22 @@ enum slim_mls_status slim_mls_group_join(struct slim_mls_client *client,
     slim_buf_wipe(&opening.info_bytes);
     slim_secret_wipe(&opening, sizeof(opening));
     return slim_mls_status_out(status);
+}
+
+enum slim_mls_status slim_mls_group_join(struct slim_mls_client *client,
+                                         struct slim_mls_view welcome, struct slim_mls_view tree,
+                                         struct slim_mls_group **group)
+{
+    return run_join(client, welcome, tree, NULL, group);
+}
+
+enum slim_mls_status slim_mls_group_join_successor(struct slim_mls_client *client,
+                                                   struct slim_mls_view welcome,
+                                                   struct slim_mls_view tree,
+                                                   const struct slim_mls_group *old,
+                                                   struct slim_mls_group **group)
+{
+    return run_join(client, welcome, tree, old, group);
 }
 
 /* ---- external commits */
@@ -352,6 +374,9 @@ static enum slim_status external_init(const struct slim_mls_group *group,
         return SLIM_ERR_INVALID;
     }
     SLIM_TRY(slim_mls_take_opaque(&data, &external_pub));
+    if (data.len > 0) {
+        return SLIM_ERR_MALFORMED;
+    }
     struct slim_mls_hpke_info hpke;
     struct slim_mls_hpke_context context;
     SLIM_TRY(slim_mls_hpke_info_init(group->suite, NULL, 0, (struct slim_mls_hpke_psk){0}, &hpke));

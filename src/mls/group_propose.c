@@ -61,15 +61,25 @@ static enum slim_status propose(struct slim_mls_group *group,
     return status;
 }
 
-static enum slim_mls_status run(struct slim_mls_group *group,
-                                const struct slim_mls_proposal *proposal,
-                                struct slim_mls_buf *message)
+/* With the policy `moderated` nobody proposes, the moderator neither: it commits, and members take nothing else. */
+static enum slim_mls_status may_propose(const struct slim_mls_group *group)
 {
     if (group->is_removed) {
         return SLIM_MLS_ERR_REMOVED;
     }
-    if (group->epoch->is_closed) {
-        return SLIM_MLS_ERR_STATE;
+    if (group->client->policy.moderated) {
+        return SLIM_MLS_ERR_DENIED;
+    }
+    return slim_mls_epoch_is_closed(group->epoch) ? SLIM_MLS_ERR_STATE : SLIM_MLS_OK;
+}
+
+static enum slim_mls_status run(struct slim_mls_group *group,
+                                const struct slim_mls_proposal *proposal,
+                                struct slim_mls_buf *message)
+{
+    enum slim_mls_status allowed = may_propose(group);
+    if (allowed != SLIM_MLS_OK) {
+        return allowed;
     }
     struct slim_buf bytes = {0};
     enum slim_status status = propose(group, proposal, &bytes);
@@ -178,8 +188,9 @@ static enum slim_status make_update_leaf(const struct slim_mls_group *group,
 enum slim_mls_status slim_mls_group_propose_update(struct slim_mls_group *group,
                                                    struct slim_mls_buf *message)
 {
-    if (group->is_removed) {
-        return SLIM_MLS_ERR_REMOVED;
+    enum slim_mls_status allowed = may_propose(group);
+    if (allowed != SLIM_MLS_OK) {
+        return allowed;
     }
     struct slim_mls_own_update update = {0};
     struct slim_mls_out out = {0};

@@ -2,7 +2,7 @@
 #include "base/secret.h"
 #include "mls/group.h"
 
-enum { STATE_VERSION = 1 };
+enum { STATE_VERSION = 2 }; /* 1: a ReInit was a mark only */
 static const char state_magic[] = "SLIMMLS";
 
 /* ---- writing */
@@ -51,7 +51,7 @@ static void put_epoch(struct slim_mls_out *out, const struct slim_mls_epoch *epo
     const struct slim_mls_suite *suite = epoch->tree.suite;
     slim_mls_put_u64(out, epoch->number);
     slim_mls_put_u64(out, epoch->ended_s);
-    slim_mls_put_u8(out, epoch->is_closed ? 1 : 0);
+    slim_mls_put_opaque(out, slim_buf_view(&epoch->reinit));
     slim_mls_put_opaque(out, slim_buf_view(&epoch->extensions));
     slim_mls_put_opaque(out, slim_view_of(epoch->confirmed, epoch->confirmed_len));
     slim_mls_put_opaque(out, slim_view_of(epoch->interim, epoch->interim_len));
@@ -185,13 +185,28 @@ static enum slim_status take_own(struct slim_view *in, const struct slim_mls_sui
     return SLIM_OK;
 }
 
+static enum slim_status take_reinit(struct slim_view *in, struct slim_buf *reinit)
+{
+    struct slim_view before = *in;
+    struct slim_view bytes;
+    struct slim_mls_proposal proposal;
+    SLIM_TRY(slim_mls_take_opaque(&before, &bytes));
+    if (bytes.len > 0) {
+        SLIM_TRY(slim_mls_take_proposal(&bytes, &proposal));
+        if (bytes.len > 0 || proposal.type != MLS_PROPOSAL_REINIT) {
+            return SLIM_ERR_MALFORMED;
+        }
+    }
+    return take_bytes(in, reinit);
+}
+
 static enum slim_status fill_epoch(struct slim_view *in, const struct slim_mls_group *group,
                                    struct slim_mls_epoch *epoch)
 {
     const struct slim_mls_suite *suite = group->suite;
     SLIM_TRY(slim_mls_take_u64(in, &epoch->number));
     SLIM_TRY(slim_mls_take_u64(in, &epoch->ended_s));
-    SLIM_TRY(take_bool(in, &epoch->is_closed));
+    SLIM_TRY(take_reinit(in, &epoch->reinit));
     struct slim_view before = *in;
     struct slim_view extensions;
     SLIM_TRY(slim_mls_take_extensions(&before, &extensions));

@@ -132,7 +132,8 @@ static enum slim_status find(struct slim_session_app *app, uint32_t session_id,
                              struct slim_session **session, struct slim_error *error)
 {
     *session = slim_session_find(app, session_id);
-    if (*session == NULL) {
+    if (*session == NULL ||
+        !(*session)->is_begun) { /* what was not welcomed yet, nobody knows of */
         return slim_error_set(error, SLIM_ERR_NOT_FOUND, "session not found: %u", session_id);
     }
     return SLIM_OK;

@@ -340,7 +340,7 @@ static enum slim_status keep(struct slim_session_receiver *receiver,
     }
     struct slim_session_place *spare = receiver->spare;
     if (spare != NULL && slim_session_place_at(source, origin->message_id) == NULL) {
-        bytes = spare->bytes; /* the place that cell_make will take brings its buffer along */
+        bytes = spare->bytes; /* the place that is about to be taken brings its buffer along */
         spare->bytes = (struct slim_buf){0};
     }
     enum slim_status status = slim_session_content_keep(content, &bytes, &copy);

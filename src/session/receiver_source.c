@@ -74,7 +74,7 @@ void slim_session_place_count_bytes(struct slim_session_receiver *receiver,
                                     struct slim_session_place *place, size_t bytes)
 {
     receiver->bytes -= place->counted;
-    place->counted = sizeof(*place) + place->bytes.len + bytes;
+    place->counted = sizeof(*place) + place->bytes.capacity + bytes;
     receiver->bytes += place->counted;
 }
 

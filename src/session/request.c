@@ -140,6 +140,7 @@ enum slim_status slim_session_request_new(struct slim_session *session,
     message->head.identity = (struct slim_view){0};
     enum slim_status status = slim_wire_put_session_message(&made->encoded, message);
     if (status != SLIM_OK) {
+        slim_buf_fini(&made->encoded);
         slim_heap_return(session->app->heap, made->missing);
         slim_heap_return(session->app->heap, made);
         return status;

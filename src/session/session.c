@@ -395,9 +395,7 @@ bool slim_session_is_drained(const struct slim_session *session)
         return true;
     }
     /* what was published while nobody was there has nobody to go to */
-    return slim_session_sender_on_the_way(session->sender) == 0 &&
-           (session->members.listed_count < 2 ||
-            slim_session_sender_pending(session->sender) == 0) &&
+    return !session->is_held_back && slim_session_sender_on_the_way(session->sender) == 0 &&
            slim_session_receiver_wanted_count(session->receiver) == 0;
 }
 

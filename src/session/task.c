@@ -428,18 +428,20 @@ void slim_session_tasks_run(struct slim_session *session)
 
 /* ---- requests of tasks that end */
 
-/* GROUP_WELCOME is acknowledged: the member can receive. */
-static void welcomed(struct slim_session *session, struct slim_session_task *task)
+/* GROUP_WELCOME is acknowledged: the member can receive. False: it cannot after all, and the task is over. */
+static bool welcomed(struct slim_session *session, const struct slim_session_task *task)
 {
     struct slim_session_member *member = slim_session_members_at(&session->members, task->slot);
     if (member == NULL) {
-        return;
+        return true;
     }
     slim_session_members_set(&session->members, member, SLIM_SESSION_PRESENT);
-    enum slim_status status = slim_session_admit_receiver(session, member);
-    if (status != SLIM_OK) {
+    if (slim_session_admit_receiver(session, member) != SLIM_OK) {
+        uint32_t slot = member->slot;
         slim_session_member_gone(session, member);
+        return slim_session_members_at(&session->members, slot) != NULL;
     }
+    return true;
 }
 
 /* Whoever has been told to leave, or will not answer, need not acknowledge the change either. */
@@ -478,9 +480,10 @@ static void over_asked(struct slim_session *session, struct slim_session_task *t
         fail_unanswered(session, task, request->message_id);
         return;
     }
-    if (is_add) {
-        welcomed(session, task);
-    } else {
+    if (is_add && !welcomed(session, task)) {
+        return;
+    }
+    if (!is_add) {
         removed(session, task);
     }
     if (session->state != SLIM_SESSION_ENDED && task->change == NULL) {

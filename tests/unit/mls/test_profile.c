@@ -1,3 +1,4 @@
+#include "mls/group.h"
 #include "mls/profile.h"
 #include "support/check.h"
 #include "world.h"
@@ -222,47 +223,125 @@ static void membership_outlives_tokens(void **state)
     slim_mls_client_free(dave);
 }
 
-/* Spec mls.md 10, numbers 4 and 5: membership is the moderator's alone. */
+/* A group of alice, the moderator, and bob, and carol beside it. */
+struct trio {
+    struct verifier verifier;
+    struct slim_mls_profile profile;
+    struct slim_mls_client *clients[3];
+    struct slim_mls_group *groups[2];
+    struct slim_mls_buf package; /* of carol */
+};
+
+static void trio_new(struct trio *trio)
+{
+    *trio = (struct trio){.verifier = {.now_s = WORLD_START_S}};
+    trio->profile = (struct slim_mls_profile){
+        .context = &trio->verifier, .verify_token = verify, .now_s = now_s, .random = fill};
+    static const char *const names[] = {"alice", "bob", "carol"};
+    for (size_t i = 0; i < 3; i++) {
+        trio->clients[i] = member_new(&trio->profile, names[i], WORLD_START_S);
+    }
+    assert_int_equal(slim_mls_group_create(trio->clients[0], NULL, &trio->groups[0]), SLIM_MLS_OK);
+    assert_int_equal(world_add(trio->groups[0], trio->clients[1], &trio->groups[1], NULL),
+                     SLIM_MLS_OK);
+    assert_int_equal(slim_mls_key_package_new(trio->clients[2], &trio->package), SLIM_MLS_OK);
+}
+
+static void trio_free(struct trio *trio)
+{
+    slim_mls_buf_free(&trio->package);
+    for (size_t i = 0; i < 2; i++) {
+        slim_mls_group_free(trio->groups[i]);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        slim_mls_client_free(trio->clients[i]);
+    }
+}
+
+/* Spec mls.md 10, numbers 4 and 5: membership is the moderator's alone. What the others would refuse is not made: applied
+ * here, it would part us from them. */
+static void a_member_of_a_slim_group_makes_no_handshake(void **state)
+{
+    (void)state;
+    struct trio trio;
+    struct slim_mls_buf before;
+    struct slim_mls_buf after;
+    struct slim_mls_buf out;
+    struct slim_mls_commit_output output;
+    trio_new(&trio);
+    struct slim_mls_group *bob = trio.groups[1];
+    struct slim_mls_view package = world_view(&trio.package);
+    const uint32_t alice = 0;
+    const struct slim_mls_psk_choice psk = {
+        .type = SLIM_MLS_PSK_RESUMPTION, .epoch = 1, .usage = 1};
+    const struct slim_mls_reinit_choice reinit = {.group_id = world_text("next"),
+                                                  .cipher_suite = 1};
+    const struct slim_mls_view none = {0};
+    const struct slim_mls_commit_options commits[] = {
+        {0},
+        {.key_packages = &package, .key_package_count = 1, .path = SLIM_MLS_PATH_NEEDED},
+        {.removed = &alice, .removed_count = 1},
+        {.psks = &psk, .psk_count = 1},
+        {.extensions = &none},
+        {.reinit = &reinit},
+    };
+    assert_int_equal(slim_mls_group_save(bob, &before), SLIM_MLS_OK);
+    for (size_t i = 0; i < SLIM_COUNT(commits); i++) {
+        CHECK(slim_mls_group_commit(bob, &commits[i], &output) == SLIM_MLS_ERR_DENIED);
+        CHECK(slim_mls_group_commit_apply(bob) == SLIM_MLS_ERR_STATE);
+    }
+    CHECK(slim_mls_group_propose_add(bob, package, &out) == SLIM_MLS_ERR_DENIED);
+    CHECK(slim_mls_group_propose_update(bob, &out) == SLIM_MLS_ERR_DENIED);
+    CHECK(slim_mls_group_propose_remove(bob, 0, &out) == SLIM_MLS_ERR_DENIED);
+    CHECK(slim_mls_group_propose_psk(bob, &psk, &out) == SLIM_MLS_ERR_DENIED);
+    CHECK(slim_mls_group_propose_reinit(bob, &reinit, &out) == SLIM_MLS_ERR_DENIED);
+    CHECK(slim_mls_group_propose_extensions(bob, none, &out) == SLIM_MLS_ERR_DENIED);
+    CHECK(slim_mls_group_info(bob, true, &out) == SLIM_MLS_ERR_DENIED);
+    assert_int_equal(slim_mls_group_save(bob, &after), SLIM_MLS_OK);
+    CHECK(before.len == after.len && memcmp(before.data, after.data, before.len) == 0);
+
+    /* the moderator commits, but proposes nothing either: members take its commits only */
+    CHECK(slim_mls_group_propose_update(trio.groups[0], &out) == SLIM_MLS_ERR_DENIED);
+    CHECK(slim_mls_group_propose_add(trio.groups[0], package, &out) == SLIM_MLS_ERR_DENIED);
+    assert_int_equal(slim_mls_group_commit(trio.groups[0], &commits[1], &output), SLIM_MLS_OK);
+    assert_int_equal(slim_mls_group_commit_apply(trio.groups[0]), SLIM_MLS_OK);
+    assert_int_equal(world_process(bob, &output.commit, SLIM_MLS_EVENT_COMMIT), SLIM_MLS_OK);
+    CHECK(world_agrees(trio.groups[0], bob));
+    slim_mls_commit_output_free(&output);
+    slim_mls_buf_free(&before);
+    slim_mls_buf_free(&after);
+    trio_free(&trio);
+}
+
+/* The same by a member whose program does not ask for leave. */
 static void only_the_moderator_changes_a_slim_group(void **state)
 {
     (void)state;
-    struct verifier verifier = {.now_s = WORLD_START_S};
-    struct slim_mls_profile profile = {
-        .context = &verifier, .verify_token = verify, .now_s = now_s, .random = fill};
-    struct slim_mls_client *clients[3] = {member_new(&profile, "alice", WORLD_START_S),
-                                          member_new(&profile, "bob", WORLD_START_S),
-                                          member_new(&profile, "carol", WORLD_START_S)};
-    struct slim_mls_group *groups[3];
-    struct slim_mls_buf commit;
-    assert_int_equal(slim_mls_group_create(clients[0], NULL, &groups[0]), SLIM_MLS_OK);
-    assert_int_equal(world_add(groups[0], clients[1], &groups[1], NULL), SLIM_MLS_OK);
-    assert_int_equal(world_add(groups[1], clients[2], &groups[2], &commit),
-                     SLIM_MLS_ERR_DENIED); /* bob vouches */
-
-    struct slim_mls_commit_options refresh = {0};
-    struct slim_mls_commit_output output;
-    slim_mls_group_free(groups[1]);
-    slim_mls_group_free(groups[0]);
-    assert_int_equal(slim_mls_group_create(clients[0], NULL, &groups[0]), SLIM_MLS_OK);
-    assert_int_equal(world_add(groups[0], clients[1], &groups[1], NULL), SLIM_MLS_OK);
-    assert_int_equal(slim_mls_group_commit(groups[1], &refresh, &output), SLIM_MLS_OK);
-    assert_int_equal(world_process(groups[0], &output.commit, SLIM_MLS_EVENT_COMMIT),
-                     SLIM_MLS_ERR_DENIED);
-    slim_mls_group_commit_cancel(groups[1]);
-    slim_mls_commit_output_free(&output);
+    struct trio trio;
+    struct slim_mls_group *joined;
     struct slim_mls_buf proposal;
-    assert_int_equal(slim_mls_group_propose_update(groups[1], &proposal), SLIM_MLS_OK);
-    assert_int_equal(world_process(groups[0], &proposal, SLIM_MLS_EVENT_PROPOSAL),
-                     SLIM_MLS_ERR_DENIED);
-    slim_mls_group_proposals_clear(groups[1]);
+    struct slim_mls_commit_output output;
+    trio_new(&trio);
+    struct slim_mls_group *bob = trio.groups[1];
+    struct slim_mls_view package = world_view(&trio.package);
+    struct slim_mls_commit_options add = {.key_packages = &package, .key_package_count = 1};
+    trio.clients[1]->policy.moderated = false;
+    assert_int_equal(slim_mls_group_commit(bob, &add, &output), SLIM_MLS_OK);
+    CHECK(slim_mls_group_join(trio.clients[2], world_view(&output.welcome),
+                              (struct slim_mls_view){0},
+                              &joined) == SLIM_MLS_ERR_DENIED); /* bob vouches */
+    CHECK(world_process(trio.groups[0], &output.commit, SLIM_MLS_EVENT_COMMIT) ==
+          SLIM_MLS_ERR_DENIED);
+    slim_mls_group_commit_cancel(bob);
+    slim_mls_commit_output_free(&output);
+    assert_int_equal(slim_mls_group_propose_update(bob, &proposal), SLIM_MLS_OK);
+    CHECK(world_process(trio.groups[0], &proposal, SLIM_MLS_EVENT_PROPOSAL) == SLIM_MLS_ERR_DENIED);
+    slim_mls_group_proposals_clear(bob);
     slim_mls_buf_free(&proposal);
-    assert_int_equal(world_talk(groups[0], groups[1], "still here"),
+    CHECK(slim_mls_group_proposal_count(trio.groups[0]) == 0);
+    assert_int_equal(world_talk(trio.groups[0], bob, "still here"),
                      SLIM_MLS_OK); /* nobody is kept from speaking */
-    slim_mls_group_free(groups[0]);
-    slim_mls_group_free(groups[1]);
-    for (size_t i = 0; i < 3; i++) {
-        slim_mls_client_free(clients[i]);
-    }
+    trio_free(&trio);
 }
 
 int main(void)
@@ -270,6 +349,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(leaves_are_what_their_tokens_say),
         cmocka_unit_test(membership_outlives_tokens),
+        cmocka_unit_test(a_member_of_a_slim_group_makes_no_handshake),
         cmocka_unit_test(only_the_moderator_changes_a_slim_group),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

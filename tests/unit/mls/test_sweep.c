@@ -205,6 +205,47 @@ static void external_join(void)
     slim_mls_group_free(joined);
 }
 
+/* A branch of the group, made by alice and joined by bob. */
+static void join_successor(void)
+{
+    struct slim_mls_group *old = load(1);
+    struct slim_mls_group *branch = NULL;
+    struct slim_mls_group *joined = NULL;
+    struct slim_mls_buf package = {0};
+    struct slim_mls_commit_output output = {0};
+    if (old == NULL) {
+        return;
+    }
+    CHECK_MLS(slim_mls_group_resumption_psk(old, 1, scene.world.psk, &scene.world.psk_len));
+    struct slim_mls_psk_choice psk = {.type = SLIM_MLS_PSK_RESUMPTION,
+                                      .group_id = slim_mls_group_id(old),
+                                      .epoch = 1,
+                                      .usage = 3};
+    if (slim_mls_group_create(scene.clients[0], NULL, &branch) == SLIM_MLS_OK &&
+        slim_mls_key_package_new(scene.clients[1], &package) == SLIM_MLS_OK) {
+        struct slim_mls_view view = world_view(&package);
+        struct slim_mls_commit_options options = {
+            .key_packages = &view, .key_package_count = 1, .psks = &psk, .psk_count = 1};
+        if (slim_mls_group_commit(branch, &options, &output) == SLIM_MLS_OK) {
+            enum slim_mls_status status =
+                slim_mls_group_join_successor(scene.clients[1], world_view(&output.welcome),
+                                              (struct slim_mls_view){0}, old, &joined);
+            CHECK(status == SLIM_MLS_OK || status == SLIM_MLS_ERR_NO_MEMORY);
+            if (status != SLIM_MLS_OK) { /* the key package is still there */
+                slim_mls_client_drop_package(scene.clients[1], scene.clients[1]->package_count - 1);
+            }
+        } else {
+            slim_mls_client_drop_package(scene.clients[1], scene.clients[1]->package_count - 1);
+        }
+    }
+    scene.world.psk_len = 0;
+    slim_mls_commit_output_free(&output);
+    slim_mls_buf_free(&package);
+    slim_mls_group_free(branch);
+    slim_mls_group_free(joined);
+    slim_mls_group_free(old);
+}
+
 static void failing_allocations_leave_no_trace(void **state)
 {
     (void)state;
@@ -215,6 +256,7 @@ static void failing_allocations_leave_no_trace(void **state)
     slim_sweep_alloc(commit);
     slim_sweep_alloc(join);
     slim_sweep_alloc(external_join);
+    slim_sweep_alloc(join_successor);
 }
 
 int main(void)
