@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "config/config.h"
+#include "io/listener.h"
 #include "slim/args.h"
 #include "slim/failure.h"
 #include "slim/node.h"
@@ -111,6 +112,7 @@ static int run(const char *path)
         return EXIT_FAILURE;
     }
     raise_descriptor_limit();
+    slim_listener_make_room();
     struct slim_config *config = NULL;
     struct slim_config_error failure;
     enum slim_status status = slim_config_load(path, &config, &failure);

@@ -112,9 +112,9 @@ bool slim_tls_session_is_open(const struct slim_tls_session *session);
 enum {
     SLIM_TLS_HEADROOM = 20 * 1024, /* more than a record that came in two parts */
     SLIM_TLS_ROOM_MIN = 36 * 1024, /* least size of `room` of _seal */
-    SLIM_TLS_PENDING_MAX =
-        64 *
-        1024 /* answers of the handshake that a peer does not take: beyond it, it is given up */
+    /* sealed bytes, and answers of TLS itself (to handshakes, wishes to negotiate again), that a peer does not take: beyond it, it is
+     * given up. More than what is sealed for one write. */
+    SLIM_TLS_PENDING_MAX = 512 * 1024,
 };
 
 /* Take the `len` received bytes at buffer + SLIM_TLS_HEADROOM, all of them. The plain bytes are put at the front of the buffer,

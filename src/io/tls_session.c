@@ -262,8 +262,8 @@ enum slim_status slim_tls_session_take(struct slim_tls_session *session, uint8_t
         status = open_records(session, buffer, plain_len);
     }
     if (status == SLIM_AGAIN) {
-        status = session->pending.len > SLIM_TLS_PENDING_MAX && !session->is_open
-                     ? slim_error_set(error, SLIM_ERR_LIMIT, "the peer does not take our handshake")
+        status = session->pending.len > SLIM_TLS_PENDING_MAX
+                     ? slim_error_set(error, SLIM_ERR_LIMIT, "the peer does not take our answers")
                      : SLIM_OK;
     } else if (status == SLIM_ERR_CLOSED) {
         (void)slim_error_set(error, status, "closed by peer");

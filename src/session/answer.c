@@ -51,16 +51,22 @@ void slim_session_note_answer(struct slim_session *session, const struct slim_se
             .type = in->message->head.session_message_type,
             .message_id = in->message->head.message_id,
             .conn_id = in->conn_id,
+            .counted_ms = session->app->now_ms,
         };
     }
 }
 
-bool slim_session_deserves_answer(struct slim_session_answer *answer, uint64_t conn_id,
-                                  bool is_peer_ours, bool is_channel_wide)
+bool slim_session_deserves_answer(struct slim_session_answer *answer, uint64_t now_ms,
+                                  uint64_t interval_ms, uint64_t conn_id, bool is_peer_ours,
+                                  bool is_channel_wide)
 {
-    answer->duplicate_count++;
-    bool is_due =
-        is_peer_ours || answer->is_link_lost || (!is_channel_wide && answer->duplicate_count > 1);
+    bool is_repetition = now_ms - answer->counted_ms >= interval_ms / 2;
+    if (is_repetition) {
+        answer->duplicate_count++;
+        answer->counted_ms = now_ms;
+    }
+    bool is_due = is_peer_ours || answer->is_link_lost ||
+                  (is_repetition && !is_channel_wide && answer->duplicate_count > 1);
     if (is_due) {
         answer->conn_id = conn_id;
         answer->is_link_lost = false;

@@ -13,6 +13,8 @@ enum {
     RESEAL_EPOCHS = 6, /* receivers remember eight: a repetition this old is sealed again */
     DUE_SOON_MS = SLIM_SESSION_BASE_WAIT_MS,
     EARLY_MAX = 256, /* messages kept before the welcome */
+    /* A commit that was missed is told again with the pings. What waits for it was acknowledged, and must not be dropped before. */
+    COMMIT_WAIT_MS = (SLIM_SESSION_PING_MISSES + 2) * SLIM_SESSION_PING_MS,
     HELD_BYTES_MAX = 16 * 1024 * 1024,
 };
 
@@ -272,7 +274,7 @@ static enum slim_status strip_publish_to(struct slim_session_app *app,
     struct slim_wire_metadata rest = *metadata;
     struct slim_wire_pair pair;
     bool has = true;
-    slim_buf_clear(&app->scratch);
+    slim_buf_clear(&app->stripped);
     for (;;) {
         SLIM_TRY(slim_wire_next_pair(&rest, &has, &pair));
         if (!has) {
@@ -280,10 +282,10 @@ static enum slim_status strip_publish_to(struct slim_session_app *app,
         }
         if (!slim_view_is_equal(pair.key, SLIM_SESSION_KEY_PUBLISH_TO)) {
             struct slim_wire_metadata one = {.pairs = &pair, .count = 1};
-            SLIM_TRY(slim_wire_put_metadata(&app->scratch, &one));
+            SLIM_TRY(slim_wire_put_metadata(&app->stripped, &one));
         }
     }
-    *stripped = slim_buf_view(&app->scratch);
+    *stripped = slim_buf_view(&app->stripped);
     return SLIM_OK;
 }
 
@@ -310,7 +312,9 @@ static enum slim_status keep(struct slim_session *session, const struct slim_ses
                              bool is_reserved)
 {
     if (session->held_count >= (is_reserved ? SLIM_SESSION_HELD_MAX : EARLY_MAX) ||
-        session->held_bytes + in->bytes.len > HELD_BYTES_MAX) {
+        session->held_bytes + in->bytes.len > HELD_BYTES_MAX ||
+        (!is_reserved &&
+         session->app->early_bytes + in->bytes.len > SLIM_SESSION_EARLY_BYTES_MAX)) {
         session->app->stats.limit++;
         return SLIM_ERR_LIMIT;
     }
@@ -331,6 +335,7 @@ static enum slim_status keep(struct slim_session *session, const struct slim_ses
     slim_list_put_last(&session->held, &held->node);
     session->held_count++;
     session->held_bytes += held->len;
+    session->app->early_bytes += is_reserved ? 0 : held->len;
     slim_session_touch(session);
     return SLIM_OK;
 }
@@ -340,6 +345,7 @@ static void held_free(struct slim_session *session, struct slim_session_held *he
     slim_list_remove(&held->node);
     session->held_count--;
     session->held_bytes -= held->len;
+    session->app->early_bytes -= held->is_reserved ? 0 : held->len;
     slim_heap_return(session->app->heap, held);
 }
 
@@ -536,6 +542,7 @@ void slim_session_take_early(struct slim_session *session)
         if (session->state != SLIM_SESSION_ENDED && read_held(session, held, &message, &in)) {
             (void)slim_session_on_msg(session, &in); /* counts what it cannot take */
         }
+        session->app->early_bytes -= held->len;
         slim_heap_return(session->app->heap, held);
     }
 }
@@ -579,18 +586,25 @@ void slim_session_open_held(struct slim_session *session)
 
 void slim_session_expire_held(struct slim_session *session)
 {
-    uint64_t wait_ms = (session->max_retries + 1) * session->interval_ms;
+    uint64_t patience_ms = slim_session_patience_ms(session);
     SLIM_LIST_EACH(node, &session->held)
     {
         struct slim_session_held *held = SLIM_LIST_ENTRY(node, struct slim_session_held, node);
+        uint64_t wait_ms = patience_ms + (held->is_reserved ? COMMIT_WAIT_MS : 0);
         if (session->app->now_ms - held->since_ms < wait_ms) {
-            return; /* they are in the order of coming */
+            continue;
         }
+        bool is_deaf =
+            held->is_reserved && !session->is_initiator && held->slot == session->peer_slot;
         if (held->is_reserved) {
             session->app->stats.undecryptable++;
             slim_session_receiver_give_up(session->receiver, session->app->now_ms, held->slot,
                                           held->message_id);
         }
         held_free(session, held);
+        if (is_deaf) { /* our own moderator is in an epoch that we do not get to */
+            slim_session_input(session, SLIM_SESSION_ON_WAIT_OVER, NULL);
+            return;
+        }
     }
 }
