@@ -211,7 +211,8 @@ int chat_run(enum chat_program program, int argc, char **argv, chat_main *run_it
     struct slim_error error = {.status = SLIM_OK};
     enum chat_action action = CHAT_RUN;
     int status = 1;
-    if (chat_settings_read(&reader, argc, argv, environ, &action, &error) != SLIM_OK) {
+    if (chat_settings_read(&reader, argc, (const char *const *)argv, (const char *const *)environ,
+                           &action, &error) != SLIM_OK) {
         chat_say_error(error.text);
     } else if (action == CHAT_HELP) {
         chat_settings_print_help(program);

@@ -232,8 +232,8 @@ static bool is_flag(const char *argument, const char *name, const char **value)
     return *argument == '=' || *argument == 0;
 }
 
-static enum slim_status take_flag(struct chat_reader *reader, int argc, char *const *argv, int *at,
-                                  struct slim_error *error)
+static enum slim_status take_flag(struct chat_reader *reader, int argc, const char *const *argv,
+                                  int *at, struct slim_error *error)
 {
     const char *argument = argv[*at];
     for (size_t i = 0; i < SLIM_COUNT(table); i++) {
@@ -256,7 +256,7 @@ static enum slim_status take_flag(struct chat_reader *reader, int argc, char *co
                           "unknown argument '%.100s'; --help lists what there is", argument);
 }
 
-static enum slim_status take_flags(struct chat_reader *reader, int argc, char *const *argv,
+static enum slim_status take_flags(struct chat_reader *reader, int argc, const char *const *argv,
                                    enum chat_action *action, struct slim_error *error)
 {
     *action = CHAT_RUN;
@@ -297,7 +297,7 @@ static enum slim_status take_variable(struct chat_reader *reader, const char *va
     return chat_settings_take(reader, name, value, true, origin, error);
 }
 
-static enum slim_status take_environment(struct chat_reader *reader, char *const *environment,
+static enum slim_status take_environment(struct chat_reader *reader, const char *const *environment,
                                          struct slim_error *error)
 {
     for (; *environment != NULL; environment++) {
@@ -383,8 +383,8 @@ static enum slim_status take_defaults(struct chat_reader *reader, struct slim_er
     return SLIM_OK;
 }
 
-enum slim_status chat_settings_read(struct chat_reader *reader, int argc, char *const *argv,
-                                    char *const *environment, enum chat_action *action,
+enum slim_status chat_settings_read(struct chat_reader *reader, int argc, const char *const *argv,
+                                    const char *const *environment, enum chat_action *action,
                                     struct slim_error *error)
 {
     SLIM_TRY(take_defaults(reader, error));

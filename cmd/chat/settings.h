@@ -77,7 +77,8 @@ enum chat_action {
 
 /* Everything: flags, then the environment, then files. */
 SLIM_MUST_CHECK enum slim_status chat_settings_read(struct chat_reader *reader, int argc,
-                                                    char *const *argv, char *const *environment,
+                                                    const char *const *argv,
+                                                    const char *const *environment,
                                                     enum chat_action *action,
                                                     struct slim_error *error);
 

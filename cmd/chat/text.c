@@ -125,7 +125,7 @@ bool chat_text_read_seconds(const char *text, uint64_t *ms)
     uint64_t part = 0;
     size_t len = strcspn(text, ".");
     char digits[DIGITS_MAX + 1] = "0";
-    if (len > DIGITS_MAX || (len == 0 && text[1] == 0)) {
+    if (len > DIGITS_MAX || (len == 0 && (text[0] == 0 || text[1] == 0))) {
         return false;
     }
     if (len > 0) {
