@@ -358,12 +358,16 @@ void slim_session_held_free(struct slim_session *session)
     }
 }
 
-static void refuse_plaintext(struct slim_session *session)
+/* Told once for each member, who may not know better. */
+static void refuse_plaintext(struct slim_session *session, struct slim_session_member *source)
 {
     session->app->stats.refused_plaintext++;
-    if (!session->has_warned_plaintext) {
-        session->has_warned_plaintext = true;
-        slim_session_problem(session, "a message in clear was refused: this session requires MLS");
+    if (!source->has_sent_plaintext) {
+        char name[SLIM_SESSION_NAME_TEXT_MAX];
+        source->has_sent_plaintext = true;
+        slim_session_problem(session,
+                             "a message in clear from %s was refused: this session requires MLS",
+                             slim_session_name_format(&source->name.wire, name));
     }
 }
 
@@ -382,7 +386,7 @@ static enum slim_status open_blob(struct slim_session *session,
         if (app->options.protection == SLIM_SESSION_PROTECTION_PLAINTEXT) {
             return SLIM_OK;
         }
-        refuse_plaintext(session);
+        refuse_plaintext(session, in->source);
         return SLIM_ERR_DENIED;
     case SLIM_SESSION_BLOB_FUTURE:
         return SLIM_AGAIN;
