@@ -350,6 +350,7 @@ def test_memory(start, mls, limit_kib):
     for i in range(20):
         say(moderator, f"message {i}", [one])
     found = {chat.local: chat.rss_kib() for chat in (one, moderator)}
+    print(found)
     assert max(found.values()) <= limit_kib, found
 
 
