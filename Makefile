@@ -3,7 +3,9 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 FUZZ_SECONDS ?= 60
 
-.PHONY: all demo test install check check-fast bench fuzz clean help build/tests/mls-vectors
+SEEDS ?= 1000
+
+.PHONY: all demo test install check check-fast bench fuzz sim clean help build/tests/mls-vectors
 .DEFAULT_GOAL := all
 
 all:
@@ -41,6 +43,11 @@ build/tests/mls-vectors:
 	@tools/setup test
 	@tools/build build -Dtests=true
 
+sim:
+	@tools/setup test
+	@tools/build build -Dtests=true
+	@build/tests/sim/slim-sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS) --jobs 2)
+
 clean:
 	@rm -rf build
 
@@ -52,5 +59,6 @@ help:
 	@echo "make check         format, tidy, include arrows, sanitizers, fuzzing; make check-fast: under a minute"
 	@echo "make fuzz          only the fuzzing, FUZZ_SECONDS=$(FUZZ_SECONDS) for each target"
 	@echo "make build/tests/mls-vectors   runs MLS vector files: build/tests/mls-vectors FILE.json..."
+	@echo "make sim           sessions on a bad virtual network, SEEDS=$(SEEDS) worlds; SEED=n: one of them, with its trace"
 	@echo "make bench         the measurements of bench/"
 	@echo "make clean         remove build/, Python environments included"

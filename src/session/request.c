@@ -294,7 +294,9 @@ bool slim_session_is_changing_member(const struct slim_session *session,
     {
         const struct slim_session_request *request =
             SLIM_LIST_ENTRY(node, struct slim_session_request, node);
-        if (!request->is_background && is_about(request, name)) {
+        bool is_waited_for =
+            !request->is_background || request->missing_count > request->foreign_count;
+        if (is_waited_for && is_about(request, name)) {
             return true;
         }
     }

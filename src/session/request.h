@@ -79,7 +79,8 @@ void slim_session_requests_remind(struct slim_session *session, uint32_t slot);
 
 bool slim_session_request_misses(const struct slim_session_request *request, uint32_t slot);
 
-/* Is a change of this very member on the way? What is told in the background does not count. */
+/* Is a change of this very member on the way, to anybody of ours also in the background? Whoever has not heard of a removal takes the numbers
+ * of the new membership for those of the old one. */
 bool slim_session_is_changing_member(const struct slim_session *session,
                                      const struct slim_name_key *name);
 

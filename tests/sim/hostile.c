@@ -4,10 +4,12 @@
 
 #include "sim.h"
 
+enum { BREAK_CHANCE = 30 };
+
 void sim_hostile_keep(struct sim_world *world, uint32_t to, struct slim_view msg)
 {
     struct sim_kept *kept = &world->kept[world->kept_next];
-    if (!world->plan.has_hostile || !sim_chance(&world->network, 300)) {
+    if (!world->plan.has_hostile || world->is_injecting || !sim_chance(&world->network, 300)) {
         return;
     }
     world->kept_next = (world->kept_next + 1) % SIM_KEPT_MAX;
@@ -24,7 +26,9 @@ void sim_hostile_keep(struct sim_world *world, uint32_t to, struct slim_view msg
 static void inject(struct sim_world *world, uint32_t victim, struct slim_view msg)
 {
     if (world->peers[victim].is_alive && world->peers[victim].link.is_up) {
+        world->is_injecting = true; /* what is his own need not be kept */
         sim_peer_take(world, victim, msg);
+        world->is_injecting = false;
     }
 }
 
@@ -135,6 +139,30 @@ static void replay(struct sim_world *world, const struct sim_kept *kept)
          head.session_message_type >= SLIM_WIRE_TYPE_GROUP_PROPOSAL)) {
         inject(world, kept->to, slim_view_of(kept->bytes, kept->len));
     }
+}
+
+bool sim_hostile_breaks(struct sim_world *world, struct slim_wire_session_message *message)
+{
+    static uint8_t bytes[32768];
+    uint32_t talk = sim_talk_of(world, message->head.session_id);
+    struct slim_view *view = NULL;
+    if (!world->plan.has_hostile || talk == SIM_TALKS_MAX || !world->talks[talk].settings.is_mls ||
+        !world->has_faults || !sim_chance(&world->network, BREAK_CHANCE)) {
+        return false;
+    }
+    if (message->head.session_message_type == SLIM_WIRE_TYPE_MSG) {
+        view = &message->payload.app.blob;
+    } else if (message->payload.kind == SLIM_WIRE_PAYLOAD_GROUP_ADD ||
+               message->payload.kind == SLIM_WIRE_PAYLOAD_GROUP_REMOVE) {
+        view = &message->payload.group_change.mls.content;
+    }
+    if (view == NULL || view->len == 0 || view->len > sizeof(bytes)) {
+        return false;
+    }
+    memcpy(bytes, view->data, view->len);
+    bytes[sim_below(&world->network, (uint32_t)view->len)] ^= 0x21;
+    view->data = bytes;
+    return true;
 }
 
 void sim_hostile_act(struct sim_world *world)

@@ -42,6 +42,9 @@ static uint64_t patience_ms(const struct sim_talk *talk)
     return (retries + 1) * interval_ms;
 }
 
+/* Without MLS a member is not invited again before everybody has heard of its removal, or is given up: see request.c. */
+enum { MEMBER_TOLD_MS = 7 * SLIM_SESSION_PING_MS };
+
 static uint64_t bound_ms(struct sim_world *world, enum sim_op_kind kind, uint32_t talk_index)
 {
     const struct sim_talk *talk = &world->talks[talk_index];
@@ -51,7 +54,8 @@ static uint64_t bound_ms(struct sim_world *world, enum sim_op_kind kind, uint32_
     case SIM_OP_INVITE:
     case SIM_OP_REMOVE:
         /* discovery, join and the change, behind all others that wait; changes for members that went are not counted here */
-        return (talk->open_changes + 1 + SIM_PEERS_MAX) * 4 * patience_ms(talk) + 1000;
+        return (talk->open_changes + 1 + SIM_PEERS_MAX) * 4 * patience_ms(talk) + 1000 +
+               (talk->settings.is_mls ? 0 : MEMBER_TOLD_MS);
     case SIM_OP_PUBLISH:
         return 3 * patience_ms(talk) + 1000;
     case SIM_OP_CLOSE:
@@ -355,9 +359,13 @@ static void check_order(struct sim_world *world, struct sim_seat *seat, struct s
 static bool is_mixed(struct sim_world *world, struct sim_seat *seat,
                      const struct sim_message *message)
 {
-    if (may_mix(world) && message->sender_instance <= seat->dropped[message->sender]) {
+    uint32_t *heard = &seat->heard_instance[message->sender];
+    bool is_old = message->sender_instance <= seat->dropped[message->sender] ||
+                  message->sender_instance < *heard;
+    if (may_mix(world) && is_old) {
         seat->is_mixed[message->sender] = true;
     }
+    *heard = message->sender_instance > *heard ? message->sender_instance : *heard;
     return seat->is_mixed[message->sender];
 }
 

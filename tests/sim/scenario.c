@@ -33,7 +33,7 @@ static void plan_actions(struct sim_world *world)
         [SIM_INVITE] = 30,    [SIM_REMOVE] = 8,   [SIM_LEAVE] = 6, [SIM_PUBLISH] = 60,
         [SIM_BURST] = 10,     [SIM_DIRECT] = 15,  [SIM_CLOSE] = 2, [SIM_CREATE] = 4,
         [SIM_CRASH] = 2,      [SIM_RESTART] = 6,  [SIM_CUT] = 5,   [SIM_NODE_RESTART] = 1,
-        [SIM_CLOCK_JUMP] = 1, [SIM_HOSTILE] = 40,
+        [SIM_CLOCK_JUMP] = 3, [SIM_HOSTILE] = 40,
     };
     struct sim_plan *plan = &world->plan;
     for (size_t i = 0; i < SIM_ACTIONS; i++) {
@@ -341,6 +341,9 @@ static void check_spoken(struct sim_world *world, uint32_t first)
     for (uint32_t i = first; i < world->message_count; i++) {
         const struct sim_message *message = &world->messages[i];
         const struct sim_op *op = &world->ops[message->op];
+        if (message->talk == SIM_TALKS_MAX) {
+            continue; /* it was refused */
+        }
         bool has_audience = false;
         bool is_mixed = false;
         for (uint32_t k = 0; k < world->peer_count; k++) {

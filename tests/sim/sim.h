@@ -180,6 +180,7 @@ struct sim_seat {
     uint32_t first_seq[SIM_PEERS_MAX];
     uint32_t last_seq[SIM_PEERS_MAX];
     bool is_heard[SIM_PEERS_MAX];
+    uint32_t heard_instance[SIM_PEERS_MAX]; /* the newest membership of it that was heard of */
     /* its member list, as seen after every step */
     uint32_t
         listed[SIM_PEERS_MAX]; /* instance of that member when it was listed + 1, 0: not listed */
@@ -273,6 +274,7 @@ struct sim_world {
     uint32_t message_count;
     struct sim_kept kept[SIM_KEPT_MAX];
     uint32_t kept_next;
+    bool is_injecting;
 
     uint64_t step_count;
     uint64_t sent_count;
@@ -351,6 +353,8 @@ void sim_reference_takes(struct sim_world *world, struct sim_peer *peer,
 /* ---- hostile.c */
 
 void sim_hostile_keep(struct sim_world *world, uint32_t to, struct slim_view msg);
+/* Somebody on the way breaks the seal of a message of a session with MLS. True: `message` is changed; its views last until the next call. */
+bool sim_hostile_breaks(struct sim_world *world, struct slim_wire_session_message *message);
 void sim_hostile_act(struct sim_world *world);
 void sim_hostile_fini(struct sim_world *world);
 
