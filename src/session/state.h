@@ -160,7 +160,7 @@ struct slim_session {
     bool is_draining;
     bool is_writable_promised; /* publish said SLIM_AGAIN */
     uint8_t promised_count;    /* events of this session that have room */
-    bool is_held_back; /* the sender holds new messages until a commit is known */
+    bool is_held_back;         /* the sender holds new messages until a commit is known */
     uint32_t max_retries;
     uint64_t interval_ms;
 
