@@ -141,7 +141,24 @@ static void replay(struct sim_world *world, const struct sim_kept *kept)
     }
 }
 
-bool sim_hostile_breaks(struct sim_world *world, struct slim_wire_session_message *message)
+/* What is of an epoch to come is acknowledged and kept before anybody can tell whether it is genuine: whoever can change it on the way can as
+ * well take it away and acknowledge it himself. */
+static bool can_tell(struct sim_world *world, uint32_t to,
+                     const struct slim_wire_session_message *message)
+{
+    uint32_t from = sim_peer_of(world, &message->head.source.name);
+    struct slim_session_info sender;
+    struct slim_session_info receiver;
+    return from < SIM_PEERS_MAX && world->peers[from].is_alive &&
+           slim_session_app_look(world->peers[from].app, message->head.session_id, &sender) ==
+               SLIM_OK &&
+           slim_session_app_look(world->peers[to].app, message->head.session_id, &receiver) ==
+               SLIM_OK &&
+           sender.mls_epoch <= receiver.mls_epoch;
+}
+
+bool sim_hostile_breaks(struct sim_world *world, uint32_t to,
+                        struct slim_wire_session_message *message)
 {
     static uint8_t bytes[32768];
     uint32_t talk = sim_talk_of(world, message->head.session_id);
@@ -150,7 +167,7 @@ bool sim_hostile_breaks(struct sim_world *world, struct slim_wire_session_messag
         !world->has_faults || !sim_chance(&world->network, BREAK_CHANCE)) {
         return false;
     }
-    if (message->head.session_message_type == SLIM_WIRE_TYPE_MSG) {
+    if (message->head.session_message_type == SLIM_WIRE_TYPE_MSG && can_tell(world, to, message)) {
         view = &message->payload.app.blob;
     } else if (message->payload.kind == SLIM_WIRE_PAYLOAD_GROUP_ADD ||
                message->payload.kind == SLIM_WIRE_PAYLOAD_GROUP_REMOVE) {

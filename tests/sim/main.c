@@ -1,6 +1,7 @@
 /* slim-sim [--seeds N] [--first SEED] [--seed SEED] [--jobs N] [--until-failure]: worlds, one for each seed. With --seed, one world and its trace.
  * Exit status 1 when something did not hold; the seed that is printed then shows it again. */
 #include <getopt.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -191,7 +192,11 @@ static int run_worlds(uint64_t first, uint64_t count, uint64_t job_count, bool u
     }
     uint64_t left = job_count;
     uint64_t told = 0;
+    bool is_stopping = false;
     while (left > 0) {
+        for (uint64_t i = 0; i < job_count && until_failure && !is_stopping; i++) {
+            is_stopping = jobs[i].failed_count > 0;
+        }
         int status;
         pid_t pid = waitpid(-1, &status, WNOHANG);
         if (pid <= 0) {
@@ -202,15 +207,21 @@ static int run_worlds(uint64_t first, uint64_t count, uint64_t job_count, bool u
                        (uint64_t)(time(NULL) - begin));
                 fflush(stdout);
             }
+            for (uint64_t i = 0; i < job_count && is_stopping; i++) {
+                if (pids[i] > 0 && kill(pids[i], SIGKILL) != 0) {
+                    perror("kill");
+                }
+            }
             usleep(20 * 1000);
             continue;
         }
         left--;
         for (uint64_t i = 0; i < job_count; i++) {
-            if (pids[i] == pid && status != 0) {
+            if (pids[i] == pid && status != 0 && !is_stopping) {
                 printf("seed %" PRIu64 " ended the process (status %d)\n", jobs[i].seed, status);
                 jobs[i].failed_count++;
             }
+            pids[i] = pids[i] == pid ? 0 : pids[i];
         }
     }
     for (uint64_t i = 0; i < job_count; i++) {

@@ -339,7 +339,7 @@ void sim_peer_take(struct sim_world *world, uint32_t index, struct slim_view msg
     if (slim_wire_read_session_message(msg, &message) == SLIM_OK) {
         trace_message(peer, "   take", &message.head, "");
         sim_hostile_keep(world, index, msg);
-        bool is_changed = sim_hostile_breaks(world, &message);
+        bool is_changed = sim_hostile_breaks(world, index, &message);
         if (is_changed) {
             sim_trace(world, "        broken on the way");
         }

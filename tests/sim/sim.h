@@ -354,7 +354,8 @@ void sim_reference_takes(struct sim_world *world, struct sim_peer *peer,
 
 void sim_hostile_keep(struct sim_world *world, uint32_t to, struct slim_view msg);
 /* Somebody on the way breaks the seal of a message of a session with MLS. True: `message` is changed; its views last until the next call. */
-bool sim_hostile_breaks(struct sim_world *world, struct slim_wire_session_message *message);
+bool sim_hostile_breaks(struct sim_world *world, uint32_t to,
+                        struct slim_wire_session_message *message);
 void sim_hostile_act(struct sim_world *world);
 void sim_hostile_fini(struct sim_world *world);
 
