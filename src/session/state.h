@@ -286,6 +286,8 @@ struct slim_session_app {
 
     struct slim_mls_profile profile;
     struct slim_mls_client *mls;
+    struct slim_mls_buf private_key; /* of `mls`, while its first credential is being fetched */
+    struct slim_mls_buf public_key;
     uint64_t credential_ms; /* when its token was made */
     uint64_t credential_s;  /* and by the clock on the wall, which may jump */
 };
