@@ -184,6 +184,7 @@ static enum slim_status attach(struct slim_app *app, const struct slim_app_confi
                                               : SLIM_SESSION_PROTECTION_REQUIRED,
         .on_event = slim_client_session_on_event,
         .on_error = on_error,
+        .on_batch = slim_client_read_flush_all,
         .ctx = app,
     };
     memcpy(options.name.part, app->name.part, sizeof(options.name.part));
@@ -292,6 +293,7 @@ static struct slim_app *app_alloc(struct slim_service *service, const struct sli
     slim_list_init(&app->backlog);
     slim_list_init(&app->listeners);
     slim_list_init(&app->begun);
+    slim_list_init(&app->news);
     app->bucket_count = BUCKETS_MIN;
     app->table = calloc(BUCKETS_MIN, sizeof(struct slim_session *));
     if (app->table == NULL || slim_client_cond_init(&app->cond) != SLIM_OK) {

@@ -61,6 +61,7 @@ struct slim_client_identity {
 /* mutex    guards backlog, listeners, is_over
  * backlog  sessions somebody began, for slim_app_listen: slim_session.in_backlog
  * table    sessions by id; bucket_count is a power of two
+ * news     sessions with messages of this turn: slim_session.in_news; loop thread
  * begun    operations that the session layer has: slim_op.waiting
  * name_text   what the views of `name` point into */
 struct slim_app {
@@ -75,6 +76,7 @@ struct slim_app {
     size_t bucket_count;
     size_t session_count;
     struct slim_list begun;
+    struct slim_list news;
     pthread_mutex_t mutex;
     pthread_cond_t cond;
     struct slim_list backlog;
@@ -93,6 +95,8 @@ struct slim_app {
  * is_leaving  the service shuts down and has closed it; loop thread
  * held        publishes that wait for the window; loop thread
  * deletes     operations of deletes that came while it was ending; loop thread
+ * arrived     messages of this turn, not yet in the inbox; loop thread. in_news: while there are some
+ * has_writers somebody may wait in `writers`; set under the mutex, asked without
  * under_way   publishes begun and not complete */
 struct slim_session {
     _Atomic uint32_t ref_count;
@@ -116,9 +120,12 @@ struct slim_session {
     bool is_resuming;
     bool is_leaving;
     struct slim_job resume;
+    struct slim_list arrived;
+    struct slim_list in_news;
     struct slim_list held;
     struct slim_list deletes;
     bool is_sending_held;
+    _Atomic bool has_writers;
     _Atomic size_t under_way_count;
     _Atomic size_t under_way_bytes;
 };
@@ -275,6 +282,10 @@ void slim_client_read_put_message(struct slim_session *session,
                                   const struct slim_session_message *message);
 void slim_client_read_put_notice(struct slim_session *session, enum slim_status status,
                                  const char *text);
+
+/* At the end of a turn: what arrived can be read. */
+void slim_client_read_flush(struct slim_session *session);
+void slim_client_read_flush_all(void *app);
 
 /* Nothing more will come: readers and writers are told. */
 void slim_client_read_close(struct slim_session *session);

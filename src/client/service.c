@@ -352,9 +352,10 @@ static void on_connected(void *ctx, enum slim_status status, uint64_t conn_id, c
     if (status != SLIM_OK) {
         char whole[CHAIN_BYTES];
         chain(whole,
-              status == SLIM_ERR_CONNECT ? "transport error\n  -> transport error\n  -> tcp connect "
-                                           "error\n  -> tcp connect error\n  -> "
-                                         : "",
+              status == SLIM_ERR_CONNECT
+                  ? "transport error\n  -> transport error\n  -> tcp connect "
+                    "error\n  -> tcp connect error\n  -> "
+                  : "",
               text);
         drop_link(link, status, whole);
         return;
