@@ -1,10 +1,12 @@
 /* The node's program: arguments, configuration, log, start, stop (spec node.md 1 and 2). */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "config/config.h"
+#include "io/listener.h"
 #include "slim/args.h"
 #include "slim/failure.h"
 #include "slim/node.h"
@@ -91,6 +93,16 @@ static void log_config(const struct slim_config *config)
 
 /* ---------------------------------------------------------------------------------------------------- run */
 
+/* A connection is a descriptor: as many as we may have. Where the kernel refuses, those that we have must do. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
 static int run(const char *path)
 {
     int signal_fd = -1;
@@ -99,6 +111,8 @@ static int run(const char *path)
         (void)fprintf(stderr, "Error: %s\n", error.text);
         return EXIT_FAILURE;
     }
+    raise_descriptor_limit();
+    slim_listener_make_room();
     struct slim_config *config = NULL;
     struct slim_config_error failure;
     enum slim_status status = slim_config_load(path, &config, &failure);

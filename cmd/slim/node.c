@@ -5,8 +5,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/pages.h"
 #include "slim/failure.h"
+#include "slim/notify.h"
 #include "slim/service.h"
+#include "slim/telemetry.h"
 
 #define SLIM_LOG_TARGET "slim"
 
@@ -14,8 +17,10 @@
 struct node {
     const struct slim_config *config;
     struct slim_engine *engine;
+    struct slim_node_telemetry *telemetry;
     struct slim_service **services;
     size_t service_count;
+    bool is_ready; /* READY=1 was said */
 };
 
 static enum slim_service_outcome fail(struct slim_config_error *failure, enum slim_status status)
@@ -35,6 +40,9 @@ static size_t engine_memory(size_t memory_max_bytes)
 
 static enum slim_service_outcome start(struct node *node, struct slim_config_error *failure)
 {
+    if (slim_node_telemetry_new(node->engine, node->config, &node->telemetry, failure) != SLIM_OK) {
+        return SLIM_SERVICE_FAILED;
+    }
     for (size_t i = 0; i < node->config->service_count; i++) {
         const struct slim_config_service *config = &node->config->services[i];
         slim_log(DEBUG, "service starting...", SLIM_LOG_STR("service", config->id));
@@ -45,12 +53,14 @@ static enum slim_service_outcome start(struct node *node, struct slim_config_err
             return fail(failure, status);
         }
         node->service_count++;
+        slim_node_telemetry_add(node->telemetry, node->services[i]);
         enum slim_service_outcome outcome = slim_service_start(node->services[i], failure);
         if (outcome != SLIM_SERVICE_STARTED) {
             return outcome;
         }
         slim_log(INFO, "service started", SLIM_LOG_STR("service", config->id));
     }
+    slim_node_telemetry_started(node->telemetry);
     return SLIM_SERVICE_STARTED;
 }
 
@@ -77,6 +87,7 @@ static int stop(struct node *node)
         deadline_ms = UINT64_MAX;
     }
     slim_log(DEBUG, "Received shutdown signal");
+    slim_notify_stopping();
     for (size_t i = 0; i < node->service_count; i++) {
         slim_log(INFO, "stopping service", SLIM_LOG_STR("service", node->config->services[i].id));
         slim_service_stop(node->services[i]);
@@ -89,14 +100,43 @@ static int stop(struct node *node)
             return EXIT_FAILURE;
         }
     }
+    slim_node_telemetry_finish(node->telemetry);
     return EXIT_SUCCESS;
 }
 
 static void reload(void *ctx)
 {
     struct node *node = ctx;
+    slim_notify_reloading();
     for (size_t i = 0; i < node->service_count; i++) {
         slim_service_reload(node->services[i]);
+    }
+    if (node->is_ready) {
+        slim_notify_ready();
+    }
+}
+
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+/* Until a signal asks to stop. systemd, when it watches us, hears that the engine's thread still does what it is asked. */
+static void serve(struct node *node)
+{
+    uint64_t period_ms = slim_notify_watchdog_ms();
+    int wait_ms = SLIM_ENGINE_FOREVER;
+    if (period_ms > 0) {
+        wait_ms = period_ms < INT32_MAX ? (int)period_ms : INT32_MAX;
+    }
+    node->is_ready = true;
+    slim_notify_ready();
+    while (!slim_engine_take_signal(node->engine)) {
+        if (period_ms > 0) {
+            slim_engine_call(node->engine, nothing, NULL);
+            slim_notify_watchdog();
+        }
+        slim_engine_wait(node->engine, true, wait_ms);
     }
 }
 
@@ -106,9 +146,8 @@ static int run(struct node *node)
     slim_engine_on_reload(node->engine, reload, node);
     switch (start(node, &failure)) {
     case SLIM_SERVICE_STARTED:
-        while (!slim_engine_take_signal(node->engine)) {
-            slim_engine_wait(node->engine, true, SLIM_ENGINE_FOREVER);
-        }
+        slim_pages_drop_tables();
+        serve(node);
         return stop(node);
     case SLIM_SERVICE_SIGNALLED:
         return stop(node);
@@ -138,6 +177,7 @@ int slim_node_run(const struct slim_config *config, int signal_fd)
     for (size_t i = 0; i < node.service_count; i++) {
         slim_service_free(node.services[i]);
     }
+    slim_node_telemetry_free(node.telemetry);
     slim_engine_free(node.engine);
     free(node.services);
     return result;

@@ -354,3 +354,13 @@ bool slim_service_is_drained(const struct slim_service *service)
 {
     return atomic_load_explicit(&service->is_drained, memory_order_acquire);
 }
+
+struct slim_datapath *slim_service_datapath(const struct slim_service *service)
+{
+    return service->datapath;
+}
+
+const char *slim_service_id(const struct slim_service *service)
+{
+    return service->config->id;
+}

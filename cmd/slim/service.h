@@ -3,6 +3,7 @@
 #define SLIM_CMD_SLIM_SERVICE_H
 
 #include "config/config.h"
+#include "datapath/datapath.h"
 #include "slim/engine.h"
 
 struct slim_service;
@@ -32,6 +33,10 @@ void slim_service_stop(struct slim_service *service);
 
 /* True when the drain that slim_service_stop began is over; slim_engine_wait returns when that changes. */
 bool slim_service_is_drained(const struct slim_service *service);
+
+/* Its engine, for use on the engine's thread; and its key in the configuration. */
+struct slim_datapath *slim_service_datapath(const struct slim_service *service);
+const char *slim_service_id(const struct slim_service *service);
 
 /* After slim_engine_stop: close what is left at once. NULL is allowed. */
 void slim_service_free(struct slim_service *service);

@@ -388,13 +388,17 @@ SLIM_MLS_CALL enum slim_mls_status slim_mls_group_process(struct slim_mls_group 
                                                           struct slim_mls_view message,
                                                           struct slim_mls_event *event);
 
-/* Which leaf a PrivateMessage names as its sender. Every member could have written that: it is for refusing a message before
- * slim_mls_group_process, which proves it, uses up its key.
- *   SLIM_MLS_ERR_MALFORMED, SLIM_MLS_ERR_INVALID, SLIM_MLS_ERR_NOT_FOUND, SLIM_MLS_ERR_STALE, SLIM_MLS_ERR_FUTURE,
- *   SLIM_MLS_ERR_DECRYPT, SLIM_MLS_ERR_LIMIT, SLIM_MLS_ERR_REMOVED */
-SLIM_MLS_CALL enum slim_mls_status slim_mls_group_message_sender(struct slim_mls_group *group,
-                                                                 struct slim_mls_view message,
-                                                                 uint32_t *leaf_index);
+/* May the member at this leaf, in that epoch, have sent what is being opened? SLIM_MLS_OK, or the status of the refusal. */
+typedef enum slim_mls_status slim_mls_accept(void *context, uint32_t sender_leaf, uint64_t epoch);
+
+/* Take one application message, and nothing else, from a sender that `accept` agrees to. It is asked when the message has proven
+ * genuine and before its key is used up: a copy under a false name does not spoil the original.
+ *   SLIM_MLS_ERR_INVALID     no application message
+ *   the status of `accept`; else as slim_mls_group_process */
+SLIM_MLS_CALL enum slim_mls_status slim_mls_group_open(struct slim_mls_group *group,
+                                                       struct slim_mls_view message,
+                                                       slim_mls_accept *accept, void *context,
+                                                       struct slim_mls_event *event);
 
 /* ---- commits */
 

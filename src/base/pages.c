@@ -1,5 +1,10 @@
 #include "base/pages.h"
 
+#include <link.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 #ifdef SLIM_POOL_DEBUG
 
 #include <stdlib.h>
@@ -18,7 +23,6 @@ void slim_pages_return(void *pages, size_t size)
 #else
 
 #include <assert.h>
-#include <sys/mman.h>
 
 void *slim_pages_take(size_t size)
 {
@@ -44,3 +48,28 @@ void slim_pages_return(void *pages, size_t size)
 }
 
 #endif
+
+/* Code is left alone: a debugger may have written into its pages. Pages that can be written to are no copies of a file any more. */
+static int drop_tables(struct dl_phdr_info *image, size_t size, void *ctx)
+{
+    (void)size;
+    uintptr_t mask = ~(uintptr_t)(*(const long *)ctx - 1);
+    for (size_t i = 0; i < image->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &image->dlpi_phdr[i];
+        if (segment->p_type != PT_LOAD || (segment->p_flags & (PF_W | PF_X)) != 0) {
+            continue;
+        }
+        uintptr_t begin = (image->dlpi_addr + segment->p_vaddr) & mask;
+        uintptr_t end = image->dlpi_addr + segment->p_vaddr + segment->p_filesz;
+        (void)madvise((void *)begin, end - begin, MADV_DONTNEED); /* where it cannot, they stay */
+    }
+    return 0;
+}
+
+void slim_pages_drop_tables(void)
+{
+    long page_bytes = sysconf(_SC_PAGESIZE);
+    if (page_bytes > 0) {
+        (void)dl_iterate_phdr(drop_tables, &page_bytes); /* what drop_tables returned */
+    }
+}

@@ -12,4 +12,8 @@ void *slim_pages_take(size_t size);
 /* Give them back; `size` as it was taken. NULL is allowed. */
 void slim_pages_return(void *pages, size_t size);
 
+/* Give the read-only pages of the program and its libraries back to the system: symbol tables and relocations, which the loader read
+ * once, are a megabyte of resident memory for libcrypto alone. What is needed again is mapped again from the file. Once, after start. */
+void slim_pages_drop_tables(void);
+
 #endif

@@ -101,7 +101,7 @@ enum slim_config_auth_kind {
 };
 
 /* jwt.key. kind: encoding signs, decoding checks, autoresolve fetches the keys of the issuer.
- * algorithm   "HS256" ... "EdDSA";  format  "pem", "jwk" or "jwks"
+ * algorithm   "HS256" ... "EdDSA";  format  "pem", "jwk", "jwks", or "bundle" (a SPIRE trust bundle: {trust domain: base64 of a JWKS})
  * file, data  exactly one is not NULL. data is secret. */
 struct slim_config_jwt_key {
     enum slim_config_jwt_key_kind {
@@ -153,7 +153,8 @@ struct slim_config_server {
     uint32_t max_concurrent_streams; /* 0: absent */
     uint64_t keepalive_time_ms;      /* 120 s when absent; 0: no pings */
     uint64_t keepalive_timeout_ms;   /* 20 s when absent */
-    uint64_t max_connection_age_ms;  /* 2 h when absent */
+    uint64_t max_connection_age_ms;  /* 2 h when absent; 0: never */
+    uint64_t max_connection_idle_ms; /* 1 h when absent; 0: never */
     char *metadata;                  /* text of a JSON object; NULL: absent. For the controller. */
 };
 

@@ -10,6 +10,7 @@ enum {
     KEEPALIVE_TIME_MS = 120 * 1000,
     KEEPALIVE_TIMEOUT_MS = 20 * 1000,
     CONNECTION_AGE_MS = 2 * 3600 * 1000,
+    CONNECTION_IDLE_MS = 3600 * 1000,
 };
 
 #define FIELD(member) offsetof(struct slim_config_server, member)
@@ -64,7 +65,8 @@ static void read_keepalive(struct slim_config_reader *reader,
         {"max_connection_age", SLIM_CONFIG_TYPE_DURATION, FIELD(max_connection_age_ms), false,
          NULL},
         {"max_connection_age_grace", SLIM_CONFIG_TYPE_DURATION, SLIM_CONFIG_NO_FIELD, false, NULL},
-        {"max_connection_idle", SLIM_CONFIG_TYPE_DURATION, SLIM_CONFIG_NO_FIELD, false, NULL},
+        {"max_connection_idle", SLIM_CONFIG_TYPE_DURATION, FIELD(max_connection_idle_ms), false,
+         NULL},
     };
     slim_config_read_map(reader, node, "struct KeepaliveServerParameters", keys, SLIM_COUNT(keys),
                          target);
@@ -161,6 +163,7 @@ void slim_config_read_server(struct slim_config_reader *reader,
     server->keepalive_time_ms = KEEPALIVE_TIME_MS;
     server->keepalive_timeout_ms = KEEPALIVE_TIMEOUT_MS;
     server->max_connection_age_ms = CONNECTION_AGE_MS;
+    server->max_connection_idle_ms = CONNECTION_IDLE_MS;
     slim_config_read_map(reader, node, "struct ServerConfig", keys, SLIM_COUNT(keys), server);
     if (node->kind != SLIM_CONFIG_YAML_MAP && node->kind != SLIM_CONFIG_YAML_NULL) {
         return;

@@ -63,6 +63,9 @@ enum slim_status slim_datapath_conn_new(struct slim_datapath *datapath,
     made->id_next = *bucket;
     *bucket = made;
     datapath->conn_count++;
+    datapath->open_counts[kind]++;
+    datapath->opened_counts[kind]++;
+    made->opened_ms = slim_loop_now_ms(datapath->loop);
     *conn = made;
     return SLIM_OK;
 }
@@ -84,6 +87,7 @@ struct slim_datapath_conn *slim_datapath_conn_find(struct slim_datapath *datapat
 void slim_datapath_conn_free(struct slim_datapath_conn *conn, bool is_recoverable)
 {
     struct slim_datapath *datapath = conn->datapath;
+    slim_datapath_observe_end(conn);
     slim_datapath_slow_release(conn);
     slim_datapath_slow_forget(conn);
     if (is_recoverable && conn->link_id[0] != 0) {
@@ -101,6 +105,7 @@ void slim_datapath_conn_free(struct slim_datapath_conn *conn, bool is_recoverabl
         slim_grpc_call_set_ctx(conn->call, NULL);
     }
     datapath->conn_count--;
+    datapath->open_counts[conn->kind]--;
     slim_heap_return(datapath->heap, conn);
     slim_datapath_slow_gone(datapath);
 }
@@ -119,6 +124,7 @@ void slim_datapath_conn_drop(struct slim_datapath_conn *conn, const char *text)
 {
     struct slim_datapath_socket *socket = conn->socket;
     bool is_server = conn->kind == SLIM_DATAPATH_CONN_SERVER;
+    conn->why = "memory_max";
     slim_datapath_conn_end(conn, SLIM_GRPC_RESOURCE_EXHAUSTED, text, false);
     if (is_server && slim_list_is_empty(&socket->conns)) {
         slim_transport_close(socket->transport, SLIM_GRPC_RESOURCE_EXHAUSTED);
@@ -139,6 +145,7 @@ void slim_datapath_conn_end(struct slim_datapath_conn *conn, enum slim_grpc_stat
     }
     struct slim_grpc_call *call = conn->call;
     is_flush = is_flush && may_flush(conn);
+    datapath->stats.discarded_bytes += is_flush ? 0 : slim_grpc_call_unsent_bytes(call);
     slim_datapath_conn_free(conn, false);
     datapath->stats.connections_closed++;
     slim_grpc_call_set_ctx(call, NULL);

@@ -16,27 +16,33 @@ enum slim_datapath_conn_kind {
     SLIM_DATAPATH_CONN_SERVER, /* a stream that a peer opened */
     SLIM_DATAPATH_CONN_LINK,   /* a stream that we opened, and reopen */
 };
+enum { SLIM_DATAPATH_CONN_KINDS = 3 };
 
 /* A socket and the connections (streams) on it. Server side: any number; a link has exactly one.
  * link         NULL on the server side, and once the link has let go of it
- * is_closing   no new streams
+ * is_closing   no new streams;  is_dropped: it makes room for others
  * auth         server side: what calls must show; NULL: nothing.  guess_count: calls that did not
+ * tls_bytes    what OpenSSL holds for it, by estimate (in datapath->tls_bytes)
  * text         address of the peer, for log lines */
 struct slim_datapath_socket {
     struct slim_datapath *datapath;
     struct slim_transport *transport;
-    struct slim_list node;  /* in datapath->sockets; server side only */
-    struct slim_list conns; /* slim_datapath_conn.on_socket */
+    struct slim_list node;   /* in datapath->sockets; server side only */
+    struct slim_list conns;  /* slim_datapath_conn.on_socket */
+    struct slim_list health; /* calls of the health service (health.c) */
     struct slim_datapath_link *link;
     struct slim_datapath_auth *auth;
     uint32_t guess_count;
+    size_t tls_bytes;
     bool is_closing;
+    bool is_dropped;
     char text[64];
 };
 
 /* One connection.
  * peer            its id and its subscriptions
  * call, socket    the stream; NULL for local ones, and for a link that is down
+ * messages_received ...   what it did (observe.c); why: a literal
  * link_id, peer_version   negotiated (wire.md 11.2); empty until then
  *
  * Slow receivers (slow.c):
@@ -60,6 +66,13 @@ struct slim_datapath_conn {
     struct slim_list on_socket;
     struct slim_datapath_link *link;
     struct slim_datapath_app app;
+
+    uint64_t opened_ms;
+    uint64_t messages_received;
+    uint64_t bytes_received;
+    uint64_t messages_delivered;
+    uint64_t bytes_delivered;
+    const char *why; /* it ends; NULL: in order, or for no reason that we know */
 
     char link_id[SLIM_DATAPATH_LINK_ID_BYTES + 1];
     char peer_version[SLIM_DATAPATH_VERSION_BYTES_MAX];

@@ -129,7 +129,7 @@ void slim_datapath_put_own(struct slim_datapath_conn *conn)
 {
     struct slim_view msg = slim_buf_view(&conn->datapath->scratch);
     if (slim_grpc_call_put_message(conn->call, msg) != SLIM_OK) {
-        conn->datapath->stats.receiver_gone_count++;
+        conn->datapath->stats.answer_lost_count++;
         return;
     }
     slim_transport_touch(conn->socket->transport);
@@ -162,6 +162,7 @@ void slim_datapath_drain(struct slim_datapath *datapath, void (*done)(void *ctx)
         if (conn->kind == SLIM_DATAPATH_CONN_SERVER) {
             slim_log(INFO, "shutting down stream on drain",
                      SLIM_LOG_U64("conn_index", conn->peer.id));
+            datapath->stats.drained_count++;
             slim_datapath_conn_end(conn, SLIM_GRPC_OK, "", true);
         }
     }
@@ -170,6 +171,7 @@ void slim_datapath_drain(struct slim_datapath *datapath, void (*done)(void *ctx)
         struct slim_datapath_socket *socket =
             SLIM_LIST_ENTRY(node, struct slim_datapath_socket, node);
         socket->is_closing = true;
+        slim_datapath_health_drain(socket);
         slim_transport_close_flushed(socket->transport, SLIM_DATAPATH_DRAIN_FLUSH_MS);
     }
     slim_datapath_check_drained(datapath);

@@ -11,7 +11,9 @@
 #include "base/name.h"
 #include "base/status.h"
 #include "config/config.h"
+#include "grpc/grpc.h"
 #include "io/loop.h"
+#include "telemetry/telemetry.h"
 #include "wire/wire.h"
 
 struct slim_datapath;
@@ -31,7 +33,7 @@ struct slim_datapath_options {
 /* Why a call was not let in, where a server wants authorization (node.md 3.8). */
 enum slim_datapath_refusal {
     SLIM_DATAPATH_ADMITTED,
-    SLIM_DATAPATH_REFUSED_MISSING,  /* no authorization, or of another scheme */
+    SLIM_DATAPATH_REFUSED_MISSING,  /* no authorization, several, or of another scheme */
     SLIM_DATAPATH_REFUSED_PASSWORD, /* wrong user name or password */
     SLIM_DATAPATH_REFUSED_TOKEN, /* no token, or one with a form or algorithm that is not allowed */
     SLIM_DATAPATH_REFUSED_TIME,  /* expired, or not valid yet */
@@ -48,33 +50,102 @@ enum slim_datapath_refusal {
 /* One word for labels of counters: "password". */
 const char *slim_datapath_refusal_text(enum slim_datapath_refusal refusal);
 
-/* Every drop and every limit has its counter. Plain fields of the loop thread. */
+/* Every drop and every limit has its counter. Plain fields of the loop thread, all of 64 bits; observe.c gives each one its
+ * name and reason (docs/operations.md). What src/h2 and src/grpc refuse is counted in slim_grpc_counters. */
 struct slim_datapath_stats {
     uint64_t messages_received;
+    uint64_t bytes_received;
     uint64_t messages_delivered; /* one per receiver */
+    uint64_t bytes_delivered;
+    /* valid ones, by kind */
+    uint64_t publish_count;
+    uint64_t subscribe_count;
+    uint64_t unsubscribe_count;
+    uint64_t link_count;
+    uint64_t subscription_ack_count;
+
+    /* messages dropped */
     uint64_t no_match_count;
+    uint64_t malformed_count;     /* stream ended: not decodable */
+    uint64_t invalid_count;       /* decodable, breaks a rule */
+    uint64_t link_ignored_count;  /* link negotiation that makes no sense here and now */
+    uint64_t app_ignored_count;   /* Link or SubscriptionAck of an application */
+    uint64_t unknown_conn_count;  /* recv_from or forward_to of an application names nobody */
+    uint64_t link_down_count;     /* its receiver is a link that is down */
+    uint64_t receiver_gone_count; /* its receiver was closing */
+    uint64_t too_long_count;      /* from an application, longer than the wire allows */
+    uint64_t no_memory_count;     /* no memory for a copy, or for a place in a queue */
+    uint64_t answer_lost_count;   /* our own answers that could not be queued */
+    uint64_t discarded_bytes;     /* waited for a receiver whose stream we ended */
+    uint64_t
+        ignored_forward_to_count; /* remote peers that set recv_from or forward_to; message goes on */
+
+    /* subscriptions refused, and not kept or restored */
     uint64_t subscription_refused_count; /* memory_max */
-    uint64_t malformed_count;            /* stream ended: not decodable */
-    uint64_t invalid_count;              /* dropped: decodable, breaks a rule */
-    uint64_t ignored_forward_to_count;   /* remote peers that set recv_from or forward_to */
-    uint64_t receiver_gone_count;        /* message for a connection that was closing */
-    uint64_t connection_limit_count;     /* connections refused: too many */
-    uint64_t slow_stalled_count;         /* receivers disconnected: no byte accepted for 5 s */
-    uint64_t slow_full_count;            /* receivers disconnected: 64 MiB unsent */
-    uint64_t memory_max_count;           /* owners of the largest queue disconnected: memory_max */
-    uint64_t hold_count;                 /* times the credit of a sender was held back */
-    uint64_t reconnect_count;
-    uint64_t refused_path_count;                              /* calls to a path that is not ours */
-    uint64_t refused_encoding_count;                          /* calls that compress */
-    uint64_t refused_auth_count[SLIM_DATAPATH_REFUSAL_COUNT]; /* calls without authorization */
-    uint64_t link_refused_count;      /* our calls that a peer refused as unauthenticated */
-    uint64_t streams_broken;          /* streams ended: framing or length of a message */
-    uint64_t tls_refused_count;       /* TLS handshakes of peers that failed */
-    uint64_t tls_reloaded_count;      /* certificates and roots taken over */
-    uint64_t tls_reload_failed_count; /* those that could not be used: the old stay in force */
-    uint64_t sockets_broken; /* sockets closed because of HTTP/2 errors, resets, timeouts */
+    uint64_t subscription_limit_count;   /* a limit of the table */
+    uint64_t subscription_no_memory_count;
+    uint64_t subscription_unknown_count; /* Unsubscribe of what is not there */
+    uint64_t unkept_count;               /* of lost negotiated links: too many, or memory_max */
+    uint64_t unrestored_count;           /* no memory, or a limit of the table */
+    uint64_t unremembered_count;         /* not remembered for the next stream of a link */
+
+    /* connections that ended */
     uint64_t connections_accepted;
     uint64_t connections_closed;
+    uint64_t ended_count;        /* the peer ended its stream in order */
+    uint64_t lost_count;         /* reset, or the socket is gone */
+    uint64_t streams_broken;     /* framing or length of a message */
+    uint64_t undecodable_count;  /* the peer sent a malformed message */
+    uint64_t slow_stalled_count; /* receivers disconnected: no byte accepted for 5 s */
+    uint64_t slow_full_count;    /* receivers disconnected: 64 MiB unsent */
+    uint64_t memory_max_count;   /* owners of the largest queue disconnected: memory_max */
+    uint64_t drained_count;      /* by our drain */
+    uint64_t link_ended_count;   /* links that ended for good */
+
+    /* calls and sockets refused */
+    uint64_t refused_path_count;                              /* calls to a path that is not ours */
+    uint64_t refused_encoding_count;                          /* calls that compress */
+    uint64_t refused_plain_count;                             /* GET requests that are not gRPC */
+    uint64_t refused_auth_count[SLIM_DATAPATH_REFUSAL_COUNT]; /* calls without authorization */
+    uint64_t refused_draining_count;
+    uint64_t connection_limit_count; /* too many connections */
+    uint64_t refused_no_memory_count;
+    uint64_t sockets_accepted;
+    uint64_t socket_memory_max_count;
+    uint64_t socket_no_memory_count;
+    uint64_t accept_rest_count; /* times accepting rested: no descriptors */
+
+    /* sockets that ended */
+    uint64_t socket_closed_count;    /* by the peer */
+    uint64_t socket_reset_count;     /* by the network or the peer's system */
+    uint64_t socket_timeout_count;   /* no answer to a PING */
+    uint64_t socket_handshake_count; /* no TLS or HTTP/2 handshake in time */
+    uint64_t socket_idle_count;      /* max_connection_idle */
+    uint64_t socket_age_count;       /* max_connection_age, and no call was left */
+    uint64_t socket_dropped_count;   /* had no stream, and made room: memory_max, descriptors */
+    uint64_t socket_malformed_count; /* the peer broke HTTP/2 */
+    uint64_t socket_flood_count;     /* the peer flooded us */
+    uint64_t socket_failed_count;    /* anything else: no memory, TLS */
+    uint64_t socket_ended_count;     /* by us, in order */
+
+    /* TLS */
+    uint64_t tls_refused_count; /* TLS handshakes of peers that failed */
+    uint64_t
+        tls_not_ready_count; /* sockets and links for which there was no certificate or no memory */
+    uint64_t tls_reloaded_count;      /* certificates and roots taken over */
+    uint64_t tls_reload_failed_count; /* those that could not be used: the old stay in force */
+
+    /* slow receivers and links */
+    uint64_t hold_count; /* times the credit of a sender was held back */
+    uint64_t reconnect_count;
+    uint64_t link_lost_count;
+    uint64_t link_attempt_failed_count;
+    uint64_t link_given_up_count;
+    uint64_t link_refused_count; /* our calls that a peer refused as unauthenticated */
+
+    uint64_t health_check_count;
+    uint64_t health_watch_count;
+
     uint64_t bytes_held; /* now: all queues and half-received messages */
     uint64_t bytes_held_peak;
 };
@@ -155,5 +226,16 @@ SLIM_MUST_CHECK enum slim_status slim_datapath_submit(struct slim_datapath *data
 void slim_datapath_reload(struct slim_datapath *datapath);
 
 const struct slim_datapath_stats *slim_datapath_stats(struct slim_datapath *datapath);
+
+/* Add this engine to a snapshot, as the service `name`: every counter, and the connections that fit, those with unsent bytes first. */
+void slim_datapath_observe(struct slim_datapath *datapath, const char *name,
+                           struct slim_telemetry_snapshot *snapshot);
+
+/* From now on `on_end` is told of each connection that ended: what it was and did, when it opened (slim_loop_now_ms of then), and
+ * why it ended (a literal; NULL: in order). NULL: nobody is told. */
+typedef void slim_datapath_on_conn_end(void *ctx, const struct slim_telemetry_conn *conn,
+                                       uint64_t opened_ms, const char *reason);
+void slim_datapath_watch_ends(struct slim_datapath *datapath, slim_datapath_on_conn_end *on_end,
+                              void *ctx);
 
 #endif

@@ -27,16 +27,34 @@ static enum slim_status put_into_fanout(struct slim_datapath *datapath, struct s
     return SLIM_OK;
 }
 
+static void count_lost(struct slim_datapath *datapath, enum slim_status status, size_t count)
+{
+    if (status == SLIM_ERR_NO_MEMORY) {
+        datapath->stats.no_memory_count += count;
+    } else if (status == SLIM_ERR_LIMIT) {
+        datapath->stats.too_long_count += count;
+    } else {
+        datapath->stats.receiver_gone_count += count;
+    }
+}
+
+static void count_delivered(struct slim_datapath_conn *to, size_t bytes)
+{
+    to->messages_delivered++;
+    to->bytes_delivered += bytes;
+    to->datapath->stats.messages_delivered++;
+    to->datapath->stats.bytes_delivered += bytes;
+}
+
 /* `to` took a message, or could not. */
 static void note(struct slim_datapath_conn *to, struct slim_datapath_conn *from, size_t bytes,
                  enum slim_status status)
 {
-    struct slim_datapath *datapath = to->datapath;
     if (SLIM_UNLIKELY(status != SLIM_OK)) {
-        datapath->stats.receiver_gone_count++;
+        count_lost(to->datapath, status, 1);
         return;
     }
-    datapath->stats.messages_delivered++;
+    count_delivered(to, bytes);
     slim_transport_touch(to->socket->transport);
     slim_datapath_slow_queued(to, from, bytes);
 }
@@ -48,7 +66,7 @@ enum slim_status slim_datapath_deliver_one(struct slim_datapath *datapath,
                                            struct slim_block *block)
 {
     if (to->kind == SLIM_DATAPATH_CONN_LOCAL) {
-        datapath->stats.messages_delivered++;
+        count_delivered(to, msg.len);
         datapath->delivery_depth++;
         to->app.on_message(to->app.ctx, from == NULL ? UINT64_MAX : from->peer.id, head, msg,
                            block);
@@ -56,7 +74,7 @@ enum slim_status slim_datapath_deliver_one(struct slim_datapath *datapath,
         return SLIM_OK;
     }
     if (SLIM_UNLIKELY(to->call == NULL)) {
-        datapath->stats.receiver_gone_count++; /* a link that is down */
+        datapath->stats.link_down_count++;
         return SLIM_ERR_NOT_FOUND;
     }
     enum slim_status status;
@@ -94,7 +112,7 @@ static size_t deliver_many(struct slim_datapath *datapath, struct slim_datapath_
         block = own;
     }
     if (made != SLIM_OK) {
-        datapath->stats.receiver_gone_count += hits->count;
+        count_lost(datapath, made, hits->count);
         return 0;
     }
     /* a receiver may be disconnected below, and the piece must stay: our own reference holds it */

@@ -36,6 +36,7 @@ struct slim_datapath {
     struct slim_datapath_options options;
     char slim_version[SLIM_DATAPATH_VERSION_BYTES_MAX];
     size_t memory_max;
+    size_t tls_bytes; /* what OpenSSL holds for our sockets, by estimate */
     size_t
         memory_besides; /* of the process, in none of our figures; 0 unless options.is_whole_process */
 
@@ -76,11 +77,18 @@ struct slim_datapath {
     struct slim_task drained;
 
     struct slim_datapath_stats stats;
+    struct slim_grpc_counters counters; /* of all its sockets */
+    size_t open_counts[SLIM_DATAPATH_CONN_KINDS];
+    uint64_t opened_counts[SLIM_DATAPATH_CONN_KINDS];
+    size_t socket_count;
+    slim_datapath_on_conn_end *on_conn_end;
+    void *conn_end_ctx;
     struct slim_log_limit log_malformed;
     struct slim_log_limit log_invalid;
     struct slim_log_limit log_ignored;
     struct slim_log_limit log_refused;
     struct slim_log_limit log_slow;
+    struct slim_log_limit log_socket;
     struct slim_log_limit log_closed;
     struct slim_log_limit log_auth;
 };
@@ -141,6 +149,12 @@ void slim_datapath_slow_flushed(struct slim_datapath_conn *conn);
 void slim_datapath_slow_release(struct slim_datapath_conn *conn);
 void slim_datapath_slow_forget(struct slim_datapath_conn *conn);
 
+/* For a new connection: when there is no memory for it, what memory_max asks for is done. True when there is. */
+bool slim_datapath_slow_make_room(struct slim_datapath *datapath);
+
+/* A listener (its context) has no descriptor for a new connection. */
+void slim_datapath_slow_on_full(void *ctx);
+
 /* True when everything that waits in this process takes more than memory_max. */
 bool slim_datapath_slow_is_over_memory(const struct slim_datapath *datapath);
 
@@ -183,6 +197,31 @@ void slim_datapath_recovery_keep(struct slim_datapath_conn *conn);
 void slim_datapath_recovery_on_timer(struct slim_timer *timer);
 void slim_datapath_recovery_free_all(struct slim_datapath *datapath);
 
+/* The endpoint of a link as configured. */
+const char *slim_datapath_link_endpoint(const struct slim_datapath_link *link);
+
+/* ---- health.c: grpc.health.v1.Health */
+
+/* Take over a call that arrived, when its path is one of the health service. False: it is another. */
+bool slim_datapath_health_take(struct slim_datapath_socket *socket, struct slim_grpc_call *call,
+                               struct slim_view path);
+
+/* A message, or the end, of a call that belongs to no connection. */
+void slim_datapath_health_on_message(struct slim_datapath_socket *socket,
+                                     struct slim_grpc_call *call, struct slim_view msg);
+void slim_datapath_health_on_end(struct slim_datapath_socket *socket, struct slim_grpc_call *call);
+
+/* The drain began: tell those who watch, and end their calls. */
+void slim_datapath_health_drain(struct slim_datapath_socket *socket);
+
+/* Forget the calls of a socket that is being freed. */
+void slim_datapath_health_forget(struct slim_datapath_socket *socket);
+
+/* ---- observe.c: what others may know */
+
+/* A connection is about to be freed: tell whoever watches. */
+void slim_datapath_observe_end(const struct slim_datapath_conn *conn);
+
 /* ---- server.c */
 
 void slim_datapath_server_free(struct slim_datapath_server *server);
@@ -195,6 +234,9 @@ void slim_datapath_on_flushed(void *ctx);
 
 /* Put a message of our own (in datapath->scratch) into a connection. */
 void slim_datapath_put_own(struct slim_datapath_conn *conn);
+
+/* A socket ended with this status of its transport. */
+void slim_datapath_count_socket_end(struct slim_datapath_socket *socket, enum slim_status status);
 
 /* See whether a drain is complete. */
 void slim_datapath_check_drained(struct slim_datapath *datapath);

@@ -3,6 +3,15 @@
 #define SLIM_DATAPATH_LIMITS_H
 
 enum {
+    /* out of descriptors: so many sockets without a stream are closed, the oldest first, before accepting rests */
+    SLIM_DATAPATH_FULL_DROPS = 64,
+    /* over memory_max: where no queue is larger than this, sockets without a stream go before queues */
+    SLIM_DATAPATH_SMALL_BYTES = 64 * 1024,
+    SLIM_DATAPATH_SOCKET_BYTES = 10 * 1024, /* what a socket holds at least */
+    /* what OpenSSL holds for a socket besides (measured): during the handshake, and afterwards */
+    SLIM_DATAPATH_TLS_SHAKING_BYTES = 44 * 1024,
+    SLIM_DATAPATH_TLS_OPEN_BYTES = 16 * 1024,
+
     /* streams and applications; more are refused with RESOURCE_EXHAUSTED */
     SLIM_DATAPATH_CONNECTIONS_MAX = 262144,
 
@@ -30,6 +39,8 @@ enum {
 
     /* of memory_max, one part in so many is for tables and connections; subscriptions beyond it are refused */
     SLIM_DATAPATH_TABLES_DIVISOR = 2,
+    /* of that, one part in so many is kept free of sockets without a stream */
+    SLIM_DATAPATH_SUBSCRIPTIONS_DIVISOR = 4,
 
     /* longer messages travel in a block of their own, not as a copy */
     SLIM_DATAPATH_SHARED_ABOVE_BYTES = 8 * 1024,

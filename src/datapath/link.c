@@ -85,6 +85,8 @@ static void drop_socket(struct slim_datapath_link *link)
         link->conn->peer_version[0] = 0;
     }
     if (link->call != NULL) {
+        link->datapath->stats.discarded_bytes +=
+            link->datapath->is_draining ? 0 : slim_grpc_call_unsent_bytes(link->call);
         slim_grpc_call_set_ctx(link->call, NULL);
         slim_grpc_call_finish(link->call, SLIM_GRPC_CANCELLED, (struct slim_view){0},
                               link->datapath->is_draining);
@@ -108,6 +110,7 @@ void slim_datapath_link_free(struct slim_datapath_link *link)
     if (link->conn != NULL) {
         slim_datapath_conn_free(link->conn, false);
         datapath->stats.connections_closed++;
+        datapath->stats.link_ended_count++;
     }
     slim_loop_release_timer(datapath->loop);
     slim_datapath_forwarded_free(link->forwarded);
@@ -126,6 +129,10 @@ static void give_up(struct slim_datapath_link *link, enum slim_status status, co
 {
     slim_datapath_on_connected *on_connected = link->is_initial ? link->on_connected : NULL;
     void *ctx = link->ctx;
+    link->datapath->stats.link_given_up_count++;
+    if (link->conn != NULL) {
+        link->conn->why = "given up";
+    }
     if (on_connected == NULL) {
         slim_log(ERROR, "unable to reconnect to remote node",
                  SLIM_LOG_STR("endpoint", link->endpoint_text), SLIM_LOG_STR("error", text));
@@ -180,6 +187,7 @@ static void retry(struct slim_datapath_link *link, enum slim_status status, cons
 static void attempt_failed(struct slim_datapath_link *link, enum slim_status status,
                            const char *text)
 {
+    link->datapath->stats.link_attempt_failed_count++;
     slim_log_as("slim_config::grpc::client", WARN, "Transport error encountered. Retrying...",
                 SLIM_LOG_STR("endpoint", link->endpoint_text), SLIM_LOG_STR("error", text));
     drop_socket(link);
@@ -243,6 +251,7 @@ void slim_datapath_link_lost(struct slim_datapath_link *link, enum slim_status s
     slim_log(INFO, "connection lost with remote endpoint, attempting to reconnect",
              SLIM_LOG_STR("endpoint", link->endpoint_text),
              SLIM_LOG_U64("conn_index", link->conn->peer.id));
+    datapath->stats.link_lost_count++;
     drop_socket(link);
     slim_datapath_tell_link(datapath, link->conn->peer.id, false);
     if (now_ms - link->opened_at_ms < STABLE_MS) {
@@ -261,6 +270,7 @@ static void restore(void *ctx, struct slim_view msg)
 {
     struct slim_datapath_link *link = ctx;
     if (link->call != NULL && slim_grpc_call_put_message(link->call, msg) != SLIM_OK) {
+        link->datapath->stats.unrestored_count++;
         slim_log(WARN, "subscription not restored", SLIM_LOG_STR("endpoint", link->endpoint_text));
     }
 }
@@ -272,6 +282,7 @@ static void put_link_request(struct slim_datapath_link *link)
     if (slim_wire_put_link(&datapath->scratch, slim_view_str(link->link_id),
                            slim_view_str(datapath->slim_version), false) == SLIM_OK &&
         slim_grpc_call_put_message(link->call, slim_buf_view(&datapath->scratch)) != SLIM_OK) {
+        datapath->stats.answer_lost_count++;
         slim_log(WARN, "link negotiation not sent", SLIM_LOG_STR("endpoint", link->endpoint_text));
     }
 }
@@ -298,6 +309,7 @@ static void on_open(void *ctx, struct slim_grpc_call *call)
     link->state = LINK_OPEN;
     link->refusal_count = 0;
     link->opened_at_ms = slim_loop_now_ms(datapath->loop);
+    conn->why = NULL;
     conn->call = call;
     conn->socket = socket;
     slim_list_put_last(&socket->conns, &conn->on_socket);
@@ -384,6 +396,7 @@ static void on_closed(void *ctx, enum slim_status status, const char *text)
     struct slim_datapath_socket *socket = ctx;
     struct slim_datapath *datapath = socket->datapath;
     struct slim_datapath_link *link = socket->link;
+    slim_datapath_count_socket_end(socket, status);
     socket->transport = NULL;
     if (link != NULL) {
         link->socket = NULL; /* its transport is being freed: nothing to close any more */
@@ -405,6 +418,7 @@ static enum slim_status open_socket(struct slim_datapath_link *link, int fd,
     struct slim_tls_session *tls;
     enum slim_status status = slim_datapath_tls_session(link->tls, link->server_name, &tls, error);
     if (status != SLIM_OK) {
+        datapath->stats.tls_not_ready_count++;
         close(fd);
         return status;
     }
@@ -417,6 +431,7 @@ static enum slim_status open_socket(struct slim_datapath_link *link, int fd,
     socket->datapath = datapath;
     socket->link = link;
     slim_list_init(&socket->conns);
+    slim_list_init(&socket->health);
     (void)snprintf(socket->text, sizeof(socket->text), "%s", link->endpoint_text); /* may be cut */
     const struct slim_transport_options options = {
         .grpc = &link->grpc, .tls = tls, .handshake_timeout_ms = SLIM_TRANSPORT_HANDSHAKE_MS};
@@ -427,6 +442,7 @@ static enum slim_status open_socket(struct slim_datapath_link *link, int fd,
         return slim_error_set(error, status, "%s", slim_status_text(status));
     }
     slim_list_put_last(&datapath->sockets, &socket->node);
+    datapath->socket_count++;
     link->socket = socket;
     return SLIM_OK;
 }
@@ -515,6 +531,7 @@ static void connect_now(struct slim_datapath_link *link)
 void slim_datapath_link_note(struct slim_datapath_link *link, const struct slim_wire_head *head)
 {
     if (slim_datapath_forwarded_note(link->forwarded, head) != SLIM_OK) {
+        link->datapath->stats.unremembered_count++;
         slim_log_limited(&link->datapath->log_refused, WARN,
                          "subscription will not survive a reconnection",
                          SLIM_LOG_STR("endpoint", link->endpoint_text));
@@ -559,6 +576,7 @@ static enum slim_status configure(struct slim_datapath_link *link,
     }
     link->grpc.authority = slim_view_str(link->endpoint.authority);
     link->grpc.user_agent = SLIM_VIEW("slim-c/" SLIM_VERSION);
+    link->grpc.counters = &link->datapath->counters;
     if (client->has_keepalive) {
         link->grpc.ping_interval_ms = client->http2_keepalive_ms;
         link->grpc.ping_timeout_ms = client->keepalive_timeout_ms;
@@ -646,6 +664,11 @@ enum slim_status slim_datapath_disconnect(struct slim_datapath *datapath, uint64
     }
     slim_datapath_link_free(conn->link);
     return SLIM_OK;
+}
+
+const char *slim_datapath_link_endpoint(const struct slim_datapath_link *link)
+{
+    return link->endpoint_text;
 }
 
 void slim_datapath_links_drain(struct slim_datapath *datapath)

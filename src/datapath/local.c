@@ -90,7 +90,11 @@ enum slim_status slim_datapath_submit(struct slim_datapath *datapath, uint64_t c
     struct slim_wire_head head;
     struct slim_error error = {.status = SLIM_OK};
     datapath->stats.messages_received++;
+    datapath->stats.bytes_received += msg.len;
+    conn->messages_received++;
+    conn->bytes_received += msg.len;
     if (msg.len > SLIM_WIRE_MESSAGE_BYTES_MAX) {
+        datapath->stats.too_long_count++;
         report(conn, "message processing error: message is larger than 4194304 bytes", NULL);
         return SLIM_ERR_LIMIT;
     }

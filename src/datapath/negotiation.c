@@ -103,6 +103,7 @@ static void keep_one(void *ctx, const struct slim_route_subscription *subscripti
     size_t bytes;
     if (!slim_datapath_slow_has_table_room(recovery->datapath) ||
         __builtin_mul_overflow(subscription->id_count, sizeof(uint64_t), &bytes)) {
+        recovery->datapath->stats.unkept_count++;
         return;
     }
     bytes += sizeof(struct kept); /* the ids exist in memory already: this cannot wrap */
@@ -111,6 +112,7 @@ static void keep_one(void *ctx, const struct slim_route_subscription *subscripti
     }
     struct kept *kept = slim_heap_take(recovery->datapath->heap, bytes);
     if (kept == NULL) {
+        recovery->datapath->stats.unkept_count++;
         return;
     }
     kept->name = subscription->name;
@@ -135,13 +137,16 @@ void slim_datapath_recovery_keep(struct slim_datapath_conn *conn)
 {
     struct slim_datapath *datapath = conn->datapath;
     if (datapath->options.recovery_ttl_ms == 0 || datapath->is_draining ||
-        conn->kind != SLIM_DATAPATH_CONN_SERVER || conn->peer.subscription_count == 0 ||
-        datapath->recovery_count >= SLIM_DATAPATH_RECOVERIES_MAX ||
-        !slim_datapath_slow_has_table_room(datapath)) {
+        conn->kind != SLIM_DATAPATH_CONN_SERVER || conn->peer.subscription_count == 0) {
         return;
     }
-    struct recovery *recovery = slim_heap_take_zeroed(datapath->heap, 1, sizeof(*recovery));
+    struct recovery *recovery = NULL;
+    if (datapath->recovery_count < SLIM_DATAPATH_RECOVERIES_MAX &&
+        slim_datapath_slow_has_table_room(datapath)) {
+        recovery = slim_heap_take_zeroed(datapath->heap, 1, sizeof(*recovery));
+    }
     if (recovery == NULL) {
+        datapath->stats.unkept_count += conn->peer.subscription_count;
         return;
     }
     recovery->datapath = datapath;
@@ -174,6 +179,7 @@ static void restore_one(struct slim_datapath_conn *conn, struct kept *kept)
         status = slim_routes_add(routes, &kept->name, &text, &conn->peer, kept->ids[i], NULL);
     }
     if (status != SLIM_OK) {
+        conn->datapath->stats.unrestored_count++;
         slim_log_limited(&conn->datapath->log_refused, WARN,
                          "subscription of a returning link not restored",
                          SLIM_LOG_U64("conn_index", conn->peer.id),
@@ -236,7 +242,7 @@ void slim_datapath_negotiate(struct slim_datapath_conn *conn, const struct slim_
     if (head->is_reply != is_from_link || conn->peer_version[0] != 0 ||
         !is_uuid_v4(head->link_id) || head->slim_version.len >= sizeof(conn->peer_version) ||
         !parse_version(head->slim_version, version)) {
-        datapath->stats.invalid_count++;
+        datapath->stats.link_ignored_count++;
         slim_log_limited(&datapath->log_invalid, DEBUG, "link negotiation ignored",
                          SLIM_LOG_U64("conn_index", conn->peer.id));
         return;
@@ -244,6 +250,8 @@ void slim_datapath_negotiate(struct slim_datapath_conn *conn, const struct slim_
     if (is_from_link) {
         if (slim_view_is_equal(head->link_id, slim_view_str(conn->link_id))) {
             note_version(conn, head->slim_version);
+        } else {
+            datapath->stats.link_ignored_count++;
         }
         return;
     }

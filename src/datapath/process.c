@@ -7,24 +7,66 @@
 
 /* ------------------------------------------------------------------------------------------------ subscriptions */
 
+static void count_refused(struct slim_datapath *datapath, enum slim_status status)
+{
+    if (status == SLIM_ERR_NO_MEMORY) {
+        datapath->stats.subscription_no_memory_count++;
+    } else if (status == SLIM_ERR_NOT_FOUND) {
+        datapath->stats.subscription_unknown_count++;
+    } else {
+        datapath->stats.subscription_limit_count++;
+    }
+}
+
+static void count_kind(struct slim_datapath *datapath, enum slim_wire_kind kind)
+{
+    switch (kind) {
+    case SLIM_WIRE_PUBLISH:
+        datapath->stats.publish_count++;
+        break;
+    case SLIM_WIRE_SUBSCRIBE:
+        datapath->stats.subscribe_count++;
+        break;
+    case SLIM_WIRE_UNSUBSCRIBE:
+        datapath->stats.unsubscribe_count++;
+        break;
+    case SLIM_WIRE_LINK:
+        datapath->stats.link_count++;
+        break;
+    case SLIM_WIRE_SUBSCRIPTION_ACK:
+        datapath->stats.subscription_ack_count++;
+        break;
+    case SLIM_WIRE_NONE:
+        break; /* has a fault, and was counted as invalid */
+    }
+}
+
 /* Change the table for `conn` as the message says. */
 static enum slim_status change_table(struct slim_datapath_conn *conn,
                                      const struct slim_wire_head *head, struct slim_error *error)
 {
     struct slim_datapath *datapath = conn->datapath;
     const struct slim_wire_name *name = &head->destination;
+    enum slim_status status;
     if (head->kind == SLIM_WIRE_SUBSCRIBE) {
         if (!slim_datapath_slow_has_table_room(datapath)) {
             datapath->stats.subscription_refused_count++;
             return slim_error_set(error, SLIM_ERR_LIMIT, "the node's memory limit is reached");
         }
-        enum slim_status status = slim_routes_add(datapath->routes, &name->name, &name->text,
-                                                  &conn->peer, head->subscription_id, NULL);
-        return status == SLIM_OK ? SLIM_OK
-                                 : slim_error_set(error, status, "%s", slim_status_text(status));
+        status = slim_routes_add(datapath->routes, &name->name, &name->text, &conn->peer,
+                                 head->subscription_id, NULL);
+        if (status != SLIM_OK) {
+            count_refused(datapath, status);
+            return slim_error_set(error, status, "%s", slim_status_text(status));
+        }
+        return SLIM_OK;
     }
-    return slim_routes_remove(datapath->routes, &name->name, &conn->peer, head->subscription_id,
-                              NULL, error);
+    status = slim_routes_remove(datapath->routes, &name->name, &conn->peer, head->subscription_id,
+                                NULL, error);
+    if (status != SLIM_OK) {
+        count_refused(datapath, status);
+    }
+    return status;
 }
 
 /* A peer that gave an id wants to know (wire.md 11.3). 1.0.0 peers never give one. */
@@ -75,6 +117,7 @@ static struct slim_view ignore_private_fields(struct slim_datapath_conn *conn,
     head->has_forward_to = false;
     slim_buf_clear(&datapath->scratch);
     if (slim_wire_put_stripped(&datapath->scratch, msg) != SLIM_OK) {
+        datapath->stats.no_memory_count++;
         return (struct slim_view){0};
     }
     return slim_buf_view(&datapath->scratch);
@@ -86,7 +129,7 @@ static void receive_publish(struct slim_datapath_conn *conn, struct slim_wire_he
     struct slim_datapath *datapath = conn->datapath;
     struct slim_view forwarded = ignore_private_fields(conn, head, msg);
     if (forwarded.len == 0) {
-        return; /* no memory for the rewritten message: as lost as on a full queue */
+        return; /* no memory for the rewritten message, which was counted */
     }
     if (forwarded.data != msg.data) {
         block = NULL; /* the block holds the message as it came */
@@ -108,10 +151,15 @@ void slim_datapath_receive(struct slim_datapath_conn *conn, struct slim_view msg
     struct slim_datapath *datapath = conn->datapath;
     struct slim_wire_head head;
     datapath->stats.messages_received++;
+    datapath->stats.bytes_received += msg.len;
+    conn->messages_received++;
+    conn->bytes_received += msg.len;
     if (SLIM_UNLIKELY(slim_wire_read_head_memo(msg, &head, &datapath->memo) != SLIM_OK)) {
         datapath->stats.malformed_count++;
         slim_log_limited(&datapath->log_malformed, WARN, "stream ended: message is not decodable",
                          SLIM_LOG_U64("conn_index", conn->peer.id), SLIM_LOG_U64("bytes", msg.len));
+        datapath->stats.undecodable_count++;
+        conn->why = "undecodable";
         slim_datapath_conn_end(conn, SLIM_GRPC_INTERNAL, "failed to decode Protobuf message", true);
         return;
     }
@@ -122,6 +170,7 @@ void slim_datapath_receive(struct slim_datapath_conn *conn, struct slim_view msg
                          SLIM_LOG_STR("error", slim_wire_fault_text(head.fault)));
         return;
     }
+    count_kind(datapath, head.kind);
     switch (head.kind) {
     case SLIM_WIRE_PUBLISH:
         receive_publish(conn, &head, msg, block);
@@ -143,10 +192,29 @@ void slim_datapath_receive(struct slim_datapath_conn *conn, struct slim_view msg
 
 /* ------------------------------------------------------------------------------------------------ local messages */
 
-static enum slim_status unknown_connection(struct slim_error *error, bool is_target, uint64_t id)
+static enum slim_status no_connection(struct slim_error *error, bool is_target, uint64_t id)
 {
     return slim_error_set(error, SLIM_ERR_NOT_FOUND, "%sconnection not found: %lu",
                           is_target ? "" : "message processing error: ", id);
+}
+
+static enum slim_status unknown_connection(struct slim_datapath *datapath, struct slim_error *error,
+                                           bool is_target, uint64_t id)
+{
+    datapath->stats.unknown_conn_count++;
+    return no_connection(error, is_target, id);
+}
+
+/* The message in datapath->scratch, without the fields that must not leave. */
+static enum slim_status strip(struct slim_datapath *datapath, struct slim_view msg,
+                              struct slim_error *error)
+{
+    slim_buf_clear(&datapath->scratch);
+    if (slim_wire_put_stripped(&datapath->scratch, msg) != SLIM_OK) {
+        datapath->stats.no_memory_count++;
+        return slim_error_set(error, SLIM_ERR_NO_MEMORY, "out of memory");
+    }
+    return SLIM_OK;
 }
 
 /* wire.md 6.1 and 11.3: recv_from names the connection that the change is for, forward_to where the message goes on. */
@@ -159,7 +227,7 @@ static enum slim_status process_subscription(struct slim_datapath_conn *conn,
     if (head->has_recv_from) {
         subject = slim_datapath_conn_find(datapath, head->recv_from);
         if (subject == NULL) {
-            return unknown_connection(error, false, head->recv_from);
+            return unknown_connection(datapath, error, false, head->recv_from);
         }
     }
     SLIM_TRY(change_table(subject, head, error));
@@ -169,7 +237,7 @@ static enum slim_status process_subscription(struct slim_datapath_conn *conn,
     struct slim_datapath_conn *target = slim_datapath_conn_find(datapath, head->forward_to);
     if (target == NULL) {
         /* the table change stays, as in the reference */
-        return unknown_connection(error, true, head->forward_to);
+        return unknown_connection(datapath, error, true, head->forward_to);
     }
     if (target->kind == SLIM_DATAPATH_CONN_LOCAL) {
         return SLIM_OK;
@@ -178,10 +246,7 @@ static enum slim_status process_subscription(struct slim_datapath_conn *conn,
         /* first: a link that is down sends it when it is back */
         slim_datapath_link_note(target->link, head);
     }
-    slim_buf_clear(&datapath->scratch);
-    if (slim_wire_put_stripped(&datapath->scratch, msg) != SLIM_OK) {
-        return slim_error_set(error, SLIM_ERR_NO_MEMORY, "out of memory");
-    }
+    SLIM_TRY(strip(datapath, msg, error));
     if (target->call != NULL) {
         slim_datapath_put_own(target);
     }
@@ -195,19 +260,17 @@ static enum slim_status process_publish(struct slim_datapath_conn *conn,
     struct slim_datapath *datapath = conn->datapath;
     struct slim_view forwarded = msg;
     if (head->has_recv_from || head->has_forward_to || head->has_incoming_conn) {
-        slim_buf_clear(&datapath->scratch);
-        if (slim_wire_put_stripped(&datapath->scratch, msg) != SLIM_OK) {
-            return slim_error_set(error, SLIM_ERR_NO_MEMORY, "out of memory");
-        }
+        SLIM_TRY(strip(datapath, msg, error));
         forwarded = slim_buf_view(&datapath->scratch);
     }
     if (head->has_forward_to) {
         struct slim_datapath_conn *target = slim_datapath_conn_find(datapath, head->forward_to);
-        if (target == NULL ||
-            slim_datapath_deliver_one(datapath, conn, target, head, forwarded, NULL) != SLIM_OK) {
-            return unknown_connection(error, false, head->forward_to);
+        if (target == NULL) {
+            return unknown_connection(datapath, error, false, head->forward_to);
         }
-        return SLIM_OK;
+        enum slim_status status =
+            slim_datapath_deliver_one(datapath, conn, target, head, forwarded, NULL);
+        return status == SLIM_OK ? SLIM_OK : no_connection(error, false, head->forward_to);
     }
     struct slim_route_hits hits;
     slim_routes_match(datapath->routes, &head->destination.name, head->fanout, &conn->peer, &hits);
@@ -222,7 +285,7 @@ static enum slim_status process_publish(struct slim_datapath_conn *conn,
     }
     uint64_t first_id = hits.peers[0]->id;
     if (slim_datapath_deliver(datapath, conn, &hits, head, forwarded, NULL) == 0) {
-        return unknown_connection(error, false, first_id);
+        return no_connection(error, false, first_id);
     }
     return SLIM_OK;
 }
@@ -236,6 +299,7 @@ enum slim_status slim_datapath_process_local(struct slim_datapath_conn *conn,
         return slim_error_set(error, SLIM_ERR_INVALID,
                               "message processing error: malformed message");
     }
+    count_kind(conn->datapath, head->kind);
     switch (head->kind) {
     case SLIM_WIRE_PUBLISH:
         return process_publish(conn, head, msg, error);
@@ -245,7 +309,8 @@ enum slim_status slim_datapath_process_local(struct slim_datapath_conn *conn,
     case SLIM_WIRE_LINK:
     case SLIM_WIRE_SUBSCRIPTION_ACK:
     case SLIM_WIRE_NONE:
-        break; /* ignored from applications (wire.md 11.2) */
+        conn->datapath->stats.app_ignored_count++; /* wire.md 11.2 */
+        break;
     }
     return SLIM_OK;
 }

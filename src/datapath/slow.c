@@ -160,7 +160,8 @@ static void start_waiting(struct slim_datapath_conn *conn)
 static size_t memory_in_use(const struct slim_datapath *datapath)
 {
     return slim_block_pool_stats(datapath->pool)->bytes_in_use +
-           slim_heap_stats(datapath->heap)->bytes_in_use + datapath->memory_besides;
+           slim_heap_stats(datapath->heap)->bytes_in_use + datapath->tls_bytes +
+           datapath->memory_besides;
 }
 
 static size_t memory_kept(const struct slim_datapath *datapath)
@@ -189,7 +190,7 @@ bool slim_datapath_slow_is_over_memory(const struct slim_datapath *datapath)
 bool slim_datapath_slow_has_table_room(const struct slim_datapath *datapath)
 {
     return !slim_datapath_slow_is_over_memory(datapath) &&
-           slim_heap_stats(datapath->heap)->bytes_in_use <
+           slim_heap_stats(datapath->heap)->bytes_in_use + datapath->tls_bytes <
                datapath->memory_max / SLIM_DATAPATH_TABLES_DIVISOR;
 }
 
@@ -203,6 +204,7 @@ void slim_datapath_slow_queued(struct slim_datapath_conn *to, struct slim_datapa
         if (unsent > SLIM_DATAPATH_UNSENT_MAX_BYTES) {
             if (!slim_list_is_linked(&to->grave)) {
                 datapath->stats.slow_full_count++;
+                to->why = "slow_full";
             }
             condemn(to, "64 MiB unsent");
         } else if (from != NULL && from->call != NULL && to->pace != SLIM_DATAPATH_STOPPED) {
@@ -325,6 +327,7 @@ static void look_at(struct slim_datapath_conn *conn, uint64_t now_ms)
     }
     if (silent_ms >= SLIM_DATAPATH_STALL_CLOSE_MS && !slim_list_is_linked(&conn->grave)) {
         conn->datapath->stats.slow_stalled_count++;
+        conn->why = "slow_stalled";
         condemn(conn, "accepted nothing for 5 s");
     }
 }
@@ -405,6 +408,56 @@ static void drop_largest(struct slim_datapath *datapath, size_t bytes_min, size_
     }
 }
 
+/* Close sockets without a stream, the oldest first, until `bytes` come back at the end of the turn or there were `count_max`. Returns how
+ * many bytes. */
+static size_t drop_streamless(struct slim_datapath *datapath, size_t bytes, size_t count_max)
+{
+    size_t returning = 0;
+    size_t count = 0;
+    SLIM_LIST_EACH(node, &datapath->sockets)
+    {
+        struct slim_datapath_socket *socket =
+            SLIM_LIST_ENTRY(node, struct slim_datapath_socket, node);
+        if (returning >= bytes || count == count_max) {
+            break;
+        }
+        if (socket->link != NULL || socket->is_closing || !slim_list_is_empty(&socket->conns)) {
+            continue;
+        }
+        returning += SLIM_DATAPATH_SOCKET_BYTES + socket->tls_bytes +
+                     slim_grpc_conn_pending_bytes(slim_transport_grpc(socket->transport));
+        socket->is_closing = true;
+        socket->is_dropped = true;
+        slim_log_limited(&datapath->log_socket, WARN, "socket without a stream closed to make room",
+                         SLIM_LOG_STR("remote_addr", socket->text));
+        slim_transport_close(socket->transport, SLIM_GRPC_RESOURCE_EXHAUSTED);
+        count++;
+    }
+    return returning;
+}
+
+bool slim_datapath_slow_make_room(struct slim_datapath *datapath)
+{
+    size_t tables_max = datapath->memory_max / SLIM_DATAPATH_TABLES_DIVISOR;
+    size_t wanted_max = tables_max - tables_max / SLIM_DATAPATH_SUBSCRIPTIONS_DIVISOR;
+    size_t in_use = slim_heap_stats(datapath->heap)->bytes_in_use + datapath->tls_bytes;
+    if (SLIM_UNLIKELY(in_use > wanted_max)) {
+        (void)drop_streamless(datapath, in_use - wanted_max, SLIM_DATAPATH_FULL_DROPS);
+    }
+    if (SLIM_UNLIKELY(slim_datapath_slow_is_over_memory(datapath))) {
+        datapath->is_over_memory = true;
+        slim_datapath_slow_bury(datapath);
+    }
+    return !slim_datapath_slow_is_over_memory(datapath);
+}
+
+void slim_datapath_slow_on_full(void *ctx)
+{
+    struct slim_datapath_server *server = ctx;
+    server->datapath->stats.accept_rest_count++;
+    (void)drop_streamless(server->datapath, SIZE_MAX, SLIM_DATAPATH_FULL_DROPS);
+}
+
 /* Bring the memory below memory_max again: with what is only kept, and by disconnecting owners of the largest queues. Shared blocks
  * return only with their last owner, so many of them may have to go. */
 static void relieve(struct slim_datapath *datapath)
@@ -417,6 +470,14 @@ static void relieve(struct slim_datapath *datapath)
     size_t returning = 0;
     while (is_too_much(datapath, returning)) {
         size_t largest = largest_bytes_of(datapath);
+        if (largest < SLIM_DATAPATH_SMALL_BYTES) {
+            size_t over = memory_in_use(datapath) - returning - datapath->memory_max;
+            size_t dropped = drop_streamless(datapath, over, SIZE_MAX);
+            if (dropped > 0) {
+                returning += dropped;
+                continue;
+            }
+        }
         if (largest == 0) {
             /* tables and connections: nothing that looking again at once would change */
             datapath->relieve_after_ms = now_ms + SLIM_DATAPATH_WATCH_PERIOD_MS;

@@ -187,8 +187,13 @@ static enum slim_status use_agent(struct slim_datapath_tls *tls,
     source->user.ctx = tls;
     enum slim_status status = slim_spire_ref(&tls->datapath->spires, config, SLIM_SPIRE_X509,
                                              &source->user, &source->spire, &why);
-    return status == SLIM_OK ? SLIM_OK
-                             : slim_error_set(error, status, "spire error: %.300s", why.text);
+    if (status == SLIM_OK) {
+        return SLIM_OK;
+    }
+    struct slim_view text = slim_view_str(why.text);
+    struct slim_view prefix = SLIM_VIEW("spire: "); /* some of its sentences name themselves */
+    text = slim_view_has_prefix(text, prefix) ? slim_view_skip(text, prefix.len) : text;
+    return slim_error_set(error, status, "spire error: %.*s", SLIM_VIEW_ARG(text));
 }
 
 static enum slim_status copy_own(struct slim_datapath_tls *tls,

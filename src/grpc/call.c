@@ -36,6 +36,7 @@ void slim_grpc_call_mark_ended(struct slim_grpc_call *call)
     assert(!call->is_ended);
     call->is_ended = true;
     call->conn->call_count--;
+    call->conn->idle_since_ms = call->conn->now_ms;
     slim_block_unref(call->gathered);
     call->gathered = NULL;
 }
@@ -224,6 +225,9 @@ void slim_grpc_call_send_end(struct slim_grpc_call *call, enum slim_grpc_status 
         HEADER("grpc-message", slim_view_of(text, slim_grpc_text_encode(message, text))),
     };
     size_t count = message.len > 0 ? 2 : 1;
+    if (status == SLIM_GRPC_UNIMPLEMENTED && !call->is_accepted) {
+        slim_h2_stream_be_patient(&call->stream); /* what comes may yet break a rule of HTTP/2 */
+    }
     if (call->is_accepted) {
         slim_h2_stream_end(&call->stream, trailers, count, SLIM_H2_NO_ERROR, is_flush);
     } else {
@@ -267,6 +271,12 @@ void slim_grpc_call_challenge(struct slim_grpc_call *call, struct slim_view sche
     refuse(call, tail, SLIM_COUNT(tail), true);
 }
 
+void slim_grpc_call_outlive_half_close(struct slim_grpc_call *call)
+{
+    assert(call->conn->is_server);
+    call->outlives_half_close = true;
+}
+
 /* The answer of the reference to a compressed request (wire.md 1.3). */
 static void refuse_encoding(struct slim_grpc_call *call, struct slim_view encoding)
 {
@@ -285,10 +295,54 @@ static void refuse_encoding(struct slim_grpc_call *call, struct slim_view encodi
     refuse(call, tail, SLIM_COUNT(tail), false);
 }
 
+/* A person with a browser, or a tool that asks whether somebody is there. */
+static bool is_plain_get(const struct slim_h2_header *headers, size_t count)
+{
+    struct slim_view grpc = SLIM_VIEW("application/grpc");
+    struct slim_view type = slim_grpc_find_header(headers, count, SLIM_VIEW("content-type"));
+    type.len = type.len < grpc.len ? type.len : grpc.len;
+    return !slim_view_is_equal(type, grpc) &&
+           slim_view_is_equal(slim_grpc_find_header(headers, count, SLIM_VIEW(":method")),
+                              SLIM_VIEW("GET"));
+}
+
+void slim_grpc_call_refuse_plain(struct slim_grpc_call *call)
+{
+    assert(call->conn->is_server && !call->is_accepted && !call->is_ended);
+    slim_grpc_call_mark_ended(call);
+    call->conn->stats.calls_refused++;
+    call->is_plain = true;
+}
+
+void slim_grpc_call_answer_plain(struct slim_grpc_call *call)
+{
+    const struct slim_view text = SLIM_VIEW("This is a SLIM node. It speaks gRPC only.\n");
+    const struct slim_h2_header headers[] = {
+        HEADER(":status", SLIM_VIEW("415")),
+        HEADER("content-type", SLIM_VIEW("text/plain")),
+    };
+    call->is_plain = false;
+    struct slim_block *block = NULL; /* of its size: a peer without a window makes it wait */
+    enum slim_status status = slim_block_new(call->conn->pool, text.len, &block);
+    if (status == SLIM_OK) {
+        slim_block_put(block, text);
+        status = slim_h2_stream_respond(&call->stream, headers, SLIM_COUNT(headers), false);
+    }
+    if (status == SLIM_OK) {
+        status = slim_h2_stream_put_block(&call->stream, (struct slim_view){NULL, 0}, block, 0,
+                                          text.len);
+    }
+    if (status == SLIM_OK) {
+        slim_h2_stream_end(&call->stream, NULL, 0, SLIM_H2_NO_ERROR, true);
+    } else {
+        slim_h2_stream_reset(&call->stream, SLIM_H2_INTERNAL_ERROR);
+    }
+    slim_block_unref(block);
+}
+
 void slim_grpc_on_request(void *ctx, int32_t id, const struct slim_h2_header *headers, size_t count,
                           bool is_last)
 {
-    (void)is_last; /* slim_grpc_on_last follows */
     struct slim_grpc_conn *conn = ctx;
     struct slim_grpc_call *call = slim_grpc_call_new(conn);
     if (call == NULL) {
@@ -304,6 +358,14 @@ void slim_grpc_on_request(void *ctx, int32_t id, const struct slim_h2_header *he
         }
         return;
     }
+    bool is_plain = is_plain_get(headers, count);
+    if (is_plain && is_last) {             /* there is no call to be had in it, whatever its path */
+        slim_grpc_call_refuse_plain(call); /* slim_grpc_on_last follows */
+        if (conn->handler.on_refused != NULL) {
+            conn->handler.on_refused(conn->ctx, (struct slim_view){NULL, 0});
+        }
+        return;
+    }
     /* The two header structs are one shape, so that the array is handed on as it is. */
     _Static_assert(sizeof(struct slim_grpc_header) == sizeof(struct slim_h2_header), "same shape");
     struct slim_grpc_request request = {
@@ -311,6 +373,7 @@ void slim_grpc_on_request(void *ctx, int32_t id, const struct slim_h2_header *he
         .authority = slim_grpc_find_header(headers, count, SLIM_VIEW(":authority")),
         .headers = (const struct slim_grpc_header *)(const void *)headers,
         .header_count = count,
+        .is_plain = is_plain,
     };
     conn->handler.on_call(conn->ctx, call, &request);
     assert(call->is_accepted || call->is_ended); /* grpc.h: on_call decides before it returns */

@@ -57,6 +57,7 @@ static enum slim_status open_h2(struct slim_grpc_conn *conn,
         .max_frame_bytes = options->max_frame_bytes,
         .header_list_bytes = options->header_list_bytes,
         .max_streams = options->max_streams,
+        .counters = options->counters == NULL ? NULL : &options->counters->h2,
     };
     static const struct slim_h2_handler handler = {
         .on_request = slim_grpc_on_request,
@@ -81,10 +82,16 @@ enum slim_status slim_grpc_conn_new(const struct slim_grpc_options *options,
     made->ctx = ctx;
     made->heap = heap;
     made->pool = pool;
+    made->counters = options->counters;
     made->is_server = options->is_server;
     made->message_bytes_max = options->message_bytes_max;
     made->ping_interval_ms = options->ping_interval_ms;
     made->ping_timeout_ms = options->ping_timeout_ms;
+    made->idle_timeout_ms = options->idle_timeout_ms;
+    made->age_max_ms = options->age_max_ms;
+    made->opened_ms = now_ms;
+    made->now_ms = now_ms;
+    made->idle_since_ms = now_ms;
     made->received_ms = now_ms;
     slim_list_init(&made->calls);
     enum slim_status status = options->is_server ? SLIM_OK : copy_strings(made, options);
@@ -147,6 +154,7 @@ enum slim_status slim_grpc_conn_take(struct slim_grpc_conn *conn, struct slim_vi
     if (conn->is_closed) {
         return SLIM_ERR_CLOSED;
     }
+    conn->now_ms = now_ms;
     conn->received_ms = now_ms;
     conn->pinged_ms = 0;
     conn->stats.bytes_received += bytes.len;
@@ -176,30 +184,6 @@ enum slim_status slim_grpc_conn_status(const struct slim_grpc_conn *conn)
     return conn->is_closed ? SLIM_ERR_CLOSED : slim_h2_status(conn->h2);
 }
 
-enum slim_status slim_grpc_conn_tick(struct slim_grpc_conn *conn, uint64_t now_ms,
-                                     uint64_t *next_ms)
-{
-    if (conn->ping_interval_ms == 0 || conn->is_closed) {
-        *next_ms = 0;
-        return SLIM_OK;
-    }
-    if (conn->pinged_ms != 0) {
-        if (now_ms >= conn->pinged_ms + conn->ping_timeout_ms) {
-            return SLIM_ERR_TIMEOUT;
-        }
-        *next_ms = conn->pinged_ms + conn->ping_timeout_ms;
-        return SLIM_OK;
-    }
-    if (now_ms < conn->received_ms + conn->ping_interval_ms) {
-        *next_ms = conn->received_ms + conn->ping_interval_ms;
-        return SLIM_OK;
-    }
-    slim_h2_ping(conn->h2);
-    conn->pinged_ms = now_ms;
-    *next_ms = now_ms + conn->ping_timeout_ms;
-    return SLIM_OK;
-}
-
 void slim_grpc_conn_go_away(struct slim_grpc_conn *conn)
 {
     slim_h2_go_away(conn->h2);
@@ -213,7 +197,8 @@ size_t slim_grpc_conn_call_count(const struct slim_grpc_conn *conn)
 bool slim_grpc_conn_is_flushed(const struct slim_grpc_conn *conn)
 {
     for (const struct slim_list *node = conn->calls.next; node != &conn->calls; node = node->next) {
-        if (SLIM_LIST_ENTRY(node, struct slim_grpc_call, node)->is_ended) {
+        const struct slim_grpc_call *call = SLIM_LIST_ENTRY(node, struct slim_grpc_call, node);
+        if (call->is_ended && !call->is_plain && !call->stream.has_ended) {
             return false;
         }
     }

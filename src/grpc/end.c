@@ -35,6 +35,7 @@ static void end_from_headers(struct slim_grpc_call *call, const struct slim_h2_h
     if (end.status == SLIM_GRPC_OK && call->prefix_len > 0) {
         end.status = SLIM_GRPC_INTERNAL; /* the last message is cut off */
         call->conn->stats.streams_broken++;
+        SLIM_GRPC_COUNT(call->conn, messages_cut_off);
     }
     slim_grpc_call_send_end(call, SLIM_GRPC_OK, (struct slim_view){NULL, 0}, false);
     slim_grpc_call_report(call, &end);
@@ -70,12 +71,19 @@ void slim_grpc_on_last(void *ctx, struct slim_h2_stream *stream)
 {
     struct slim_grpc_conn *conn = ctx;
     struct slim_grpc_call *call = SLIM_CONTAINER_OF(stream, struct slim_grpc_call, stream);
+    if (call->is_plain) {
+        slim_grpc_call_answer_plain(call);
+    }
     if (call->is_ended) {
         return;
     }
     if (call->prefix_len > 0) {
+        SLIM_GRPC_COUNT(conn, messages_cut_off);
         slim_grpc_call_break(call, SLIM_GRPC_INTERNAL,
                              SLIM_VIEW("Unexpected EOF decoding stream."));
+        return;
+    }
+    if (call->outlives_half_close) {
         return;
     }
     struct slim_grpc_end end = {.status = SLIM_GRPC_OK, .http_status = call->http_status};

@@ -18,6 +18,7 @@
 #include "base/heap.h"
 #include "base/status.h"
 #include "base/view.h"
+#include "h2/h2.h"
 
 /* The numbers of the gRPC status codes. */
 enum slim_grpc_status {
@@ -52,12 +53,14 @@ struct slim_grpc_header {
     struct slim_view value;
 };
 
-/* A request as the server sees it; borrowed for the length of on_call. headers: all of them, pseudo headers included. */
+/* A request as the server sees it; borrowed for the length of on_call. headers: all of them, pseudo headers included. is_plain: a GET
+ * without a content-type of gRPC. */
 struct slim_grpc_request {
     struct slim_view path;
     struct slim_view authority;
     const struct slim_grpc_header *headers;
     size_t header_count;
+    bool is_plain;
 };
 
 /* Value of the header `name`, or an empty view. */
@@ -102,8 +105,49 @@ struct slim_grpc_handler {
      * slim_grpc_conn_close, and from slim_grpc_conn_output when memory ran out or a request could not be sent. */
     void (*on_end)(void *ctx, struct slim_grpc_call *call, const struct slim_grpc_end *end);
 
-    /* Server, may be NULL: a call was refused before on_call, because of its grpc-encoding. For counters and logs. */
+    /* Server, may be NULL: a call was refused before on_call, because of its grpc-encoding, or (encoding empty) because it is a
+     * whole GET that is not gRPC: slim_grpc_call_refuse_plain. For counters and logs. */
     void (*on_refused)(void *ctx, struct slim_view encoding);
+};
+
+/* Why a connection was given up, for counters and log lines. The floods are those of src/h2/limits.h. */
+enum slim_grpc_cause {
+    SLIM_GRPC_CAUSE_NONE,              /* the network's life, or ours */
+    SLIM_GRPC_CAUSE_HANDSHAKE_TIMEOUT, /* no HTTP/2 preface and SETTINGS in time */
+    SLIM_GRPC_CAUSE_PING_TIMEOUT,      /* a PING was not answered */
+    SLIM_GRPC_CAUSE_IDLE,              /* no call for idle_timeout_ms */
+    SLIM_GRPC_CAUSE_AGE,               /* older than age_max_ms, and no call is left */
+    SLIM_GRPC_CAUSE_NOT_HTTP2,
+    SLIM_GRPC_CAUSE_BROKEN_HTTP2,
+    SLIM_GRPC_CAUSE_FLOOD_RESETS,
+    SLIM_GRPC_CAUSE_FLOOD_SETTINGS,
+    SLIM_GRPC_CAUSE_FLOOD_PINGS,
+    SLIM_GRPC_CAUSE_FLOOD_PRIORITIES,
+    SLIM_GRPC_CAUSE_FLOOD_EMPTY_DATA,
+    SLIM_GRPC_CAUSE_FLOOD_WINDOW_UPDATES,
+    SLIM_GRPC_CAUSE_FLOOD_REQUESTS,
+    SLIM_GRPC_CAUSE_FLOOD_CONTINUATIONS,
+    SLIM_GRPC_CAUSE_FLOOD_UNREAD, /* more asked for than we have room to answer: it does not read, or asks too fast */
+};
+enum { SLIM_GRPC_CAUSES = SLIM_GRPC_CAUSE_FLOOD_UNREAD + 1 };
+
+/* For people: "a flood of RST_STREAM frames". "" for SLIM_GRPC_CAUSE_NONE. */
+const char *slim_grpc_cause_text(enum slim_grpc_cause cause);
+
+/* What was refused or ended here, and why. Plain fields; several connections of one loop may share one struct.
+ *
+ * h2                    below the calls; calls for which there was no memory are refused streams
+ * The others ended a call inside a message:
+ * messages_too_long     message_bytes_max was passed
+ * messages_compressed   flag 1, or a flag that does not exist
+ * messages_cut_off      the peer ended its direction inside a message
+ * messages_no_memory */
+struct slim_grpc_counters {
+    struct slim_h2_counters h2;
+    uint64_t messages_too_long;
+    uint64_t messages_compressed;
+    uint64_t messages_cut_off;
+    uint64_t messages_no_memory;
 };
 
 /* is_server             which role
@@ -116,7 +160,10 @@ struct slim_grpc_handler {
  * max_streams           concurrent calls the peer may have open (server)
  * ping_interval_ms      HTTP/2 PING after this long without received bytes; 0 = never
  * ping_timeout_ms       no answer for this long: the connection is dead
- * user_agent            client: text of the user-agent header; borrowed for slim_grpc_conn_new only */
+ * idle_timeout_ms       GOAWAY and close after this long without a call; 0 = never
+ * age_max_ms            GOAWAY at this age: open calls go on, and the last one ends the connection; 0 = never
+ * user_agent            client: text of the user-agent header; borrowed for slim_grpc_conn_new only
+ * counters              outlive the connection; NULL: nobody wants to know */
 struct slim_grpc_options {
     bool is_server;
     struct slim_view scheme;
@@ -130,6 +177,9 @@ struct slim_grpc_options {
     uint32_t max_streams;
     uint64_t ping_interval_ms;
     uint64_t ping_timeout_ms;
+    uint64_t idle_timeout_ms;
+    uint64_t age_max_ms;
+    struct slim_grpc_counters *counters;
 };
 
 /* The values of the table in wire.md 1.2 for a role, ready to be changed. */
@@ -184,12 +234,22 @@ void slim_grpc_conn_sent(struct slim_grpc_conn *conn, size_t count);
 /* True when slim_grpc_conn_output would return something: the owner flushes connections for which this holds. */
 bool slim_grpc_conn_has_output(const struct slim_grpc_conn *conn);
 
+/* Why slim_grpc_conn_take or slim_grpc_conn_tick gave the connection up. */
+enum slim_grpc_cause slim_grpc_conn_cause(const struct slim_grpc_conn *conn);
+
+/* True when the SETTINGS of the peer came: it speaks HTTP/2. The owner waits for that as long as it likes, and says so when it
+ * gives up: slim_grpc_conn_cause is SLIM_GRPC_CAUSE_HANDSHAKE_TIMEOUT from then on. */
+bool slim_grpc_conn_is_established(const struct slim_grpc_conn *conn);
+void slim_grpc_conn_note_late(struct slim_grpc_conn *conn);
+
 /* SLIM_OK, or why the connection is dead: what slim_grpc_conn_take returned or would return. Worth a look when
  * slim_grpc_conn_output gives nothing: it has no other way to say that memory ran out. */
 enum slim_status slim_grpc_conn_status(const struct slim_grpc_conn *conn);
 
-/* Keepalive. Returns the time at which it wants to be called again (0: never), or fails with SLIM_ERR_TIMEOUT when the peer
- * did not answer a PING: close the connection. */
+/* What depends on the time: deadlines, PINGs, GOAWAY. Gives the time at which it wants to be called again (0: never). Otherwise write
+ * the output and close:
+ * SLIM_ERR_TIMEOUT     the peer did not answer a PING
+ * SLIM_ERR_CLOSED      idle or too old, and no call is left */
 SLIM_MUST_CHECK enum slim_status slim_grpc_conn_tick(struct slim_grpc_conn *conn, uint64_t now_ms,
                                                      uint64_t *next_ms);
 
@@ -217,6 +277,10 @@ SLIM_MUST_CHECK enum slim_status slim_grpc_call_start(struct slim_grpc_conn *con
 
 /* Server, inside on_call: send the response headers now. SLIM_ERR_NO_MEMORY: finish the call. */
 SLIM_MUST_CHECK enum slim_status slim_grpc_call_accept(struct slim_grpc_call *call);
+
+/* Server, inside on_call, for a request that is_plain: once the request is complete it is answered with HTTP 415 and a sentence, as gRPC
+ * asks of servers. The user forgets the call. */
+void slim_grpc_call_refuse_plain(struct slim_grpc_call *call);
 
 void slim_grpc_call_set_ctx(struct slim_grpc_call *call, void *ctx);
 void *slim_grpc_call_ctx(const struct slim_grpc_call *call);
@@ -269,6 +333,10 @@ void slim_grpc_call_release(struct slim_grpc_call *call, size_t count);
 /* Client: no more messages follow the queued ones (END_STREAM), but the peer's are still wanted: what a call with one request needs.
  * slim_grpc_call_finish then resets the call. */
 void slim_grpc_call_half_close(struct slim_grpc_call *call);
+
+/* Server: a half-close of the client is no end of the call, from now on: what answers one request with many messages needs this. The
+ * user ends it, or a reset of the client does. */
+void slim_grpc_call_outlive_half_close(struct slim_grpc_call *call);
 
 /* End the call from our side; the user gets no callback for it any more and must forget it (it is freed once its last
  * frames left). Server: what is queued is sent first when `is_flush`, else dropped; then trailers with status and

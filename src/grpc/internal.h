@@ -10,6 +10,9 @@
 /* calls       every call whose memory is not freed, ended ones included
  * call_count  calls whose user still waits for an on_end
  * strings     client: copies of scheme, authority and user_agent
+ * opened_ms   when it was made;  now_ms: of the last call that told;  idle_since_ms: when the last call ended, or it was made
+ * leave_ms    GOAWAY was sent and no call is left: when it is closed; 0: not yet
+ * cause       of what slim_grpc_conn_tick did;  of slim_grpc_conn_take: in h2
  * received_ms when bytes came last;  pinged_ms  when the PING that waits for an answer was sent, 0: none waits */
 struct slim_grpc_conn {
     struct slim_h2 *h2;
@@ -20,6 +23,7 @@ struct slim_grpc_conn {
     struct slim_list calls;
     size_t call_count;
     struct slim_grpc_stats stats;
+    struct slim_grpc_counters *counters; /* may be NULL */
     uint8_t *strings;
     struct slim_view scheme;
     struct slim_view authority;
@@ -27,6 +31,13 @@ struct slim_grpc_conn {
     uint32_t message_bytes_max;
     uint64_t ping_interval_ms;
     uint64_t ping_timeout_ms;
+    uint64_t idle_timeout_ms;
+    uint64_t age_max_ms;
+    uint64_t opened_ms;
+    uint64_t now_ms;
+    uint64_t idle_since_ms;
+    uint64_t leave_ms;
+    enum slim_grpc_cause cause;
     uint64_t received_ms;
     uint64_t pinged_ms;
     bool is_server;
@@ -34,7 +45,9 @@ struct slim_grpc_conn {
 };
 
 /* is_ended      the user got on_end or finished the call: no callback any more
+ * outlives_half_close   server: the end of the client's direction is no end of the call
  * is_accepted   server: response headers were sent; client: they came
+ * is_plain      ended, and gets slim_grpc_call_answer_plain when the request is complete
  * prefix        the first prefix_len bytes of the prefix of the message that is arriving
  * gathered      content of that message so far, and message_bytes its announced length; NULL: nothing of it came yet
  * credit        bytes whose credit is to be returned; negative: held beyond what was still ours to give
@@ -46,6 +59,8 @@ struct slim_grpc_call {
     struct slim_list node;
     bool is_ended;
     bool is_accepted;
+    bool is_plain;
+    bool outlives_half_close;
     uint8_t prefix_len;
     uint8_t prefix[SLIM_GRPC_PREFIX_BYTES];
     int http_status;
@@ -55,6 +70,14 @@ struct slim_grpc_call {
     size_t held_bytes;
 };
 
+/* Add one to a field of the owner's counters. Never on the path of a message. */
+#define SLIM_GRPC_COUNT(conn, field)                                                               \
+    do {                                                                                           \
+        if ((conn)->counters != NULL) {                                                            \
+            (conn)->counters->field++;                                                             \
+        }                                                                                          \
+    } while (0)
+
 /* New call in the list of `conn`, not attached to a stream. NULL: no memory. */
 struct slim_grpc_call *slim_grpc_call_new(struct slim_grpc_conn *conn);
 
@@ -63,6 +86,9 @@ void slim_grpc_call_free(struct slim_grpc_call *call);
 
 /* The user is told (slim_grpc_call_report) or knows (finish): no callback from here on. */
 void slim_grpc_call_mark_ended(struct slim_grpc_call *call);
+
+/* Send the answer of HTTP to a request that is not gRPC. */
+void slim_grpc_call_answer_plain(struct slim_grpc_call *call);
 
 /* Mark the call ended and call on_end. */
 void slim_grpc_call_report(struct slim_grpc_call *call, const struct slim_grpc_end *end);

@@ -20,10 +20,12 @@ static bool check_prefix(struct slim_grpc_call *call, const uint8_t *prefix)
         struct slim_view why = prefix[0] == 1
                                    ? SLIM_VIEW("compressed message without grpc-encoding")
                                    : SLIM_VIEW("invalid compression flag");
+        SLIM_GRPC_COUNT(call->conn, messages_compressed);
         slim_grpc_call_break(call, SLIM_GRPC_INTERNAL, why);
         return false;
     }
     if (read_length(prefix) > call->conn->message_bytes_max) {
+        SLIM_GRPC_COUNT(call->conn, messages_too_long);
         slim_grpc_call_break(call, SLIM_GRPC_RESOURCE_EXHAUSTED, SLIM_VIEW("message too long"));
         return false;
     }
@@ -46,6 +48,7 @@ static bool make_room(struct slim_grpc_call *call, size_t coming)
     size_t want = min_size(call->message_bytes, (have + coming) * SLIM_GRPC_GATHER_GROWTH);
     struct slim_block *block;
     if (slim_block_new(call->conn->pool, want, &block) != SLIM_OK) {
+        SLIM_GRPC_COUNT(call->conn, messages_no_memory);
         slim_grpc_call_break(call, SLIM_GRPC_RESOURCE_EXHAUSTED, SLIM_VIEW("out of memory"));
         return false;
     }
@@ -111,11 +114,24 @@ static void return_credit(struct slim_grpc_call *call)
     }
 }
 
+/* DATA of a call that was refused. */
+static void be_less_patient(struct slim_grpc_call *call)
+{
+    if (call->credit > SLIM_GRPC_PATIENCE_BYTES) {
+        call->credit = INT64_MIN / 2; /* once */
+        slim_h2_stream_reset(&call->stream, SLIM_H2_NO_ERROR);
+    }
+}
+
 void slim_grpc_on_data(void *ctx, struct slim_h2_stream *stream, struct slim_view bytes)
 {
     (void)ctx;
     struct slim_grpc_call *call = SLIM_CONTAINER_OF(stream, struct slim_grpc_call, stream);
     call->credit += (int64_t)bytes.len;
+    if (SLIM_UNLIKELY(call->is_plain || stream->is_patient)) {
+        be_less_patient(call);
+        return;
+    }
     while (bytes.len > 0 && SLIM_LIKELY(!call->is_ended)) {
         uint32_t len = 0;
         bool is_whole = call->prefix_len == 0 && bytes.len >= SLIM_GRPC_PREFIX_BYTES;

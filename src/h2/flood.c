@@ -11,6 +11,8 @@ static const struct {
     [SLIM_H2_FLOOD_PING] = {SLIM_H2_PING_BURST, SLIM_H2_PING_RATE},
     [SLIM_H2_FLOOD_PRIORITY] = {SLIM_H2_PRIORITY_BURST, SLIM_H2_PRIORITY_RATE},
     [SLIM_H2_FLOOD_EMPTY_DATA] = {SLIM_H2_EMPTY_DATA_BURST, SLIM_H2_EMPTY_DATA_RATE},
+    [SLIM_H2_FLOOD_WINDOW_UPDATE] = {SLIM_H2_WINDOW_UPDATE_BURST, SLIM_H2_WINDOW_UPDATE_RATE},
+    [SLIM_H2_FLOOD_REQUEST] = {SLIM_H2_REQUEST_BURST, SLIM_H2_REQUEST_RATE},
 };
 
 enum {
@@ -50,4 +52,10 @@ bool slim_h2_flood_pass(struct slim_h2_flood *flood, enum slim_h2_flood_kind kin
     }
     flood->tokens[kind]--;
     return true;
+}
+
+void slim_h2_flood_earn(struct slim_h2_flood *flood, enum slim_h2_flood_kind kind, uint32_t count)
+{
+    uint32_t room = limits[kind].burst - flood->tokens[kind];
+    flood->tokens[kind] += count < room ? count : room;
 }

@@ -11,8 +11,10 @@ enum slim_h2_flood_kind {
     SLIM_H2_FLOOD_PING,
     SLIM_H2_FLOOD_PRIORITY,
     SLIM_H2_FLOOD_EMPTY_DATA,
+    SLIM_H2_FLOOD_WINDOW_UPDATE,
+    SLIM_H2_FLOOD_REQUEST,
 };
-enum { SLIM_H2_FLOOD_KINDS = 5 };
+enum { SLIM_H2_FLOOD_KINDS = 7 };
 
 /* tokens     what may still come of each kind
  * filled_ms  when the buckets were last filled */
@@ -28,5 +30,8 @@ void slim_h2_flood_fill(struct slim_h2_flood *flood, uint64_t now_ms);
 
 /* Count one frame. False when there are too many. */
 bool slim_h2_flood_pass(struct slim_h2_flood *flood, enum slim_h2_flood_kind kind);
+
+/* Allow `count` frames more, never more than the burst in all. */
+void slim_h2_flood_earn(struct slim_h2_flood *flood, enum slim_h2_flood_kind kind, uint32_t count);
 
 #endif

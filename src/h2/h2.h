@@ -36,6 +36,23 @@ enum slim_h2_error {
     SLIM_H2_HTTP_1_1_REQUIRED = 13,
 };
 
+/* Why a connection is dead, in more detail than slim_h2_status: for counters and log lines. */
+enum slim_h2_cause {
+    SLIM_H2_CAUSE_NONE,
+    SLIM_H2_CAUSE_NOT_HTTP2,      /* no preface */
+    SLIM_H2_CAUSE_BROKEN,         /* any other breach of RFC 9113 */
+    SLIM_H2_CAUSE_RESETS,         /* floods, see limits.h */
+    SLIM_H2_CAUSE_SETTINGS,       /* */
+    SLIM_H2_CAUSE_PINGS,          /* */
+    SLIM_H2_CAUSE_PRIORITIES,     /* */
+    SLIM_H2_CAUSE_EMPTY_DATA,     /* */
+    SLIM_H2_CAUSE_WINDOW_UPDATES, /* */
+    SLIM_H2_CAUSE_REQUESTS,       /* */
+    SLIM_H2_CAUSE_CONTINUATIONS,  /* */
+    SLIM_H2_CAUSE_UNREAD,         /* the peer asks and does not read the answers */
+};
+enum { SLIM_H2_CAUSES = 12 };
+
 /* One header field. Names are lower case; pseudo headers come first. Borrowed. */
 struct slim_h2_header {
     struct slim_view name;
@@ -80,6 +97,7 @@ struct slim_h2_stream {
     bool has_ended;    /* the frame with END_STREAM was framed, or a reset was ordered */
     bool is_peer_done; /* END_STREAM came */
     bool is_half;      /* ended with slim_h2_stream_end_half: no reset follows our END_STREAM */
+    bool is_patient;   /* no reset follows our END_STREAM: the peer ends its direction by itself */
     uint32_t
         end_error; /* code of the RST_STREAM that follows our END_STREAM when the peer is not done */
     uint64_t framed_bytes;
@@ -107,7 +125,24 @@ struct slim_h2_handler {
     void (*on_close)(void *ctx, struct slim_h2_stream *stream, uint32_t error);
 };
 
-/* max_streams: 0 announces nothing. All windows 65535 .. 2^31-1, max_frame_bytes 16384 .. 2^24-1. */
+/* What was refused or ended here, and why. Plain fields; several connections of one loop may share one struct.
+ * causes            connections that died, by slim_h2_cause; counted when they are freed
+ * no_memory         connections that died of it
+ * headers_too_long  streams: header_list_bytes was passed
+ * streams_refused   streams: max_streams was passed, or the owner did not attach them
+ * bad_requests      streams: frames in order, but no valid HTTP message
+ * stream_no_memory  streams */
+struct slim_h2_counters {
+    uint64_t causes[SLIM_H2_CAUSES];
+    uint64_t no_memory;
+    uint64_t headers_too_long;
+    uint64_t streams_refused;
+    uint64_t bad_requests;
+    uint64_t stream_no_memory;
+};
+
+/* max_streams: 0 announces nothing. All windows 65535 .. 2^31-1, max_frame_bytes 16384 .. 2^24-1.
+ * counters: outlive the connection; NULL: nobody wants to know. */
 struct slim_h2_options {
     bool is_server;
     uint32_t stream_window_bytes;
@@ -115,6 +150,7 @@ struct slim_h2_options {
     uint32_t max_frame_bytes;
     uint32_t header_list_bytes;
     uint32_t max_streams;
+    struct slim_h2_counters *counters;
 };
 
 /* Make a connection; SETTINGS wait in the output at once. `handler` is copied; heap and pool outlive the connection.
@@ -142,6 +178,14 @@ SLIM_MUST_CHECK enum slim_status slim_h2_take(struct slim_h2 *h2, struct slim_vi
 
 /* SLIM_OK, or why the connection is dead: what slim_h2_take returned or would return. */
 enum slim_status slim_h2_status(const struct slim_h2 *h2);
+
+enum slim_h2_cause slim_h2_cause(const struct slim_h2 *h2);
+
+/* True when the SETTINGS of the peer came: it speaks HTTP/2. */
+bool slim_h2_has_settings(const struct slim_h2 *h2);
+
+/* True when GOAWAY was ordered, sent or received. */
+bool slim_h2_has_go_away(const struct slim_h2 *h2);
 
 /* See slim_grpc_conn_output, _sent and _has_output. */
 size_t slim_h2_output(struct slim_h2 *h2, struct iovec *iov, size_t iov_count, size_t bytes_max);
@@ -195,6 +239,10 @@ size_t slim_h2_stream_memory_bytes(const struct slim_h2_stream *stream);
  * allow even an empty DATA frame, END_STREAM is left out. Once ordered it cannot be changed except by a reset. */
 void slim_h2_stream_end(struct slim_h2_stream *stream, const struct slim_h2_header *trailers,
                         size_t count, uint32_t error, bool is_flush);
+
+/* Server, before our direction ends: do not reset the stream behind our END_STREAM, but let the peer end it. It is judged by the rules
+ * of HTTP/2 until then. The owner resets it when too much comes. */
+void slim_h2_stream_be_patient(struct slim_h2_stream *stream);
 
 /* Client: end our direction behind what is queued, and go on receiving. slim_h2_stream_reset gives the rest up; slim_h2_stream_end does
  * nothing any more. */

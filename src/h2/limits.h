@@ -9,6 +9,9 @@ enum {
     SLIM_H2_HEADER_LIST_BYTES =
         16 * 1024, /* sum over name + value + 32; a longer block resets its stream */
 
+    /* streams that the peer ended last: DATA or HEADERS on them end the connection; on older ones they are ignored */
+    SLIM_H2_FINISHED_STREAMS = 16,
+
     SLIM_H2_CONTINUATIONS_MAX =
         8, /* CONTINUATION frames of one header block; more end the connection */
     SLIM_H2_SETTINGS_ENTRIES = 32, /* entries of one SETTINGS frame; more end the connection */
@@ -29,7 +32,10 @@ enum {
 
 /* Frames that cost us work and carry nothing. Each kind has a bucket of `BURST` that refills at `RATE` per second; the
  * frame that finds its bucket empty ends the connection with GOAWAY(ENHANCE_YOUR_CALM) and SLIM_ERR_LIMIT.
- * PING is generous: gRPC clients measure the path with one PING per round trip. */
+ * RESET counts those of the peer, and ours for the peer's mistakes (a peer can make us reset what it opens).
+ * PING is generous: gRPC clients measure the path with one PING per round trip.
+ * WINDOW_UPDATE: each DATA frame of ours earns the peer SLIM_H2_WINDOW_UPDATES_PER_DATA more.
+ * Frames of unknown types are skipped by nghttp2 and not counted: they cost no more than their bytes. */
 enum {
     SLIM_H2_RESET_BURST = 1000,
     SLIM_H2_RESET_RATE = 100,
@@ -41,6 +47,11 @@ enum {
     SLIM_H2_PRIORITY_RATE = 1000,
     SLIM_H2_EMPTY_DATA_BURST = 10000,
     SLIM_H2_EMPTY_DATA_RATE = 1000,
+    SLIM_H2_WINDOW_UPDATE_BURST = 20000,
+    SLIM_H2_WINDOW_UPDATE_RATE = 10000,
+    SLIM_H2_WINDOW_UPDATES_PER_DATA = 4,
+    SLIM_H2_REQUEST_BURST = 20000,
+    SLIM_H2_REQUEST_RATE = 2000,
 };
 
 #endif

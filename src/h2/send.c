@@ -53,6 +53,7 @@ int slim_h2_on_send_data(nghttp2_session *session, nghttp2_frame *frame, const u
         return NGHTTP2_ERR_WOULDBLOCK; /* the frame is offered again at the next output */
     }
     stream->framed_bytes += length;
+    slim_h2_flood_earn(&h2->flood, SLIM_H2_FLOOD_WINDOW_UPDATE, SLIM_H2_WINDOW_UPDATES_PER_DATA);
     return is_full(h2) ? NGHTTP2_ERR_PAUSE : 0;
 }
 
@@ -60,7 +61,7 @@ int slim_h2_on_send_data(nghttp2_session *session, nghttp2_frame *frame, const u
 static void after_last(struct slim_h2 *h2, struct slim_h2_stream *stream)
 {
     stream->has_ended = true;
-    if (!stream->is_peer_done && !stream->is_half) {
+    if (!stream->is_peer_done && !stream->is_half && !stream->is_patient) {
         slim_h2_check(h2, nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, stream->id,
                                                     stream->end_error));
     }
@@ -73,7 +74,13 @@ int slim_h2_on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, 
         h2->has_go_away = true;
         if (frame->goaway.error_code != NGHTTP2_NO_ERROR && h2->status == SLIM_OK) {
             h2->status = SLIM_ERR_MALFORMED; /* nghttp2 found out by itself */
+            h2->cause = SLIM_H2_CAUSE_BROKEN;
         }
+        return 0;
+    }
+    if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code != NGHTTP2_NO_ERROR &&
+        h2->is_server) {
+        slim_h2_count(h2, SLIM_H2_FLOOD_RESET); /* the peer did something that asks for it */
         return 0;
     }
     bool is_last = (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&

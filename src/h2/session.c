@@ -110,10 +110,12 @@ enum slim_status slim_h2_new(const struct slim_h2_options *options,
     made->memory = (struct slim_h2_memory){heap, pool};
     made->handler = *handler;
     made->ctx = ctx;
+    made->counters = options->counters;
     made->is_server = options->is_server;
     made->header_list_bytes = options->header_list_bytes;
     made->now_ms = now_ms;
     slim_h2_flood_init(&made->flood, now_ms);
+    slim_h2_finished_init(&made->finished, options->is_server);
 
     enum slim_status status = open_session(made);
     if (status == SLIM_OK) {
@@ -133,6 +135,11 @@ void slim_h2_free(struct slim_h2 *h2)
         return;
     }
     h2->is_killed = true;
+    if (h2->cause != SLIM_H2_CAUSE_NONE) {
+        SLIM_H2_COUNT(h2, causes[h2->cause]);
+    } else if (h2->status != SLIM_OK) {
+        SLIM_H2_COUNT(h2, no_memory);
+    }
     nghttp2_session_del(h2->session);
     slim_h2_sparse_fini(&h2->sparse);
     slim_h2_queue_drop(&h2->out, h2->memory, h2->out.byte_count);
@@ -148,6 +155,21 @@ void slim_h2_kill(struct slim_h2 *h2)
 enum slim_status slim_h2_status(const struct slim_h2 *h2)
 {
     return h2->status;
+}
+
+enum slim_h2_cause slim_h2_cause(const struct slim_h2 *h2)
+{
+    return h2->cause;
+}
+
+bool slim_h2_has_settings(const struct slim_h2 *h2)
+{
+    return h2->has_settings;
+}
+
+bool slim_h2_has_go_away(const struct slim_h2 *h2)
+{
+    return h2->has_go_away;
 }
 
 size_t slim_h2_stream_count(const struct slim_h2 *h2)

@@ -4,6 +4,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include "h2/finished.h"
 #include "h2/flood.h"
 #include "h2/headers.h"
 #include "h2/queue.h"
@@ -13,6 +14,7 @@
  * is_killed      the owner gave it up: no events, no framing
  * is_pumping     control frames only: DATA waits until the owner asks for output
  * cut_bytes, cut_segments   frames are made until the output holds one of the two
+ * newest_id      of the requests that came;  skipped_first .. skipped_last: the ids that it jumped over last (0: none)
  * uncredited     bytes of DATA whose connection credit is not returned yet (one call per turn) */
 struct slim_h2 {
     nghttp2_session *session;
@@ -26,6 +28,7 @@ struct slim_h2 {
         unframed; /* a control frame nghttp2 handed out for which there was no block yet */
     struct slim_h2_headers headers;
     struct slim_h2_flood flood;
+    struct slim_h2_counters *counters; /* may be NULL */
     uint64_t now_ms;
     size_t stream_count;
     size_t uncredited;
@@ -34,13 +37,27 @@ struct slim_h2 {
     int32_t data_id; /* stream of the last DATA, so that its object is looked up once */
     struct slim_h2_stream *data_stream;
     enum slim_status status;
+    enum slim_h2_cause cause;
+    struct slim_h2_finished finished;
+    int32_t newest_id;
+    int32_t skipped_first;
+    int32_t skipped_last;
     uint32_t header_list_bytes;
+    bool has_settings;
     bool is_server;
     bool is_killed;
     bool is_pumping;
     bool has_go_away;    /* ordered, sent or received */
     bool is_go_away_due; /* ours leaves behind the last stream */
 };
+
+/* Add one to a field of the owner's counters. Never on the path of a message. */
+#define SLIM_H2_COUNT(h2, field)                                                                   \
+    do {                                                                                           \
+        if ((h2)->counters != NULL) {                                                              \
+            (h2)->counters->field++;                                                               \
+        }                                                                                          \
+    } while (0)
 
 /* Queue GOAWAY(NO_ERROR) now. */
 void slim_h2_submit_go_away(struct slim_h2 *h2);
@@ -52,7 +69,11 @@ void slim_h2_pump(struct slim_h2 *h2);
 void slim_h2_check(struct slim_h2 *h2, int result);
 
 /* End the connection with GOAWAY(error) because of `status`. */
-void slim_h2_fail(struct slim_h2 *h2, enum slim_status status, uint32_t error);
+void slim_h2_fail(struct slim_h2 *h2, enum slim_status status, enum slim_h2_cause cause,
+                  uint32_t error);
+
+/* Count a frame; one too many ends the connection. */
+void slim_h2_count(struct slim_h2 *h2, enum slim_h2_flood_kind kind);
 
 /* The callbacks of nghttp2 that read what the streams queued, and those for what came in. */
 ssize_t slim_h2_on_read(nghttp2_session *session, int32_t id, uint8_t *buf, size_t length,

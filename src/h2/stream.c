@@ -258,6 +258,11 @@ void slim_h2_stream_end(struct slim_h2_stream *stream, const struct slim_h2_head
     }
 }
 
+void slim_h2_stream_be_patient(struct slim_h2_stream *stream)
+{
+    stream->is_patient = true;
+}
+
 void slim_h2_stream_end_half(struct slim_h2_stream *stream)
 {
     if (stream->is_ending || stream->h2->is_killed) {

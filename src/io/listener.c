@@ -9,7 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "io/limits.h"
+
+#define SLIM_LOG_TARGET "slim_datapath::message_processing"
 
 struct slim_listener {
     struct slim_loop *loop;
@@ -18,6 +21,8 @@ struct slim_listener {
     struct slim_address address;
     slim_listener_on_accept *on_accept;
     void *ctx;
+    void (*on_full)(void *ctx);
+    struct slim_log_limit log_rest;
     bool *is_freed; /* set while accepting: a callback may free the listener */
 };
 
@@ -28,8 +33,14 @@ static void on_pause_over(struct slim_timer *timer)
 }
 
 /* Out of descriptors or memory: the connection stays in the backlog, and we look again a little later. */
-static void rest(struct slim_listener *listener)
+static void rest(struct slim_listener *listener, int reason)
 {
+    slim_log_limited(&listener->log_rest, WARN,
+                     "no descriptor or memory for a new connection, accepting rests",
+                     SLIM_LOG_STR("error", strerror(reason)));
+    if (listener->on_full != NULL) {
+        listener->on_full(listener->ctx);
+    }
     slim_loop_rewatch(listener->loop, &listener->watch, 0);
     slim_timer_set(listener->loop, &listener->pause,
                    slim_loop_now_ms(listener->loop) + SLIM_IO_ACCEPT_PAUSE_MS);
@@ -53,7 +64,7 @@ static void on_ready(struct slim_watch *watch, uint32_t events)
             continue;
         }
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            rest(listener);
+            rest(listener, errno);
         }
         if (errno != ECONNABORTED && errno != EINTR) {
             break;
@@ -87,20 +98,33 @@ static void remove_stale_socket(const struct slim_address *address)
  * connection closed connects again at once. If the listener is still open at that moment, this succeeds, is reset a moment
  * later, and the reference's clients then give up for good (wire.md 7.4); a refused connect they repeat. So the listener must
  * be closed first. Where this does not work out, nothing else is lost. */
-static int move_up(int fd)
+static int dup_high(int fd)
 {
     enum { ROOM = 64 };
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur <= ROOM) {
-        return fd;
+        return -1;
     }
     rlim_t top = files.rlim_cur < SLIM_IO_LISTENER_FD ? files.rlim_cur : SLIM_IO_LISTENER_FD;
-    int high = fcntl(fd, F_DUPFD_CLOEXEC, (int)(top - ROOM));
+    return fcntl(fd, F_DUPFD_CLOEXEC, (int)(top - ROOM));
+}
+
+static int move_up(int fd)
+{
+    int high = dup_high(fd);
     if (high < 0) {
         return fd;
     }
     close(fd);
     return high;
+}
+
+void slim_listener_make_room(void)
+{
+    int high = dup_high(STDIN_FILENO);
+    if (high >= 0) {
+        close(high); /* the table keeps its size */
+    }
 }
 
 static enum slim_status open_socket(struct slim_listener *listener, struct slim_error *error)
@@ -180,6 +204,11 @@ void slim_listener_free(struct slim_listener *listener)
     slim_timer_cancel(listener->loop, &listener->pause);
     slim_loop_release_timer(listener->loop);
     free(listener);
+}
+
+void slim_listener_on_full(struct slim_listener *listener, void (*on_full)(void *ctx))
+{
+    listener->on_full = on_full;
 }
 
 const struct slim_address *slim_listener_address(const struct slim_listener *listener)

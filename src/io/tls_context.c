@@ -161,8 +161,7 @@ static enum slim_status use_own(SSL_CTX *ssl, const struct slim_tls_material *ma
     EVP_PKEY_free(key);
     if (!is_used || SSL_CTX_check_private_key(ssl) != 1) {
         ERR_clear_error();
-        return slim_error_set(error, SLIM_ERR_CONFIG,
-                              "rustls error\nthe key does not belong to the certificate");
+        return slim_error_set(error, SLIM_ERR_CONFIG, "the key does not belong to the certificate");
     }
     return SLIM_OK;
 }

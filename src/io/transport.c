@@ -15,7 +15,7 @@
  *             LINGERING: what waits is still written; SHUT: everything was, and the peer's system has not taken all of it
  * keepalive   slim_grpc_conn_tick, or the end of lingering
  * tls         NULL: plain
- * is_refused  TLS failed: nothing of the peer is read any more, and the socket stays until the peer has read why
+ * is_refused  TLS failed, or gRPC is over: nothing of the peer is read any more, and the socket stays until it has read why
  * deadline    set until the peer is established (is_established): it has so long to show that it speaks our protocols */
 struct slim_transport {
     struct slim_loop *loop;
@@ -35,7 +35,7 @@ struct slim_transport {
     bool is_refused;
     enum slim_grpc_status end_status;
     enum slim_status why;
-    char text[SLIM_ERROR_TEXT_MAX];
+    char text[256];
 };
 
 void slim_transport_free(struct slim_transport *transport)
@@ -80,8 +80,7 @@ static bool is_shaking_hands(const struct slim_transport *transport)
 /* The peer has shown what it must show before the deadline. */
 static bool is_established(const struct slim_transport *transport)
 {
-    return !is_shaking_hands(transport) &&
-           slim_grpc_conn_stats(transport->grpc)->bytes_received > 0;
+    return !is_shaking_hands(transport) && slim_grpc_conn_is_established(transport->grpc);
 }
 
 static void check_deadline(struct slim_transport *transport)
@@ -94,18 +93,10 @@ static void check_deadline(struct slim_transport *transport)
 static void on_deadline(struct slim_timer *timer)
 {
     struct slim_transport *transport = SLIM_CONTAINER_OF(timer, struct slim_transport, deadline);
+    slim_grpc_conn_note_late(transport->grpc);
     die(transport, SLIM_ERR_TIMEOUT,
         is_shaking_hands(transport) ? "TLS handshake failed: it took too long"
-                                    : "no HTTP/2 preface in time");
-}
-
-/* Nothing to write may mean that the connection is over: memory ran out, or its last call ended behind a GOAWAY. */
-static void check_life(struct slim_transport *transport)
-{
-    enum slim_status status = slim_grpc_conn_status(transport->grpc);
-    if (status != SLIM_OK) {
-        die(transport, status, slim_status_text(status));
-    }
+                                    : "no HTTP/2 preface and SETTINGS in time");
 }
 
 /* One write. SLIM_OK: *sent bytes went; SLIM_AGAIN: the socket has no room; else the transport is dead. */
@@ -137,7 +128,6 @@ static bool flush_plain(struct slim_transport *transport)
         size_t count =
             slim_grpc_conn_output(transport->grpc, iov, SLIM_IO_FLUSH_PIECES, SLIM_IO_FLUSH_BYTES);
         if (count == 0) {
-            check_life(transport);
             return true;
         }
         size_t sent;
@@ -160,7 +150,6 @@ static enum slim_status seal(struct slim_transport *transport)
     size_t count =
         slim_grpc_conn_output(transport->grpc, iov, SLIM_IO_FLUSH_PIECES, SLIM_IO_TLS_FLUSH_BYTES);
     if (count == 0) {
-        check_life(transport);
         return SLIM_OK;
     }
     size_t sealed = 0;
@@ -265,6 +254,50 @@ static void say_goodbye(struct slim_transport *transport)
     }
 }
 
+/* We are through with the peer, and told it why. The socket stays until it hangs up: closed before, it would answer what the peer
+ * says meanwhile with a reset, and the peer might never read what we said. */
+static void refuse(struct slim_transport *transport, enum slim_status why, const char *text)
+{
+    if (transport->state == DEAD || transport->is_refused) {
+        return;
+    }
+    transport->why = why;
+    (void)snprintf(transport->text, sizeof(transport->text), "%s", text); /* may be cut */
+    transport->is_refused = true;
+    transport->state = SHUT;
+    (void)shutdown(transport->watch.fd, SHUT_WR); /* fails when the peer is gone: reading tells */
+    slim_timer_cancel(transport->loop, &transport->deadline);
+    transport->linger_until_ms = slim_loop_now_ms(transport->loop) + SLIM_IO_REFUSED_LINGER_MS;
+    slim_timer_set(transport->loop, &transport->keepalive, transport->linger_until_ms);
+    /* its calls are over now, not when it hangs up */
+    slim_grpc_conn_close(transport->grpc, transport->end_status, slim_view_str(transport->text));
+}
+
+/* The connection is over, with or without a mistake of the peer: it gets the GOAWAY, as far as it fits. */
+static void end_grpc(struct slim_transport *transport, enum slim_status status)
+{
+    const char *text = slim_grpc_cause_text(slim_grpc_conn_cause(transport->grpc));
+    text = text[0] != 0 ? text : slim_status_text(status);
+    if (transport->state == OPEN || transport->state == LINGERING) {
+        (void)flush(transport);
+        if (transport->tls != NULL && slim_tls_session_close(transport->tls)) {
+            (void)flush_tls(transport);
+        }
+        refuse(transport, status, text);
+    } else {
+        die(transport, status, text);
+    }
+}
+
+/* Nothing to write may mean that the connection is over: memory ran out, or its last call ended behind a GOAWAY. */
+static void check_life(struct slim_transport *transport)
+{
+    enum slim_status status = slim_grpc_conn_status(transport->grpc);
+    if (status != SLIM_OK && transport->state != DEAD) {
+        end_grpc(transport, status);
+    }
+}
+
 /* The end of the turn: flush what is touched, bury what is dead. */
 static void on_turn_end(struct slim_task *task)
 {
@@ -275,6 +308,12 @@ static void on_turn_end(struct slim_task *task)
     }
     if (transport->state != DEAD) {
         is_empty = transport->is_blocked ? false : flush(transport);
+        if (is_empty) {
+            check_life(transport);
+        }
+    }
+    if (transport->state == SHUT) {
+        return;
     }
     if (transport->state == LINGERING && is_empty && is_said(transport)) {
         shut(transport);
@@ -310,34 +349,12 @@ static void take(struct slim_transport *transport, struct slim_view bytes)
     enum slim_status status =
         slim_grpc_conn_take(transport->grpc, bytes, slim_loop_now_ms(transport->loop));
     if (status != SLIM_OK && transport->state != DEAD) {
-        (void)flush(transport); /* a GOAWAY with the reason, as far as it fits */
-        die(transport, status, slim_status_text(status));
+        end_grpc(transport, status);
     }
     check_deadline(transport);
     if (transport->state == DEAD || slim_grpc_conn_has_output(transport->grpc)) {
         slim_loop_at_turn_end(transport->loop, &transport->flush);
     }
-}
-
-/* TLS failed: tell the peer with the alert that waits, and keep the socket until it hangs up: closed before, it would answer what the
- * peer says meanwhile with a reset, and the peer might never read why. */
-static void refuse(struct slim_transport *transport, enum slim_status why, const char *text)
-{
-    if (transport->state == DEAD) {
-        return;
-    }
-    transport->why = why;
-    (void)snprintf(transport->text, sizeof(transport->text), "%s", text); /* may be cut */
-    transport->is_refused = true;
-    (void)flush_tls(transport); /* as far as it fits */
-    if (transport->state == DEAD) {
-        return;
-    }
-    transport->state = SHUT;
-    (void)shutdown(transport->watch.fd, SHUT_WR); /* fails when the peer is gone: reading tells */
-    slim_timer_cancel(transport->loop, &transport->deadline);
-    transport->linger_until_ms = slim_loop_now_ms(transport->loop) + SLIM_IO_REFUSED_LINGER_MS;
-    slim_timer_set(transport->loop, &transport->keepalive, transport->linger_until_ms);
 }
 
 /* Open what was received behind the headroom of the loop's buffer, and feed it to the connection. */
@@ -354,6 +371,7 @@ static void take_tls(struct slim_transport *transport, size_t received)
     if (status == SLIM_ERR_CLOSED) {
         die(transport, status, error.text);
     } else if (status != SLIM_OK) {
+        (void)flush_tls(transport); /* the alert, as far as it fits */
         refuse(transport, status, error.text);
     }
     /* answers of the handshake, or what waited for its end */
@@ -436,9 +454,14 @@ static void on_keepalive(struct slim_timer *timer)
         return;
     }
     uint64_t next_ms = 0;
-    if (slim_grpc_conn_tick(transport->grpc, slim_loop_now_ms(transport->loop), &next_ms) !=
-        SLIM_OK) {
-        die(transport, SLIM_ERR_TIMEOUT, "keepalive timed out");
+    enum slim_status status =
+        slim_grpc_conn_tick(transport->grpc, slim_loop_now_ms(transport->loop), &next_ms);
+    if (status == SLIM_ERR_CLOSED) {
+        end_grpc(transport, status);
+        return;
+    }
+    if (status != SLIM_OK) {
+        die(transport, status, slim_grpc_cause_text(slim_grpc_conn_cause(transport->grpc)));
         return;
     }
     if (next_ms != 0) {

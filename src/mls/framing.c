@@ -455,16 +455,6 @@ static enum slim_status open_sender_data(const struct slim_mls_suite *suite,
     return status;
 }
 
-enum slim_status slim_mls_private_sender(const struct slim_mls_suite *suite,
-                                         const uint8_t *sender_data_secret,
-                                         const struct slim_mls_private_message *message,
-                                         uint32_t *leaf)
-{
-    uint32_t generation;
-    uint8_t guard[REUSE_GUARD_LEN];
-    return open_sender_data(suite, sender_data_secret, message, leaf, &generation, guard);
-}
-
 static enum slim_status take_plain(struct slim_view in, struct slim_mls_content *content)
 {
     SLIM_TRY(take_body(&in, content->content_type, &content->body));

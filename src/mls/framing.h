@@ -119,11 +119,6 @@ slim_mls_private_open(const struct slim_mls_suite *suite, struct slim_mls_secret
                       const struct slim_mls_private_message *message, struct slim_buf *plain,
                       struct slim_mls_content *content, uint32_t *generation);
 
-/* The leaf that a PrivateMessage names as its sender; nothing is proven and nothing used up. SLIM_ERR_MALFORMED, SLIM_ERR_DECRYPT. */
-SLIM_MUST_CHECK enum slim_status
-slim_mls_private_sender(const struct slim_mls_suite *suite, const uint8_t *sender_data_secret,
-                        const struct slim_mls_private_message *message, uint32_t *leaf);
-
 /* Key and nonce of the sender data (section 6.3.2), from a sample of the ciphertext. */
 void slim_mls_sender_data_key(const struct slim_mls_suite *suite, const uint8_t *sender_data_secret,
                               struct slim_view ciphertext, struct slim_mls_message_key *key);

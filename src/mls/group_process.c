@@ -557,14 +557,24 @@ static enum slim_status process_public(struct slim_mls_group *group, struct slim
     return take_handshake(group, &content, event);
 }
 
+/* Whom slim_mls_group_open asks about the sender. */
+struct acceptance {
+    slim_mls_accept *accept;
+    void *context;
+};
+
 /* Decrypted and signed: the key is used up last, so that a message refused on the way can come again. */
-static enum slim_status take_private_content(struct slim_mls_group *group,
-                                             struct slim_mls_epoch *epoch,
-                                             const struct slim_mls_content *content,
-                                             uint32_t generation, struct slim_mls_event *event)
+static enum slim_status
+take_private_content(struct slim_mls_group *group, struct slim_mls_epoch *epoch,
+                     const struct slim_mls_content *content, uint32_t generation,
+                     const struct acceptance *acceptance, struct slim_mls_event *event)
 {
     enum slim_mls_ratchet_kind kind = slim_mls_ratchet_of(content->content_type);
     SLIM_TRY(check_signature(group, epoch, content));
+    if (acceptance != NULL) {
+        SLIM_TRY((enum slim_status)acceptance->accept(acceptance->context, content->sender_index,
+                                                      content->epoch));
+    }
     describe(content, event);
     SLIM_TRY(copy_bytes(content->authenticated_data, &event->authenticated_data));
     if (content->content_type == MLS_CONTENT_APPLICATION) {
@@ -585,6 +595,7 @@ static enum slim_status take_private_content(struct slim_mls_group *group,
 }
 
 static enum slim_status process_private(struct slim_mls_group *group, struct slim_view in,
+                                        const struct acceptance *acceptance,
                                         struct slim_mls_event *event)
 {
     struct slim_mls_private_message message;
@@ -592,6 +603,9 @@ static enum slim_status process_private(struct slim_mls_group *group, struct sli
     SLIM_TRY(slim_mls_take_private(&in, &message));
     if (in.len > 0) {
         return SLIM_ERR_MALFORMED;
+    }
+    if (acceptance != NULL && message.content_type != MLS_CONTENT_APPLICATION) {
+        return SLIM_ERR_INVALID;
     }
     SLIM_TRY(check_epoch(group, message.group_id, message.epoch,
                          message.content_type == MLS_CONTENT_APPLICATION, &epoch));
@@ -602,43 +616,15 @@ static enum slim_status process_private(struct slim_mls_group *group, struct sli
         slim_mls_private_open(group->suite, &epoch->messages, epoch->secrets.sender_data, &message,
                               &plain, &content, &generation);
     if (status == SLIM_OK) {
-        status = take_private_content(group, epoch, &content, generation, event);
+        status = take_private_content(group, epoch, &content, generation, acceptance, event);
     }
     slim_buf_wipe(&plain);
     return status;
 }
 
-static enum slim_status sender_of(struct slim_mls_group *group, struct slim_view in, uint32_t *leaf)
-{
-    enum slim_mls_wire_format format;
-    struct slim_mls_private_message message;
-    struct slim_mls_epoch *epoch;
-    SLIM_TRY(slim_mls_take_message_head(&in, &format));
-    if (format != MLS_WIRE_PRIVATE) {
-        return SLIM_ERR_INVALID;
-    }
-    SLIM_TRY(slim_mls_take_private(&in, &message));
-    if (in.len > 0) {
-        return SLIM_ERR_MALFORMED;
-    }
-    SLIM_TRY(check_epoch(group, message.group_id, message.epoch,
-                         message.content_type == MLS_CONTENT_APPLICATION, &epoch));
-    return slim_mls_private_sender(group->suite, epoch->secrets.sender_data, &message, leaf);
-}
-
-enum slim_mls_status slim_mls_group_message_sender(struct slim_mls_group *group,
-                                                   struct slim_mls_view message,
-                                                   uint32_t *leaf_index)
-{
-    if (message.len > MLS_MESSAGE_BYTES_MAX) {
-        return SLIM_MLS_ERR_LIMIT;
-    }
-    return slim_mls_status_out(sender_of(group, slim_mls_view_in(message), leaf_index));
-}
-
-enum slim_mls_status slim_mls_group_process(struct slim_mls_group *group,
-                                            struct slim_mls_view message,
-                                            struct slim_mls_event *event)
+static enum slim_mls_status process(struct slim_mls_group *group, struct slim_mls_view message,
+                                    const struct acceptance *acceptance,
+                                    struct slim_mls_event *event)
 {
     if (message.len > MLS_MESSAGE_BYTES_MAX) {
         return SLIM_MLS_ERR_LIMIT;
@@ -647,10 +633,10 @@ enum slim_mls_status slim_mls_group_process(struct slim_mls_group *group,
     struct slim_mls_event got = {.sender_leaf = UINT32_MAX};
     enum slim_mls_wire_format format;
     enum slim_status status = slim_mls_take_message_head(&in, &format);
-    if (status == SLIM_OK && format == MLS_WIRE_PUBLIC) {
+    if (status == SLIM_OK && format == MLS_WIRE_PRIVATE) {
+        status = process_private(group, in, acceptance, &got);
+    } else if (status == SLIM_OK && format == MLS_WIRE_PUBLIC && acceptance == NULL) {
         status = process_public(group, in, &got);
-    } else if (status == SLIM_OK && format == MLS_WIRE_PRIVATE) {
-        status = process_private(group, in, &got);
     } else if (status == SLIM_OK) {
         status = SLIM_ERR_INVALID;
     }
@@ -660,4 +646,19 @@ enum slim_mls_status slim_mls_group_process(struct slim_mls_group *group,
     }
     *event = got;
     return SLIM_MLS_OK;
+}
+
+enum slim_mls_status slim_mls_group_process(struct slim_mls_group *group,
+                                            struct slim_mls_view message,
+                                            struct slim_mls_event *event)
+{
+    return process(group, message, NULL, event);
+}
+
+enum slim_mls_status slim_mls_group_open(struct slim_mls_group *group, struct slim_mls_view message,
+                                         slim_mls_accept *accept, void *context,
+                                         struct slim_mls_event *event)
+{
+    const struct acceptance acceptance = {accept, context};
+    return process(group, message, &acceptance, event);
 }

@@ -80,8 +80,25 @@ static void hold_back(struct slim_session *session, const struct slim_session_re
 {
     if (session->is_mls && request != NULL && request->foreign_count > 0) {
         slim_session_sender_hold(session->sender);
+        /* one change after the other does not starve the publisher */
+        session->held_back_until_ms = session->is_held_back
+                                          ? session->held_back_until_ms
+                                          : session->app->now_ms + session->interval_ms;
         session->is_held_back = true;
-        session->held_back_until_ms = session->app->now_ms + session->interval_ms;
+    }
+}
+
+/* Members that are being welcomed may not hear the channel yet: they are told alone, too. */
+static void tell_newcomers(struct slim_session *session, const struct slim_session_request *request,
+                           const struct slim_session_member *except)
+{
+    for (uint32_t i = 0; i < session->members.listed_count; i++) {
+        const struct slim_session_member *member =
+            session->members.slots[session->members.listed[i]];
+        if (member->standing == SLIM_SESSION_WELCOMED && member != except &&
+            session->kind == SLIM_SESSION_GROUP) {
+            slim_session_request_copy(session, request, member);
+        }
     }
 }
 
@@ -104,6 +121,9 @@ static enum slim_status tell_add(struct slim_session *session, struct slim_sessi
         };
         message.metadata = (struct slim_wire_metadata){.pairs = &mark, .count = 1};
         status = slim_session_request_new(session, &message, &expected, task, &task->change);
+        if (status == SLIM_OK) {
+            tell_newcomers(session, task->change, member);
+        }
     }
     if (status == SLIM_OK) {
         expected = (struct slim_session_expected){.only = member};
@@ -191,6 +211,7 @@ enum slim_status slim_session_change_remove(struct slim_session *session,
     if (status == SLIM_OK && session->members.listed_count > 1) {
         status = tell_remove(session, task, name, member, &commit);
         if (status == SLIM_OK) {
+            tell_newcomers(session, task->change, NULL);
             hold_back(session, task->change);
         }
     } else if (status == SLIM_OK && member != NULL) {
@@ -226,6 +247,7 @@ enum slim_status slim_session_change_refresh(struct slim_session *session,
         slim_heap_return(session->app->heap, names.list);
     }
     if (status == SLIM_OK) {
+        tell_newcomers(session, task->change, NULL);
         hold_back(session, task->change);
     }
     slim_session_commit_fini(&commit);
@@ -258,12 +280,8 @@ enum slim_status slim_session_tell_close(struct slim_session *session)
     enum slim_status status =
         slim_session_request_new(session, &message, &expected, NULL, &request);
     slim_heap_return(session->app->heap, names.list);
-    for (uint32_t i = 0; status == SLIM_OK && i < session->members.listed_count; i++) {
-        const struct slim_session_member *member =
-            session->members.slots[session->members.listed[i]];
-        if (member->standing == SLIM_SESSION_WELCOMED && session->kind == SLIM_SESSION_GROUP) {
-            slim_session_request_copy(session, request, member); /* may not hear the channel yet */
-        }
+    if (status == SLIM_OK) {
+        tell_newcomers(session, request, NULL);
     }
     return status;
 }

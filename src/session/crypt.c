@@ -10,7 +10,6 @@ enum {
     HEAD_LEN = 4, /* version and wire format of an MLSMessage */
     GROUP_ID_MAX = 63,
     EPOCH_LEN = 8,
-    CONTENT_APPLICATION = 1,
     MODERATOR_LEAF = 0,
     EPOCHS_AHEAD_MAX = SLIM_SESSION_COMMITS_AHEAD_MAX + 1, /* a later one is no epoch of ours */
 };
@@ -35,6 +34,7 @@ struct kept_commit {
 };
 
 /* commit_id    of the last change made or applied
+ * far_id       the highest one that was refused as too far ahead
  * is_broken    a commit that was kept turned out bad
  * head         first bytes of every PrivateMessage of the group, up to the epoch
  * members      by leaf
@@ -45,6 +45,7 @@ struct slim_session_crypt {
     struct slim_mls_group *group;
     uint64_t first_epoch;
     uint32_t commit_id;
+    uint32_t far_id;
     bool is_removed;
     bool is_broken;
     uint8_t head[HEAD_LEN + 1 + GROUP_ID_MAX];
@@ -160,33 +161,31 @@ static enum slim_status read_subject(const struct slim_session_crypt *crypt,
     return slim_buf_put(subject, claims.subject);
 }
 
-/* What is known of the leaf, its subject included. */
-static enum slim_status find_member(struct slim_session_crypt *crypt, uint32_t leaf,
-                                    struct member **found, struct slim_error *error)
+/* Make sure that the subject of a leaf is known. SLIM_ERR_NOT_FOUND: the place is empty. */
+static enum slim_status read_member(struct slim_session_crypt *crypt, uint32_t leaf,
+                                    struct slim_error *error)
 {
     struct slim_mls_member member;
     if (slim_mls_group_member(crypt->group, leaf, &member) != SLIM_MLS_OK) {
         return SLIM_ERR_NOT_FOUND;
     }
     SLIM_TRY(members_reserve(crypt, leaf + 1));
-    if (crypt->members[leaf].subject.len == 0) {
-        /* it was checked, time included, when it came into the tree or vouched for it */
-        SLIM_TRY(
-            read_subject(crypt, &member.credential, true, &crypt->members[leaf].subject, error));
+    if (crypt->members[leaf].subject.len > 0) {
+        return SLIM_OK;
     }
-    *found = &crypt->members[leaf];
-    return SLIM_OK;
+    /* it was checked, time included, when it came into the tree or vouched for it */
+    return read_subject(crypt, &member.credential, true, &crypt->members[leaf].subject, error);
 }
 
 /* Does this leaf speak for `name`? The first name that fits is the one. SLIM_ERR_DENIED: no. */
 static enum slim_status speaks_for(struct slim_session_crypt *crypt, uint32_t leaf,
                                    const struct slim_name_key *name, struct slim_error *error)
 {
-    struct member *member = leaf < crypt->member_capacity ? &crypt->members[leaf] : NULL;
-    if (member != NULL && member->has_name) {
-        return slim_name_is_equal(&member->name, name) ? SLIM_OK : SLIM_ERR_DENIED;
+    if (leaf < crypt->member_capacity && crypt->members[leaf].has_name) {
+        return slim_name_is_equal(&crypt->members[leaf].name, name) ? SLIM_OK : SLIM_ERR_DENIED;
     }
-    SLIM_TRY(find_member(crypt, leaf, &member, error));
+    SLIM_TRY(read_member(crypt, leaf, error));
+    struct member *member = &crypt->members[leaf];
     if (!crypt->options.is_source(crypt->options.ctx, slim_buf_view(&member->subject), name)) {
         return SLIM_ERR_DENIED;
     }
@@ -643,6 +642,7 @@ enum slim_status slim_session_crypt_take_commit(struct slim_session_crypt *crypt
         return SLIM_ERR_EXISTS;
     }
     if (commit_id - crypt->commit_id > SLIM_SESSION_COMMITS_AHEAD_MAX) {
+        crypt->far_id = commit_id > crypt->far_id ? commit_id : crypt->far_id;
         return slim_error_set(error, SLIM_ERR_LIMIT, "too far ahead");
     }
     if (commit_id > crypt->commit_id + 1) {
@@ -656,7 +656,7 @@ enum slim_status slim_session_crypt_take_commit(struct slim_session_crypt *crypt
 
 bool slim_session_crypt_is_behind(const struct slim_session_crypt *crypt)
 {
-    return crypt->is_broken || crypt->kept_count > 0;
+    return crypt->is_broken || crypt->kept_count > 0 || crypt->far_id > crypt->commit_id;
 }
 
 /* ---- messages */
@@ -677,20 +677,18 @@ enum slim_status slim_session_crypt_seal(struct slim_session_crypt *crypt,
     return SLIM_OK;
 }
 
-/* The clear fields behind the head. False: not a PrivateMessage of our group. */
-static bool read_head(const struct slim_session_crypt *crypt, struct slim_view blob,
-                      uint64_t *epoch, uint8_t *content_type)
+/* The epoch behind the head. False: not a PrivateMessage of our group. */
+static bool read_epoch(const struct slim_session_crypt *crypt, struct slim_view blob,
+                       uint64_t *epoch)
 {
     if (!slim_view_has_prefix(blob, slim_view_of(crypt->head, crypt->head_len)) ||
-        blob.len - crypt->head_len < EPOCH_LEN + 1) {
+        blob.len - crypt->head_len < EPOCH_LEN) {
         return false;
     }
-    const uint8_t *at = blob.data + crypt->head_len;
     *epoch = 0;
     for (size_t i = 0; i < EPOCH_LEN; i++) {
-        *epoch = *epoch << 8 | at[i];
+        *epoch = *epoch << 8 | blob.data[crypt->head_len + i];
     }
-    *content_type = at[EPOCH_LEN];
     return true;
 }
 
@@ -703,8 +701,7 @@ enum slim_session_blob slim_session_crypt_classify(const struct slim_session_cry
                    : SLIM_SESSION_BLOB_PLAIN;
     }
     uint64_t epoch;
-    uint8_t content_type;
-    if (!read_head(crypt, blob, &epoch, &content_type)) {
+    if (!read_epoch(crypt, blob, &epoch)) {
         return SLIM_SESSION_BLOB_PLAIN;
     }
     uint64_t now = slim_mls_group_epoch(crypt->group);
@@ -714,42 +711,39 @@ enum slim_session_blob slim_session_crypt_classify(const struct slim_session_cry
     return epoch < crypt->first_epoch ? SLIM_SESSION_BLOB_STALE : SLIM_SESSION_BLOB_SEALED;
 }
 
-/* May this leaf have sent a message of that epoch as `source`? */
-static enum slim_status check_source(struct slim_session_crypt *crypt, uint32_t leaf,
-                                     uint64_t epoch, const struct slim_name_key *source)
+/* Who says that it sent the message that is being opened. */
+struct claim {
+    struct slim_session_crypt *crypt;
+    const struct slim_name_key *source;
+};
+
+/* May this leaf have sent a message of that epoch under the name claimed? */
+static enum slim_mls_status accept(void *context, uint32_t leaf, uint64_t epoch)
 {
-    enum slim_status status = speaks_for(crypt, leaf, source, NULL);
+    const struct claim *claim = context;
+    struct slim_session_crypt *crypt = claim->crypt;
+    enum slim_status status = speaks_for(crypt, leaf, claim->source, NULL);
     if (status != SLIM_OK) {
-        return status == SLIM_ERR_NO_MEMORY ? status : SLIM_ERR_DENIED;
+        return status == SLIM_ERR_NO_MEMORY ? SLIM_MLS_ERR_NO_MEMORY : SLIM_MLS_ERR_DENIED;
     }
-    if (leaf == slim_mls_group_own_leaf(crypt->group)) {
-        return SLIM_ERR_REPLAYED;
-    }
-    return epoch < crypt->members[leaf].since ? SLIM_ERR_DENIED : SLIM_OK;
+    return epoch < crypt->members[leaf].since ? SLIM_MLS_ERR_DENIED : SLIM_MLS_OK;
 }
 
 enum slim_status slim_session_crypt_open(struct slim_session_crypt *crypt,
                                          const struct slim_name_key *source, struct slim_view blob,
                                          struct slim_buf *plaintext)
 {
-    uint64_t epoch;
-    uint8_t content_type;
-    uint32_t leaf;
+    struct claim claim = {crypt, source};
     struct slim_mls_event event;
     if (crypt->group == NULL) {
         return SLIM_ERR_FUTURE;
     }
-    if (!read_head(crypt, blob, &epoch, &content_type)) {
+    if (!slim_view_has_prefix(blob, slim_view_of(crypt->head, crypt->head_len))) {
         return SLIM_ERR_MALFORMED;
     }
-    if (content_type != CONTENT_APPLICATION) {
-        return SLIM_ERR_INVALID; /* a commit or proposal in the wrong place */
-    }
-    SLIM_TRY((enum slim_status)slim_mls_group_message_sender(crypt->group, out(blob), &leaf));
-    SLIM_TRY(check_source(crypt, leaf, epoch, source));
     SLIM_TRY(slim_buf_reserve(plaintext, blob.len)); /* a plaintext is shorter */
-    SLIM_TRY((enum slim_status)slim_mls_group_process(crypt->group, out(blob), &event));
-    SLIM_ASSERT_HOT(event.kind == SLIM_MLS_EVENT_APPLICATION && event.sender_leaf == leaf);
+    SLIM_TRY(
+        (enum slim_status)slim_mls_group_open(crypt->group, out(blob), accept, &claim, &event));
     enum slim_status status =
         slim_buf_put(plaintext, slim_view_of(event.data.data, event.data.len));
     slim_mls_event_free(&event);

@@ -54,6 +54,12 @@ static enum slim_status check_settings(const struct slim_session_settings *setti
     if (!is_text(settings->metadata, settings->metadata_count)) {
         return slim_error_set(error, SLIM_ERR_ARGUMENT, "the metadata is not UTF-8");
     }
+    for (size_t i = 0; i < settings->metadata_count; i++) {
+        if (slim_view_is_equal(settings->metadata[i].key, SLIM_SESSION_KEY_MODERATOR)) {
+            return slim_error_set(error, SLIM_ERR_ARGUMENT,
+                                  "the metadata key IS_MODERATOR belongs to the protocol");
+        }
+    }
     return SLIM_OK;
 }
 
@@ -132,7 +138,8 @@ static enum slim_status find(struct slim_session_app *app, uint32_t session_id,
                              struct slim_session **session, struct slim_error *error)
 {
     *session = slim_session_find(app, session_id);
-    if (*session == NULL) {
+    if (*session == NULL ||
+        !(*session)->is_begun) { /* what was not welcomed yet, nobody knows of */
         return slim_error_set(error, SLIM_ERR_NOT_FOUND, "session not found: %u", session_id);
     }
     return SLIM_OK;

@@ -86,16 +86,28 @@ static enum slim_status renew(struct slim_session_app *app)
     return status;
 }
 
+static void note_renewed(struct slim_session_app *app)
+{
+    app->credential_ms = app->now_ms;
+    app->credential_s = now_s(app);
+}
+
+/* By either clock: a machine that slept finds only the one on the wall changed, and its token expired. */
+static bool is_old(struct slim_session_app *app)
+{
+    uint64_t wall_s = now_s(app);
+    uint64_t age_s =
+        wall_s > app->credential_s ? wall_s - app->credential_s : app->credential_s - wall_s;
+    return app->now_ms - app->credential_ms >= CREDENTIAL_MS || age_s >= CREDENTIAL_MS / 1000;
+}
+
 enum slim_status slim_session_app_secure(struct slim_session_app *app)
 {
     if (app->mls == NULL) {
         SLIM_TRY(new_client(app));
-        app->credential_ms = app->now_ms;
-    } else if (app->now_ms - app->credential_ms >= CREDENTIAL_MS) {
-        if (renew(app) ==
-            SLIM_OK) { /* else: the old one is good for a while, and it is tried again */
-            app->credential_ms = app->now_ms;
-        }
+        note_renewed(app);
+    } else if (is_old(app) && renew(app) == SLIM_OK) {
+        note_renewed(app); /* else: the old one may be good for a while, and it is tried again */
     }
     return SLIM_OK;
 }

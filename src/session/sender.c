@@ -6,10 +6,8 @@
 #include "session/sender_record.h"
 
 enum {
-    RECORDS_KEPT = 4,      /* spare records of a sender that has nothing to do */
-    WRITABLE_PERCENT = 75, /* of the window: when a full one counts as open again */
-    ANSWERED_PERCENT =
-        150 /* of the interval: an answered request not repeated by then is an acknowledgement */
+    RECORDS_KEPT = 4,     /* spare records of a sender that has nothing to do */
+    WRITABLE_PERCENT = 75 /* of the window: when a full one counts as open again */
 };
 
 static bool is_member(const struct slim_session_sender *sender, uint32_t slot)
@@ -63,7 +61,7 @@ static void tell_writable(struct slim_session_sender *sender)
 static void count_bytes(struct slim_session_sender *sender, struct slim_session_record *record)
 {
     sender->bytes -= record->counted;
-    record->counted = sizeof(*record) + record->bytes.len + record->out.sealed.len;
+    record->counted = sizeof(*record) + record->bytes.capacity + record->out.sealed.capacity;
     sender->bytes += record->counted;
 }
 
@@ -91,7 +89,6 @@ static void unlink_record(struct slim_session_sender *sender, struct slim_sessio
     slim_session_record_unlink(sender, record);
     slim_list_remove(&record->order);
     slim_list_remove(&record->queue);
-    slim_list_remove(&record->answer);
     sender->pending_count--;
     sender->bytes -= record->counted;
     sender->held_count -= record->is_held ? 1 : 0;
@@ -218,15 +215,12 @@ enum slim_status slim_session_sender_new(const struct slim_session_sender_option
     made->owner = *owner;
     made->is_reliable = options->is_reliable;
     made->interval_ms = options->interval_ms == 0 ? 1 : options->interval_ms;
-    made->answered_ms = made->interval_ms / 100 * ANSWERED_PERCENT +
-                        made->interval_ms % 100 * ANSWERED_PERCENT / 100;
     made->max_retries = options->max_retries;
     made->last_id = options->start & SLIM_SESSION_SEQUENCE_MAX;
     slim_list_init(&made->sequence);
     slim_list_init(&made->direct);
     slim_list_init(&made->held);
     slim_list_init(&made->timers);
-    slim_list_init(&made->answers);
     *sender = made;
     return SLIM_OK;
 }
@@ -348,7 +342,7 @@ static enum slim_status make_record(struct slim_session_sender *sender,
     }
     record->target = target;
     record->is_held = !can_send(sender);
-    record->is_exhausted = false;
+    record->is_extended = false;
     record->answered_count = 0;
     record->missing_count = 0;
     record->word_count = 0;
@@ -461,19 +455,13 @@ void slim_session_sender_take_ack(struct slim_session_sender *sender, uint64_t n
 }
 
 /* Note that a missing message is about to be answered to `slot`. */
-static void note_answer(struct slim_session_sender *sender, struct slim_session_record *record,
-                        uint32_t word, uint64_t bit)
+static void note_answer(struct slim_session_record *record, uint32_t word, uint64_t bit)
 {
-    if ((slim_session_record_missing(record)[word] & bit) == 0 || record->is_exhausted) {
-        return;
-    }
-    if ((slim_session_record_answered(record)[word] & bit) == 0) {
+    if ((slim_session_record_missing(record)[word] & bit) != 0 &&
+        (slim_session_record_answered(record)[word] & bit) == 0) {
         slim_session_record_answered(record)[word] |= bit;
         record->answered_count++;
     }
-    record->answer_due_ms = sender->now_ms + sender->answered_ms;
-    slim_list_remove(&record->answer);
-    slim_list_put_last(&sender->answers, &record->answer);
 }
 
 void slim_session_sender_take_rtx(struct slim_session_sender *sender, uint64_t now_ms,
@@ -491,7 +479,7 @@ void slim_session_sender_take_rtx(struct slim_session_sender *sender, uint64_t n
         record = NULL;
     }
     if (record != NULL) {
-        note_answer(sender, record, word, bit);
+        note_answer(record, word, bit);
     }
     sender->is_in_callback = true;
     sender->owner.answer_rtx(sender->owner.ctx, slot, message_id,
@@ -502,30 +490,7 @@ void slim_session_sender_take_rtx(struct slim_session_sender *sender, uint64_t n
     }
 }
 
-/* Answered requests that did not come again: reference members do not acknowledge what they asked for. */
-static void expire_answers(struct slim_session_sender *sender)
-{
-    while (!slim_list_is_empty(&sender->answers)) {
-        struct slim_session_record *record =
-            SLIM_LIST_ENTRY(sender->answers.next, struct slim_session_record, answer);
-        if (record->answer_due_ms > sender->now_ms) {
-            return;
-        }
-        slim_list_remove(&record->answer);
-        for (uint32_t word = 0; word < record->word_count; word++) {
-            slim_session_record_missing(record)[word] &=
-                ~slim_session_record_answered(record)[word];
-            slim_session_record_answered(record)[word] = 0;
-        }
-        record->missing_count -= record->answered_count;
-        record->answered_count = 0;
-        if (record->missing_count == 0) {
-            complete(sender, record, SLIM_OK);
-        }
-    }
-}
-
-/* To each that misses it and has not just been answered. */
+/* To each that misses it and was not answered since the last time. */
 static void repeat(struct slim_session_sender *sender, struct slim_session_record *record)
 {
     for (uint32_t word = 0; word < record->word_count; word++) {
@@ -541,6 +506,30 @@ static void repeat(struct slim_session_sender *sender, struct slim_session_recor
     count_bytes(sender, record);
 }
 
+static void forget_answers(struct slim_session_record *record)
+{
+    for (uint32_t word = 0; record->answered_count > 0 && word < record->word_count; word++) {
+        slim_session_record_answered(record)[word] = 0;
+    }
+    record->answered_count = 0;
+}
+
+/* The timer of this record has run out. */
+static void repeat_or_fail(struct slim_session_sender *sender, struct slim_session_record *record)
+{
+    if (record->out.repeat_count < sender->max_retries) {
+        record->out.repeat_count++;
+        repeat(sender, record);
+    } else if (record->missing_count == record->answered_count && !record->is_extended) {
+        record->is_extended = true;
+    } else {
+        complete(sender, record, SLIM_ERR_TIMEOUT);
+        return;
+    }
+    forget_answers(record);
+    start_timer(sender, record);
+}
+
 static void repeat_due(struct slim_session_sender *sender)
 {
     while (!slim_list_is_empty(&sender->timers)) {
@@ -550,22 +539,13 @@ static void repeat_due(struct slim_session_sender *sender)
             return;
         }
         slim_list_remove(&record->queue);
-        if (record->out.repeat_count < sender->max_retries) {
-            record->out.repeat_count++;
-            repeat(sender, record);
-            start_timer(sender, record);
-        } else if (record->missing_count > record->answered_count) {
-            complete(sender, record, SLIM_ERR_TIMEOUT);
-        } else {
-            record->is_exhausted = true; /* its last answers decide */
-        }
+        repeat_or_fail(sender, record);
     }
 }
 
 uint64_t slim_session_sender_tick(struct slim_session_sender *sender, uint64_t now_ms)
 {
     enter(sender, now_ms);
-    expire_answers(sender);
     repeat_due(sender);
     flush(sender);
     if (sender->pending_count == 0) {
@@ -575,12 +555,6 @@ uint64_t slim_session_sender_tick(struct slim_session_sender *sender, uint64_t n
     uint64_t due_ms = UINT64_MAX;
     if (!slim_list_is_empty(&sender->timers)) {
         due_ms = SLIM_LIST_ENTRY(sender->timers.next, struct slim_session_record, queue)->due_ms;
-    }
-    if (!slim_list_is_empty(&sender->answers)) {
-        uint64_t answer_ms =
-            SLIM_LIST_ENTRY(sender->answers.next, struct slim_session_record, answer)
-                ->answer_due_ms;
-        due_ms = answer_ms < due_ms ? answer_ms : due_ms;
     }
     if (can_send(sender) && sender->held_count > 0) {
         due_ms = sender->now_ms + 1; /* memory ran out */

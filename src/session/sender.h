@@ -100,8 +100,8 @@ slim_session_sender_publish_to(struct slim_session_sender *sender, uint64_t now_
                                uint64_t op);
 
 /* MSG_ACK and RTX_REQUEST of the member in `slot`. A request says that it does not have the message: unlike in the reference it is no
- * acknowledgement. (A reference member that got its RTX_REPLY sends no MSG_ACK: an answered request therefore counts as
- * acknowledged when it is not asked for again within one interval.) A number that was not meant for this member is answered with NULL. */
+ * acknowledgement. Whom it was answered to is left out of the next repetition; then it is repeated to as to the others: a reference member
+ * does not acknowledge an RTX_REPLY, but does acknowledge the repetition. A number that was not meant for this member is answered with NULL. */
 void slim_session_sender_take_ack(struct slim_session_sender *sender, uint64_t now_ms,
                                   uint32_t slot, uint32_t message_id);
 void slim_session_sender_take_rtx(struct slim_session_sender *sender, uint64_t now_ms,

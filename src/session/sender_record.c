@@ -48,7 +48,6 @@ struct slim_session_record *slim_session_record_take(struct slim_session_sender 
     if (record != NULL) {
         slim_list_init(&record->order);
         slim_list_init(&record->queue);
-        slim_list_init(&record->answer);
     }
     return record;
 }

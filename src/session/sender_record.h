@@ -18,19 +18,17 @@ enum {
 };
 
 /* first_slot     the slot of bit 0: that of the one receiver of a direct message, else 0
- * bits           word_count words each of: missing, answered (of those missing, a request), meant
+ * bits           word_count words each of: missing, answered (of those missing: a request, since the timer began), meant
  * counted        bytes that the window counts for it
- * is_exhausted   repeated often enough; waits only for whether answered requests come again */
+ * is_extended    repeated often enough, and given one interval more because all that miss it have just been answered */
 struct slim_session_record {
     struct slim_session_outgoing out;
     struct slim_list order;
     struct slim_list queue;
-    struct slim_list answer;
     struct slim_session_record *next;
     struct slim_buf bytes;
     uint64_t op;
     uint64_t due_ms;
-    uint64_t answer_due_ms;
     size_t counted;
     uint32_t target;
     uint32_t first_slot;
@@ -39,7 +37,7 @@ struct slim_session_record {
     uint32_t word_count;
     uint32_t word_capacity;
     bool is_held;
-    bool is_exhausted;
+    bool is_extended;
     uint64_t *many; /* word_capacity > 0 */
     uint64_t few[BITS_PER_RECORD];
 };
@@ -54,7 +52,6 @@ struct slim_session_sender {
     uint32_t max_retries;
     uint32_t last_id;
     uint64_t interval_ms;
-    uint64_t answered_ms;
     uint64_t now_ms;
     uint64_t *members;
     uint32_t member_words;
@@ -68,7 +65,6 @@ struct slim_session_sender {
     struct slim_list direct;
     struct slim_list held;
     struct slim_list timers;
-    struct slim_list answers;
     struct slim_session_record *spare;
     size_t spare_count;
 };

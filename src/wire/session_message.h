@@ -100,8 +100,8 @@ bool slim_wire_find_metadata(const struct slim_wire_metadata *metadata, struct s
                              struct slim_view *value);
 
 /* Append the metadata alone, of either form, as `encoded` of a reader's. SLIM_ERR_NO_MEMORY: *out holds what it held before. */
-SLIM_MUST_CHECK enum slim_status
-slim_wire_put_metadata(struct slim_buf *out, const struct slim_wire_metadata *metadata);
+SLIM_MUST_CHECK enum slim_status slim_wire_put_metadata(struct slim_buf *out,
+                                                        const struct slim_wire_metadata *metadata);
 
 struct slim_wire_app_payload {
     struct slim_view payload_type;

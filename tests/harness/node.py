@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -62,14 +63,14 @@ tracing:
 runtime:
   n_cores: {n_cores}
   thread_name: "slim-data-plane"
-  drain_timeout: 10s
+  drain_timeout: {drain_timeout}
 {runtime}services:
   slim/0:
     dataplane:
       servers:
         - endpoint: "127.0.0.1:{port}"
           tls: {tls}
-      clients: [{clients}]
+{server}      clients: [{clients}]
 """
 
 CLIENT = '{{endpoint: "http://127.0.0.1:{port}", tls: {{insecure: true}}{backoff}}}'
@@ -89,10 +90,12 @@ def server_tls(tls):
 
 
 class Node:
-    """A running node. kind: "ours" or a version of the reference."""
+    """A running node. kind: "ours" or a version of the reference.
+
+    open_files, soft_open_files: hard and soft limit of its descriptors. server: more keys of its server, as YAML."""
 
     def __init__(self, kind="ours", port=None, clients=(), runtime=None, log_level="info", n_cores=1, backoff=None,
-                 wait=True, tls=None):
+                 wait=True, open_files=None, soft_open_files=None, server=None, tls=None, drain_timeout="10s"):
         """tls: of the server: cert, key, client_ca (paths), version; or YAML; None: plain.
         clients: ports to connect to in plain text, or whole entries as YAML."""
         self.kind = kind
@@ -102,6 +105,10 @@ class Node:
         self.clients = clients
         self.runtime = runtime or {}
         self.backoff = backoff
+        self.open_files = open_files
+        self.soft_open_files = soft_open_files
+        self.server = server or ""
+        self.drain_timeout = drain_timeout
         self.tls = {key: str(value) for key, value in tls.items()} if isinstance(tls, dict) else tls
         self.folder = Path(tempfile.mkdtemp(prefix="slim-node-"))
         self.process = None
@@ -123,6 +130,8 @@ class Node:
                 port=self.port,
                 log_level=self.log_level,
                 n_cores=self.n_cores,
+                drain_timeout=self.drain_timeout,
+                server="".join(f"          {line}\n" for line in self.server.splitlines()),
                 runtime="".join(f"  {key}: {value}\n" for key, value in self.runtime.items()),
                 tls=server_tls(self.tls),
                 clients=", ".join(client if isinstance(client, str) else CLIENT.format(port=client, backoff=backoff)
@@ -133,12 +142,20 @@ class Node:
 
     def start(self, wait=True):
         self.log = open(self.folder / "node.log", "ab")
-        self.process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        # a function before exec makes Python fork for real, and then grpcio's threads disturb the child
+        limits = self._limit_files if self.open_files or self.soft_open_files else None
+        self.process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+                                        preexec_fn=limits)
         started = time.monotonic()
         while wait and not is_listening(self.port):
             if self.process.poll() is not None or time.monotonic() - started > START_LIMIT_S:
                 raise RuntimeError(f"node {self.kind} did not start:\n{self.log_text()[-4000:]}")
             time.sleep(0.01)
+
+    def _limit_files(self):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        hard = self.open_files or hard
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self.soft_open_files or min(soft, hard), hard))
 
     @property
     def pid(self):
@@ -190,6 +207,11 @@ class Node:
 
     def rss_bytes(self):
         return self._status_kib("VmRSS") * 1024
+
+    def is_sanitized(self):
+        """A build for the address or the thread sanitizer: its memory says nothing."""
+        maps = Path(f"/proc/{self.pid}/maps").read_text()
+        return "libasan" in maps or "libtsan" in maps
 
     def peak_rss_bytes(self):
         return self._status_kib("VmHWM") * 1024

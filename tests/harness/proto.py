@@ -66,12 +66,39 @@ def get(data, *path):
     return data
 
 
+PRIMES = (0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x85EBCA77C2B2AE63, 0x27D4EB2F165667C5)
+MASK = 2**64 - 1
+
+
+def rotate(value, count):
+    value &= MASK
+    return (value << count | value >> (64 - count)) & MASK
+
+
+def xxhash64(data):
+    """XXH64 of less than 32 bytes, seed 0."""
+    assert len(data) < 32
+    p1, p2, p3, p4, p5 = PRIMES
+    value = p5 + len(data)
+    at = 0
+    while len(data) - at >= 8:
+        lane = int.from_bytes(data[at : at + 8], "little")
+        value = rotate(value ^ rotate(lane * p2, 31) * p1 & MASK, 27) * p1 + p4
+        at += 8
+    if len(data) - at >= 4:
+        value = rotate(value ^ int.from_bytes(data[at : at + 4], "little") * p1 & MASK, 23) * p2 + p3
+        at += 4
+    for byte in data[at:]:
+        value = rotate(value ^ byte * p5 & MASK, 11) * p1
+    value &= MASK
+    value = (value ^ value >> 33) * p2 & MASK
+    value = (value ^ value >> 29) * p3 & MASK
+    return value ^ value >> 32
+
+
 def component(text):
-    """A number for a name component. Nodes route on the numbers only and never check them against the strings."""
-    value = 0xCBF29CE484222325
-    for byte in text.encode():
-        value = (value ^ byte) * 0x100000001B3 % 2**64
-    return value
+    """The number of a name component (wire.md 3.1). Nodes route on the numbers only and never check them against the strings."""
+    return xxhash64(text.encode() + b"\xff")
 
 
 def name(text, id=NULL):

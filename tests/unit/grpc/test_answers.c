@@ -31,10 +31,22 @@ static void requests_get_the_answers_of_the_table(void **state)
          OPENED STATUS_0,
          CALL "end 0 \n"},
         {"GET",
-         {":method", "GET", ":scheme", "http", ":authority", "a", ":path", PATH},
+         {":method", "GET", ":scheme", "http", ":authority", "a", ":path", PATH, "content-type",
+          "application/grpc+proto"},
          true,
          OPENED STATUS_0,
          CALL "end 0 \n"},
+        {"GET without a content-type, and open",
+         {":method", "GET", ":scheme", "http", ":authority", "a", ":path", PATH},
+         false,
+         OPENED,
+         CALL},
+        {"GET of a browser",
+         {":method", "GET", ":scheme", "http", ":authority", "a", ":path", PATH},
+         true,
+         "HEADERS 1 :status=415 content-type=text/plain\n"
+         "DATA 1 42 bytes end\n",
+         ""},
         {"a request over a Unix socket",
          {":method", "POST", ":scheme", "unix", ":authority", "localhost", ":path", PATH},
          true,
@@ -148,19 +160,22 @@ static void finished_calls_answer_as_told(void **state)
         const char *why;
         void (*on_call)(struct side *, struct slim_grpc_call *, const struct slim_grpc_request *);
         const char *answer;
+        bool is_patient;
     } rows[] = {
         {"refused path", refuse_unimplemented,
-         "HEADERS 1 :status=200 content-type=application/grpc grpc-status=12 end\n"},
+         "HEADERS 1 :status=200 content-type=application/grpc grpc-status=12 end\n", true},
         {"HTTP 401 carries grpc-status 16", refuse_unauthenticated,
          "HEADERS 1 :status=401 content-type=application/grpc grpc-status=16 "
-         "grpc-message=no%20%C3%A950%25 end\n"},
+         "grpc-message=no%20%C3%A950%25 end\n",
+         false},
         {"and the scheme that is wanted", challenge,
          "HEADERS 1 :status=401 content-type=application/grpc www-authenticate=Basic "
          "grpc-status=16 "
-         "grpc-message=wrong%20password end\n"},
+         "grpc-message=wrong%20password end\n",
+         false},
         {"what is queued leaves before the trailers", accept_and_finish,
-         OPENED "DATA 1 15 bytes\nHEADERS 1 grpc-status=14 grpc-message=bye end\n"},
-        {"or is dropped", accept_and_drop, OPENED STATUS_0},
+         OPENED "DATA 1 15 bytes\nHEADERS 1 grpc-status=14 grpc-message=bye end\n", false},
+        {"or is dropped", accept_and_drop, OPENED STATUS_0, false},
     };
     for (size_t i = 0; i < 2 * SLIM_COUNT(rows); i++) {
         struct raw raw;
@@ -171,12 +186,34 @@ static void finished_calls_answer_as_told(void **state)
                     FIELDS(PSEUDO, "authorization", "Basic x"));
         CHECK_ROW(rows[i / 2].why, raw_run(&raw) == SLIM_OK);
         char want[512];
-        snprintf(want, sizeof(want), "%s%s", rows[i / 2].answer, is_last ? "" : RST_0);
+        snprintf(want, sizeof(want), "%s%s", rows[i / 2].answer,
+                 is_last || rows[i / 2].is_patient ? "" : RST_0);
         check_text(rows[i / 2].why, reader_text(&raw.reader), want);
         CHECK_ROW("no event for a call we ended", raw.side->end_count == 0);
         CHECK(slim_grpc_conn_call_count(raw.side->conn) == 0);
         raw_close(&raw);
     }
+}
+
+static void a_refused_call_is_reset_when_much_data_comes(void **state)
+{
+    (void)state;
+    static const uint8_t data[16384];
+    struct raw raw;
+    raw_open(&raw, true);
+    raw.side->on_call = refuse_unimplemented;
+    put_headers(&raw.in, 0, 1, FIELDS(PSEUDO));
+    put_frame(&raw.in, F_DATA, 0, 1, slim_view_of(data, sizeof(data)));
+    CHECK(raw_run(&raw) == SLIM_OK);
+    check_text("a little", reader_text(&raw.reader),
+               "HEADERS 1 :status=200 content-type=application/grpc grpc-status=12 end\n");
+    CHECK(slim_grpc_conn_is_flushed(raw.side->conn));
+    put_frame(&raw.in, F_DATA, 0, 1, SLIM_VIEW("x"));
+    put_frame(&raw.in, F_DATA, 0, 1, SLIM_VIEW("y"));
+    CHECK(raw_run(&raw) == SLIM_OK);
+    check_text("too much", reader_text(&raw.reader),
+               "HEADERS 1 :status=200 content-type=application/grpc grpc-status=12 end\n" RST_0);
+    raw_close(&raw);
 }
 
 static void broken_messages_end_the_call_with_a_status(void **state)
@@ -323,6 +360,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_get_the_answers_of_the_table),
         cmocka_unit_test(finished_calls_answer_as_told),
+        cmocka_unit_test(a_refused_call_is_reset_when_much_data_comes),
         cmocka_unit_test(broken_messages_end_the_call_with_a_status),
         cmocka_unit_test(settings_are_those_of_the_table),
         cmocka_unit_test(resets_become_a_status),

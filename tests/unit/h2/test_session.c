@@ -150,6 +150,12 @@ static void put_flood(struct slim_buf *in, enum slim_h2_flood_kind kind, uint32_
     case SLIM_H2_FLOOD_EMPTY_DATA:
         put_frame(in, F_DATA, 0, 1, SLIM_VIEW(""));
         break;
+    case SLIM_H2_FLOOD_WINDOW_UPDATE:
+        put_u32_frame(in, F_WINDOW_UPDATE, 0, 1);
+        break;
+    case SLIM_H2_FLOOD_REQUEST:
+        put_headers(in, END_STREAM, 1 + 2 * i, FIELDS(REQUEST));
+        break;
     }
 }
 
@@ -161,16 +167,21 @@ static void floods_end_the_connection(void **state)
         enum slim_h2_flood_kind kind;
         uint32_t burst;
         uint32_t before; /* frames of the kind that the preface has */
+        enum slim_h2_cause cause;
     } rows[] = {
-        {"rapid reset", SLIM_H2_FLOOD_RESET, SLIM_H2_RESET_BURST, 0},
-        {"settings", SLIM_H2_FLOOD_SETTINGS, SLIM_H2_SETTINGS_BURST, 1},
-        {"ping", SLIM_H2_FLOOD_PING, SLIM_H2_PING_BURST, 0},
-        {"priority", SLIM_H2_FLOOD_PRIORITY, SLIM_H2_PRIORITY_BURST, 0},
-        {"empty DATA", SLIM_H2_FLOOD_EMPTY_DATA, SLIM_H2_EMPTY_DATA_BURST, 0},
+        {"rapid reset", SLIM_H2_FLOOD_RESET, SLIM_H2_RESET_BURST, 0, SLIM_H2_CAUSE_RESETS},
+        {"settings", SLIM_H2_FLOOD_SETTINGS, SLIM_H2_SETTINGS_BURST, 1, SLIM_H2_CAUSE_SETTINGS},
+        {"ping", SLIM_H2_FLOOD_PING, SLIM_H2_PING_BURST, 0, SLIM_H2_CAUSE_PINGS},
+        {"priority", SLIM_H2_FLOOD_PRIORITY, SLIM_H2_PRIORITY_BURST, 0, SLIM_H2_CAUSE_PRIORITIES},
+        {"empty DATA", SLIM_H2_FLOOD_EMPTY_DATA, SLIM_H2_EMPTY_DATA_BURST, 0,
+         SLIM_H2_CAUSE_EMPTY_DATA},
+        {"credit", SLIM_H2_FLOOD_WINDOW_UPDATE, SLIM_H2_WINDOW_UPDATE_BURST, 0,
+         SLIM_H2_CAUSE_WINDOW_UPDATES},
+        {"requests", SLIM_H2_FLOOD_REQUEST, SLIM_H2_REQUEST_BURST, 0, SLIM_H2_CAUSE_REQUESTS},
     };
     for (size_t i = 0; i < SLIM_COUNT(rows); i++) {
         struct world *world = world_new();
-        if (rows[i].kind != SLIM_H2_FLOOD_RESET) {
+        if (rows[i].kind != SLIM_H2_FLOOD_RESET && rows[i].kind != SLIM_H2_FLOOD_REQUEST) {
             put_headers(&world->in, 0, 1, FIELDS(REQUEST));
         }
         for (uint32_t k = 0; k < rows[i].burst - rows[i].before; k++) {
@@ -182,10 +193,113 @@ static void floods_end_the_connection(void **state)
         CHECK_ROW(rows[i].why, run(world) == SLIM_OK);
         put_flood(&world->in, rows[i].kind, rows[i].burst);
         CHECK_ROW(rows[i].why, run(world) == SLIM_ERR_LIMIT);
+        CHECK_ROW(rows[i].why, slim_h2_cause(world->h2) == rows[i].cause);
         CHECK_ROW(rows[i].why, strstr(reader_text(&world->reader), " error 11\n") != NULL);
         CHECK_ROW(rows[i].why, slim_h2_take(world->h2, SLIM_VIEW("x"), 1000000) == SLIM_ERR_LIMIT);
         CHECK_ROW(rows[i].why,
                   slim_h2_status(world->h2) == SLIM_ERR_LIMIT && !slim_h2_has_output(world->h2));
+        world_free(world);
+    }
+}
+
+static void resets_that_the_peer_makes_us_send_are_counted_too(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    enum slim_status status = run(world);
+    uint32_t id = 1;
+    for (; status == SLIM_OK && id < 4 * SLIM_H2_RESET_BURST; id += 2) {
+        put_headers(&world->in, 0, id, FIELDS(REQUEST, "X-A", "an upper-case name"));
+        status = run(world);
+    }
+    CHECK(status == SLIM_ERR_LIMIT || slim_h2_status(world->h2) == SLIM_ERR_LIMIT);
+    CHECK(slim_h2_cause(world->h2) == SLIM_H2_CAUSE_RESETS);
+    CHECK(id >= 2 * SLIM_H2_RESET_BURST && id <= 2 * SLIM_H2_RESET_BURST + 5);
+    world_free(world);
+}
+
+static void padding_alone_is_no_data(void **state)
+{
+    (void)state;
+    enum { PADDED = 8 };
+    struct world *world = world_new();
+    put_headers(&world->in, 0, 1, FIELDS(REQUEST));
+    enum slim_status status = run(world);
+    uint32_t count = 0;
+    for (; status == SLIM_OK && count <= SLIM_H2_EMPTY_DATA_BURST; count++) {
+        put_frame(&world->in, F_DATA, PADDED, 1, slim_view_of("\2\0\0", 3));
+        status = run(world);
+    }
+    CHECK(status == SLIM_ERR_LIMIT && count == SLIM_H2_EMPTY_DATA_BURST + 1);
+    CHECK(slim_h2_cause(world->h2) == SLIM_H2_CAUSE_EMPTY_DATA && world->data_bytes == 0);
+    world_free(world);
+}
+
+static void who_receives_may_return_much_credit(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    put_headers(&world->in, 0, 1, FIELDS(REQUEST));
+    CHECK(run(world) == SLIM_OK);
+    for (uint32_t i = 0; i < SLIM_H2_WINDOW_UPDATE_BURST; i++) {
+        CHECK_OK(slim_h2_stream_put(&world->streams[0], SLIM_VIEW("x"), SLIM_VIEW("")));
+        flush(world);
+        put_u32_frame(&world->in, F_WINDOW_UPDATE, 0, 1);
+        put_u32_frame(&world->in, F_WINDOW_UPDATE, 1, 1);
+        CHECK(run(world) == SLIM_OK);
+    }
+    world_free(world);
+}
+
+static void too_many_continuations_are_a_flood(void **state)
+{
+    (void)state;
+#ifdef SLIM_H2_HAS_CONTINUATION_LIMIT
+    struct world *world = world_new();
+    put_frame(&world->in, F_HEADERS, 0, 1, SLIM_VIEW(""));
+    for (uint32_t i = 0; i <= SLIM_H2_CONTINUATIONS_MAX; i++) {
+        put_frame(&world->in, F_CONTINUATION, 0, 1, SLIM_VIEW(""));
+    }
+    CHECK(run(world) == SLIM_ERR_LIMIT);
+    CHECK(slim_h2_cause(world->h2) == SLIM_H2_CAUSE_CONTINUATIONS);
+    world_free(world);
+#endif
+}
+
+static void what_comes_behind_the_end_of_a_stream_is_refused(void **state)
+{
+    (void)state;
+    enum { NEXT_RUN = 1, RESET_FIRST = 2, DATA_AGAIN = 4, OLD_ID = 8 };
+    static const struct {
+        const char *why;
+        uint32_t how;
+        const char *answer;
+    } rows[] = {
+        {"DATA behind END_STREAM, the stream is gone", NEXT_RUN | DATA_AGAIN, " error 5\n"},
+        {"HEADERS behind END_STREAM", NEXT_RUN, " error 5\n"},
+        {"DATA behind a reset", RESET_FIRST | DATA_AGAIN, " error 5\n"},
+        {"HEADERS behind a reset", RESET_FIRST | NEXT_RUN, " error 5\n"},
+        {"an id that was jumped over", OLD_ID, " error 1\n"},
+    };
+    for (size_t i = 0; i < SLIM_COUNT(rows); i++) {
+        struct world *world = world_new();
+        bool is_reset = (rows[i].how & RESET_FIRST) != 0;
+        put_headers(&world->in, is_reset ? 0 : END_STREAM, 5, FIELDS(REQUEST));
+        if (is_reset) {
+            put_u32_frame(&world->in, F_RST_STREAM, 5, 8);
+        }
+        if ((rows[i].how & NEXT_RUN) != 0) {
+            CHECK_ROW(rows[i].why, run(world) == SLIM_OK);
+        }
+        if ((rows[i].how & DATA_AGAIN) != 0) {
+            put_frame(&world->in, F_DATA, END_STREAM, 5, SLIM_VIEW("x"));
+        } else {
+            uint32_t id = (rows[i].how & OLD_ID) != 0 ? 3 : 5;
+            put_headers(&world->in, END_STREAM, id, FIELDS(REQUEST));
+        }
+        CHECK_ROW(rows[i].why, run(world) == SLIM_ERR_MALFORMED);
+        CHECK_ROW(rows[i].why, strstr(reader_text(&world->reader), rows[i].answer) != NULL);
+        CHECK_ROW(rows[i].why, slim_h2_cause(world->h2) == SLIM_H2_CAUSE_BROKEN);
         world_free(world);
     }
 }
@@ -442,11 +556,11 @@ static void options_out_of_range_are_refused(void **state)
         const char *why;
         struct slim_h2_options options;
     } rows[] = {
-        {"window of a stream", {true, 65534, 65535, 16384, 16384, 0}},
-        {"window of a stream", {true, 1U << 31, 65535, 16384, 16384, 0}},
-        {"window of the connection", {true, 65535, 65534, 16384, 16384, 0}},
-        {"frame too small", {true, 65535, 65535, 16383, 16384, 0}},
-        {"frame too large", {true, 65535, 65535, 1 << 24, 16384, 0}},
+        {"window of a stream", {true, 65534, 65535, 16384, 16384, 0, NULL}},
+        {"window of a stream", {true, 1U << 31, 65535, 16384, 16384, 0, NULL}},
+        {"window of the connection", {true, 65535, 65534, 16384, 16384, 0, NULL}},
+        {"frame too small", {true, 65535, 65535, 16383, 16384, 0, NULL}},
+        {"frame too large", {true, 65535, 65535, 1 << 24, 16384, 0, NULL}},
     };
     struct slim_heap *heap;
     struct slim_block_pool *pool;
@@ -465,6 +579,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(floods_end_the_connection),
+        cmocka_unit_test(resets_that_the_peer_makes_us_send_are_counted_too),
+        cmocka_unit_test(padding_alone_is_no_data),
+        cmocka_unit_test(who_receives_may_return_much_credit),
+        cmocka_unit_test(too_many_continuations_are_a_flood),
+        cmocka_unit_test(what_comes_behind_the_end_of_a_stream_is_refused),
         cmocka_unit_test(a_stream_whose_reset_waits_is_not_counted),
         cmocka_unit_test(a_calm_peer_may_go_on_for_ever),
         cmocka_unit_test(answers_to_a_peer_that_does_not_read_are_bounded),

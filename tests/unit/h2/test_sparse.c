@@ -143,7 +143,7 @@ static void one_stream_writes_to_one_page(void **state)
     CHECK_OK(slim_block_pool_new(0, &pool));
     struct slim_h2_stream stream = {0};
     const struct slim_h2_handler handler = {.on_request = on_request, .on_data = on_data};
-    const struct slim_h2_options options = {true, 1 << 20, 1 << 20, 16384, 16384, 100};
+    const struct slim_h2_options options = {true, 1 << 20, 1 << 20, 16384, 16384, 100, NULL};
     CHECK_OK(slim_h2_new(&options, &handler, &stream, heap, pool, 0, &stream.h2));
     struct slim_h2 *h2 = stream.h2;
 

@@ -380,22 +380,37 @@ static void request_is_no_acknowledgement(void **state)
     stop();
 }
 
-static void answered_request_that_does_not_come_again_is_an_acknowledgement(void **state)
+static void answered_member_is_left_out_of_one_repetition(void **state)
 {
     start(true, 0);
     CHECK_OK(slim_session_sender_add(t.sender, 0, 0));
     CHECK_OK(slim_session_sender_add(t.sender, 1, 0));
     CHECK_OK(publish(0, "one", 1));
-    slim_session_sender_take_ack(t.sender, 0, 1, 1);
     slim_session_sender_take_rtx(t.sender, 900, 0, 1);
     CHECK(slim_session_sender_tick(t.sender, INTERVAL) == 2 * INTERVAL);
-    CHECK(t.sent_count == 1);                           /* it was answered just now */
-    slim_session_sender_take_rtx(t.sender, 1900, 0, 1); /* the answer was lost */
-    CHECK(t.answer_count == 2 && t.ended_count == 0);
-    (void)slim_session_sender_tick(t.sender, 3399);
+    CHECK(t.sent_count == 2 && was_sent(1, 1, 1, "one"));
+    slim_session_sender_take_ack(t.sender, 1900, 1, 1);
+    CHECK(slim_session_sender_tick(t.sender, 2 * INTERVAL) == 3 * INTERVAL);
+    CHECK(t.sent_count == 3 && was_sent(2, 0, 1, "one")); /* it has not acknowledged the answer */
     CHECK(t.ended_count == 0);
-    (void)slim_session_sender_tick(t.sender, 3400);
-    CHECK(t.ended_count == 1 && has_ended(0, 1, SLIM_OK));
+    slim_session_sender_take_ack(t.sender, 2100, 0, 1);
+    CHECK(has_ended(0, 1, SLIM_OK));
+    stop();
+}
+
+static void last_answer_gets_an_interval(void **state)
+{
+    start(true, 0);
+    CHECK_OK(slim_session_sender_add(t.sender, 0, 0));
+    CHECK_OK(publish(0, "one", 1));
+    for (uint64_t n = 1; n <= RETRIES; n++) {
+        CHECK(slim_session_sender_tick(t.sender, n * INTERVAL) == (n + 1) * INTERVAL);
+    }
+    slim_session_sender_take_rtx(t.sender, (RETRIES + 1) * INTERVAL - 1, 0, 1);
+    CHECK(slim_session_sender_tick(t.sender, (RETRIES + 1) * INTERVAL) == (RETRIES + 2) * INTERVAL);
+    CHECK(t.ended_count == 0 && t.sent_count == 1 + RETRIES);
+    slim_session_sender_take_ack(t.sender, (RETRIES + 1) * INTERVAL + 1, 0, 1);
+    CHECK(has_ended(0, 1, SLIM_OK));
     stop();
 }
 
@@ -575,7 +590,9 @@ static void closing_ends_everything_with_its_status(void **state)
 static void all_calls(void)
 {
     struct slim_session_sender_options options = {true, INTERVAL, RETRIES, 0};
-    struct slim_session_content content = {SLIM_VIEW("type"), SLIM_VIEW("blob"), SLIM_VIEW("meta")};
+    struct slim_session_content content = {.payload_type = SLIM_VIEW("type"),
+                                           .blob = SLIM_VIEW("blob"),
+                                           .metadata = SLIM_VIEW("meta")};
     memset(&t, 0, sizeof(t));
     t.seals = true;
     if (slim_session_sender_new(&options, &owner, &t.sender) != SLIM_OK) {
@@ -623,7 +640,8 @@ int main(void)
         cmocka_unit_test(slots_are_bounded),
         cmocka_unit_test(direct_message_is_for_one_member),
         cmocka_unit_test(request_is_no_acknowledgement),
-        cmocka_unit_test(answered_request_that_does_not_come_again_is_an_acknowledgement),
+        cmocka_unit_test(answered_member_is_left_out_of_one_repetition),
+        cmocka_unit_test(last_answer_gets_an_interval),
         cmocka_unit_test(requests_without_end_do_not_keep_a_message),
         cmocka_unit_test(strangers_and_old_numbers_get_no_message),
         cmocka_unit_test(defect_18_full_window_is_said_and_opens_again),
