@@ -45,7 +45,7 @@ async def main():
         await asyncio.sleep(1)
         return
     await app.set_route_async(name(peer), link)
-    config = slim.SessionConfig(slim.SessionType.POINT_TO_POINT, mls, 10, datetime.timedelta(seconds=1), {})
+    config = slim.SessionConfig(session_type=slim.SessionType.POINT_TO_POINT, enable_mls=mls, max_retries=10, interval=datetime.timedelta(seconds=1), metadata={})
     context = await app.create_session_async(config, name(peer))
     await context.completion.wait_async()
     session = context.session
@@ -70,7 +70,7 @@ def pair(receiver, sender):
         assert there.poll() is None
     sent = subprocess.run(list(map(str, sender)), check=True, capture_output=True, text=True, timeout=300).stdout
     got, _ = there.communicate(timeout=60)
-    return json.loads(sent.splitlines()[-1]), json.loads(got.splitlines()[-1])
+    return tuple(json.loads([line for line in text.splitlines() if line.startswith("{")][-1]) for text in (sent, got))
 
 
 def one_way(command, endpoint, tag, count, mls):
