@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/pages.h"
 #include "chat/identity.h"
 #include "chat/terminal.h"
 
@@ -196,6 +197,7 @@ static int run(const struct chat_settings *settings, chat_main *run_it)
         return 1;
     }
     if (start(&client)) {
+        slim_pages_drop_tables(); /* the loader is done with them */
         status = run_it(&client);
     } else if (chat_terminal_is_interrupted()) {
         status = chat_interrupted();

@@ -1,6 +1,9 @@
 """slim-group and slim-p2p with each other and with the example programs of the reference's packages, driven over pipes."""
 
+import base64
+import json
 import os
+from pathlib import Path
 
 import pytest
 from chat import OURS, Chat
@@ -243,6 +246,22 @@ def test_a_refused_identity_is_said_in_a_line(start, identity_files, change, why
     assert any(line.startswith("Error: failed to add participant") for line in bob.lines)
 
 
+def test_a_bundle_that_changes_is_read_again(start, identity_files, tmp_path):
+    bundle = tmp_path / "bundle.json"
+    keys = json.loads(Path(identity_files["bundle"]).read_text())
+    bundle.write_text(json.dumps({"example.org": identity_files["other_jwks"]}))
+    flags = ["--jwt", identity_files["key"], "--audience", "chat"]
+    alice = start("p2p", "agntcy/ns/alice", secret=None, more=[*flags, "--spire-trust-bundle", str(bundle)])
+    alice.ready(r"\d+\s+waiting for new session to be established")
+    bob = start("p2p", "agntcy/ns/bob", secret=None, more=[
+        *flags, "--spire-trust-bundle", identity_files["bundle"], "--remote", "agntcy/ns/alice", "--message", "x", "--iterations", "1",
+        "--interval", "0.5", "--max-retries", "30"])
+    alice.expect(r".* WARN slim slim_auth::identity: .*refused.*")
+    bundle.write_text(json.dumps(keys))
+    bob.ready(r"\d+\s+Sent message x - 1/1")
+    alice.expect(rf"{alice.id}\s+received: x")
+
+
 def test_a_wrong_secret_is_said_in_a_line(start):
     alice = start("p2p", "agntcy/ns/alice").ready(r"\d+\s+waiting for new session to be established")
     bob = start("p2p", "agntcy/ns/bob", secret="another secret, which is also long enough", more=[
@@ -252,7 +271,8 @@ def test_a_wrong_secret_is_said_in_a_line(start):
     assert bob.end() == 1
 
 
-def test_identity_by_spire(start, tmp_path):
+@pytest.mark.parametrize("more", [[], ["--enable-mls"]], ids=["plain", "mls"])
+def test_identity_by_spire(start, tmp_path, more):
     spiffe_agent = pytest.importorskip("spiffe_agent")
     agent = spiffe_agent.Agent(str(tmp_path / "agent.sock"))
     agent.start()
@@ -260,7 +280,8 @@ def test_identity_by_spire(start, tmp_path):
         flags = ["--spire-socket-path", f"unix://{tmp_path}/agent.sock"]
         alice = start("p2p", "agntcy/ns/alice", more=flags, secret=None).ready(r"\d+\s+waiting for new session to be established")
         alice.expect(r"Using SPIRE dynamic identity authentication\.")
-        bob = start("p2p", "agntcy/ns/bob", secret=None, more=[*flags, "--remote", "agntcy/ns/alice", "--message", "x", "--iterations", "1"])
+        bob = start("p2p", "agntcy/ns/bob", secret=None, more=[*flags, "--remote", "agntcy/ns/alice", "--message", "x", "--iterations", "1", "--interval", "1",
+                                                                      *more])
         bob.ready(r"\d+\s+Sent message x - 1/1")
         bob.expect(rf"{bob.id}\s+received \(from session \d+\): x from {alice.id}")
         assert bob.end() == 0
@@ -350,34 +371,33 @@ def test_memory(start, mls, limit_kib):
     for i in range(20):
         say(moderator, f"message {i}", [one])
     found = {chat.local: chat.rss_kib() for chat in (one, moderator)}
+    print(found)
     assert max(found.values()) <= limit_kib, found
 
 
 @pytest.fixture(scope="session")
 def identity_files(tmp_path_factory):
     """Keys of RS256 and the bundle with the first one's public half."""
-    import base64
-    import json
-
     serialization = pytest.importorskip("cryptography.hazmat.primitives.serialization")
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     folder = tmp_path_factory.mktemp("identity")
     files = {}
+
+    def number(value):
+        return base64.urlsafe_b64encode(value.to_bytes((value.bit_length() + 7) // 8, "big")).rstrip(b"=").decode()
+
     for name in ("key", "other_key"):
         key = rsa.generate_private_key(65537, 2048)
         path = folder / f"{name}.pem"
         path.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
         files[name] = str(path)
-        if name == "key":
-            public = key.public_key().public_numbers()
+        public = key.public_key().public_numbers()
+        jwks = {"keys": [{"kty": "RSA", "alg": "RS256", "use": "sig", "kid": "1", "n": number(public.n), "e": number(public.e)}]}
+        files["jwks" if name == "key" else "other_jwks"] = base64.b64encode(json.dumps(jwks).encode()).decode()
 
-    def number(value):
-        return base64.urlsafe_b64encode(value.to_bytes((value.bit_length() + 7) // 8, "big")).rstrip(b"=").decode()
-
-    jwks = {"keys": [{"kty": "RSA", "alg": "RS256", "use": "sig", "kid": "1", "n": number(public.n), "e": number(public.e)}]}
     bundle = folder / "bundle.json"
-    bundle.write_text(json.dumps({"example.org": base64.b64encode(json.dumps(jwks).encode()).decode()}))
+    bundle.write_text(json.dumps({"example.org": files["jwks"]}))
     files["bundle"] = str(bundle)
     return files
 

@@ -160,7 +160,9 @@ bool sim_hostile_breaks(struct sim_world *world, struct slim_wire_session_messag
         return false;
     }
     memcpy(bytes, view->data, view->len);
-    bytes[sim_below(&world->network, (uint32_t)view->len)] ^= 0x21;
+    /* not the head of it: what claims to be of an epoch to come is kept, and was acknowledged */
+    uint32_t half = (uint32_t)view->len / 2;
+    bytes[half + sim_below(&world->network, half)] ^= 0x21;
     view->data = bytes;
     return true;
 }

@@ -117,6 +117,12 @@ static const struct slim_session_member *find_member(const struct slim_session *
     return slim_session_members_by_source(&session->members, name);
 }
 
+/* Is this from inside an event? Then a member may be going at this very moment. */
+static bool peer_is_told(const struct sim_peer *peer)
+{
+    return peer->app->depth > 0;
+}
+
 /* The members that the sender's tables know as receivers now. */
 static void note_audience(struct sim_world *world, struct sim_message *message)
 {
@@ -160,7 +166,7 @@ uint32_t sim_oracle_message(struct sim_world *world, uint32_t talk, uint32_t pee
     for (uint32_t i = 0; i < world->peer_count; i++) {
         has_audience = has_audience || message->audience[i] > 0;
     }
-    if (!has_audience) {
+    if (!has_audience || peer_is_told(&world->peers[peer])) {
         world->ops[op].deadline_ms = UINT64_MAX; /* it waits for the first member, or the end */
     }
     return world->message_count++;
@@ -430,6 +436,19 @@ static void on_message(struct sim_world *world, struct sim_peer *peer, uint32_t 
     }
 }
 
+/* Numbers that nobody has, of somebody who joined anew a moment ago: a message of its former membership has mixed them up. */
+static void note_lost(struct sim_world *world, uint32_t talk, struct sim_seat *seat)
+{
+    for (uint32_t i = 0; i < world->peer_count; i++) {
+        const struct sim_seat *from = sim_seat(world, talk, i);
+        uint64_t window_ms = 2 * (uint64_t)world->plan.faults.reorder_ms +
+                             2 * patience_ms(&world->talks[talk]) + 2000;
+        if (may_mix(world) && from->instance > 1 && world->now_ms < from->begun_ms + window_ms) {
+            seat->is_mixed[i] = true;
+        }
+    }
+}
+
 void sim_oracle_event(struct sim_world *world, struct sim_peer *peer,
                       const struct slim_session_event *event)
 {
@@ -455,6 +474,9 @@ void sim_oracle_event(struct sim_world *world, struct sim_peer *peer,
     case SLIM_SESSION_PROBLEM:
         sim_trace(world, "        %c    problem sid=%u: %s", 'a' + (int)peer->index,
                   event->session_id, event->text);
+        if (strncmp(event->text, "message ", 8) == 0) {
+            note_lost(world, talk, sim_seat(world, talk, peer->index));
+        }
         break;
     case SLIM_SESSION_WRITABLE:
         break;
