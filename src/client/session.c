@@ -681,6 +681,14 @@ struct slim_op *slim_session_await_writable(struct slim_session *session,
 
 /* ------------------------------------------------------------------------------------------------ looking */
 
+bool slim_session_is_over(struct slim_session *session)
+{
+    (void)pthread_mutex_lock(&session->mutex); /* our own mutex */
+    bool is_over = session->is_over;
+    (void)pthread_mutex_unlock(&session->mutex); /* likewise */
+    return is_over;
+}
+
 static enum slim_status copy_members(const struct slim_session_app *sessions, uint32_t session_id,
                                      struct slim_name_list **result)
 {
