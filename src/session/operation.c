@@ -426,6 +426,14 @@ void slim_session_app_lost_link(struct slim_session_app *app, uint64_t conn_id)
     }
 }
 
+void slim_session_app_pause(struct slim_session_app *app, uint32_t session_id, bool is_paused)
+{
+    struct slim_session *session = slim_session_find(app, session_id);
+    if (session != NULL) {
+        session->is_paused = is_paused;
+    }
+}
+
 /* ---- looking */
 
 enum slim_status slim_session_app_look(const struct slim_session_app *app, uint32_t session_id,

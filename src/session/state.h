@@ -154,6 +154,7 @@ struct slim_session {
     bool is_begun;          /* the application knows of it */
     bool is_close_wanted;   /* by the application; dealt with when the session settles */
     bool is_draining;
+    bool is_paused;            /* by the owner */
     bool is_writable_promised; /* publish said SLIM_AGAIN */
     uint8_t promised_count;    /* events of this session that have room */
     bool has_warned_plaintext;
