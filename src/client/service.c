@@ -190,6 +190,7 @@ void slim_client_service_left(struct slim_service *service)
 static void *thread_main(void *ctx)
 {
     struct slim_service *service = ctx;
+    slim_log_thread("slim", "");
     slim_loop_run(service->loop);
     if (atomic_load(&service->is_orphan)) {
         destroy(service);
