@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 FUZZ_SECONDS ?= 60
 
-.PHONY: all demo test install check check-fast bench fuzz clean help build/tests/mls-vectors
+.PHONY: all demo test install check check-fast bench fuzz wheel clean help build/tests/mls-vectors
 .DEFAULT_GOAL := all
 
 all:
@@ -36,6 +36,11 @@ bench:
 fuzz:
 	@tools/check --only fuzz --fuzz-seconds $(FUZZ_SECONDS)
 
+# The Python package: dist/*.whl.
+wheel:
+	@tools/setup wheel
+	@tools/wheel
+
 # The runner of MLS vector files. Wants what the tests want.
 build/tests/mls-vectors:
 	@tools/setup test
@@ -52,5 +57,6 @@ help:
 	@echo "make check         format, tidy, include arrows, sanitizers, fuzzing; make check-fast: under a minute"
 	@echo "make fuzz          only the fuzzing, FUZZ_SECONDS=$(FUZZ_SECONDS) for each target"
 	@echo "make build/tests/mls-vectors   runs MLS vector files: build/tests/mls-vectors FILE.json..."
+	@echo "make wheel         the Python package slim_bindings: dist/*.whl"
 	@echo "make bench         the measurements of bench/"
 	@echo "make clean         remove build/, Python environments included"
