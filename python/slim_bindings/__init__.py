@@ -10,6 +10,6 @@ The interface is that of the reference's package of release 1.0.0; the engine is
 """
 
 from . import slim_bindings as slim_bindings
-from .slim_bindings import *  # noqa: F403
+from .slim_bindings import *
 from .slim_bindings import Duration as Duration
 from .slim_bindings import uniffi_set_event_loop as uniffi_set_event_loop

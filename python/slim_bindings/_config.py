@@ -131,9 +131,7 @@ def _metadata(text: str | None) -> Any:
 def client_text(config: r.ClientConfig) -> str:
     """A link, for Service.connect. SlimError.ServiceError: no endpoint."""
     if not check_text(config.endpoint):
-        raise SlimError.ServiceError(
-            "datapath error\nCaused by:\n  -> configuration error\n  -> missing grpc endpoint"
-        )
+        raise SlimError.ServiceError("datapath error\nCaused by:\n  -> configuration error\n  -> missing grpc endpoint")
     keepalive = config.keepalive
     proxy = config.proxy
     return _text(

@@ -81,7 +81,10 @@ def internal(kind: type, text: str) -> Exception:
             "InternalError",
             (InternalError, kind),
             {
-                "__init__": lambda self, message: (Exception.__init__(self, message), setattr(self, "message", message))[0],
+                "__init__": lambda self, message: (
+                    Exception.__init__(self, message),
+                    setattr(self, "message", message),
+                )[0],
                 "__str__": lambda self: self.message,
                 "__repr__": lambda self: f"InternalError({self.message!r})",
                 "__module__": "slim_bindings.slim_bindings",

@@ -30,7 +30,7 @@ class Name:
     Equal when the hashes of the strings and the ids are equal, as nodes compare. Copied and pickled by value.
     """
 
-    __slots__ = ("_parts", "_hashes", "__weakref__")
+    __slots__ = ("__weakref__", "_hashes", "_parts")
     _parts: tuple[str, str, str, int]
 
     def __init__(self, component0: str, component1: str, component2: str) -> None:

@@ -429,7 +429,7 @@ class Session(_NoConstructor):
         """As remove, and wait for the end."""
         await self.remove(participant).wait_async()
 
-    async def __aenter__(self) -> Session:
+    async def __aenter__(self) -> Session:  # noqa: PYI034
         return self
 
     async def __aexit__(self, *unused: object) -> None:
@@ -724,7 +724,7 @@ class Service:
         """As shutdown."""
         await _finish(self._n.shutdown(), SlimError.ServiceError)
 
-    async def __aenter__(self) -> Service:
+    async def __aenter__(self) -> Service:  # noqa: PYI034
         return self
 
     async def __aexit__(self, *unused: object) -> None:

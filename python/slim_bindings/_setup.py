@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import json
 import threading
+import time
 from datetime import timedelta
+from typing import Any
 
-from . import _config, _slim
 from . import _records as r
+from . import _slim
 from . import _unions as u
 from ._errors import SlimError, internal
+from ._loop import nanoseconds
 from ._objects import Service
 
 _LEVELS = ("trace", "debug", "info", "warn", "error", "off")
-_FILTERS = (
-    "slim_datapath slim_service slim_controller slim_auth slim_config slim_mls slim_session slim_signal slim_tracing "
-    "_slim_bindings slim_testing slim slim_examples sdk_mock client"
-).split()
+_FILTERS = [
+    "slim_datapath",
+    "slim_service",
+    "slim_controller",
+    "slim_auth",
+    "slim_config",
+    "slim_mls",
+    "slim_session",
+    "slim_signal",
+    "slim_tracing",
+    "_slim_bindings",
+    "slim_testing",
+    "slim",
+    "slim_examples",
+    "sdk_mock",
+    "client",
+]
 _lock = threading.RLock()
 _services: list[Service] = []
 _drain_timeout = timedelta(seconds=10)
@@ -228,6 +245,75 @@ def initialize_with_configs(
         _services.extend(made)
 
 
+def _unreadable(why: object) -> Exception:
+    return internal(SlimError.ConfigError, f"Failed to create config loader: {why}")
+
+
+def _parse_yaml(text: str) -> Any:
+    try:
+        import yaml
+    except ImportError:
+        raise _unreadable("reading YAML needs the package pyyaml: pip install pyyaml") from None
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise _unreadable(error) from None
+
+
+def _read_file(path: str) -> dict[str, Any]:
+    """The mapping in a file of the node's schema. JSON needs nothing, YAML the package pyyaml."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        found = json.loads(text) if text.lstrip().startswith("{") else _parse_yaml(text)
+    except FileNotFoundError:
+        raise _unreadable('IoError(Os { code: 2, kind: NotFound, message: "No such file or directory" })') from None
+    except (OSError, ValueError) as error:
+        raise _unreadable(error) from None
+    if not isinstance(found, dict):
+        raise _unreadable(f"{path}: a mapping is expected")
+    return found
+
+
+def _run_described(service: Service, plane: dict[str, Any]) -> None:
+    """Servers and links of a file go to the library as they are written."""
+    servers, clients = plane.get("servers") or [], plane.get("clients") or []
+    try:
+        for server in servers:
+            service._n.run_server(json.dumps(server, ensure_ascii=False)).wait(None)
+        for client in clients:
+            service._n.connect(json.dumps(client, ensure_ascii=False)).wait(None)
+    except _slim.Error as error:
+        top = error.args[1].split("\n")[0]
+        raise internal(
+            SlimError.ServiceError, f"Initialization failed: service error: Failed to start service 0: {top}"
+        ) from None
+
+
+def initialize_from_config(config_path: str) -> None:
+    """As initialize_with_configs, from a file of the node's schema (YAML or JSON): tracing, runtime, services.
+
+    Of tracing only log_level and filters count, of a service its dataplane. InternalError: it failed, and may be tried again.
+    """
+    with _lock:
+        if _services:
+            return
+        found = _read_file(config_path)
+        tracing, runtime = new_tracing_config(), new_runtime_config()
+        given = found.get("tracing") or {}
+        tracing.log_level = str(given.get("log_level", "info"))
+        tracing.filters = list(given.get("filters") or tracing.filters)
+        described = found.get("services") or {"slim/0": {}}
+        configs = [new_service_config_with(node_id, None, new_dataplane_config()) for node_id in described]
+        initialize_with_configs(runtime, tracing, configs)
+        try:
+            for service, description in zip(_services, described.values(), strict=True):
+                _run_described(service, (description or {}).get("dataplane") or {})
+        except SlimError:
+            _services.clear()
+            raise
+
+
 def initialize_with_defaults() -> None:
     """One service, lines of level info."""
     initialize_with_configs(new_runtime_config(), new_tracing_config(), [new_service_config()])
@@ -270,10 +356,6 @@ def shutdown_blocking() -> None:
     if _is_shut_down:
         raise SlimError.ServiceError("datapath error\nCaused by:\n  -> data path is already closed")
     _is_shut_down = True
-    import time
-
-    from ._loop import nanoseconds
-
     op = service._n.shutdown()
     try:
         if not op.wait(time.monotonic_ns() + nanoseconds(_drain_timeout)):
@@ -297,6 +379,3 @@ def get_build_info() -> r.BuildInfo:
 
 def uniffi_set_event_loop(loop: object) -> None:
     """Of the reference; has no effect: the running loop is used."""
-
-
-_ = _config

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta as Duration
+from datetime import timedelta as Duration  # noqa: F401
 
 from ._errors import InternalError, SlimError
 from ._names import Name
@@ -40,6 +40,7 @@ from ._setup import (
     get_global_service,
     get_services,
     get_version,
+    initialize_from_config,
     initialize_with_configs,
     initialize_with_defaults,
     is_initialized,
@@ -57,7 +58,7 @@ from ._setup import (
     new_tracing_config,
     new_tracing_config_with,
     shutdown_blocking,
-    uniffi_set_event_loop,
+    uniffi_set_event_loop,  # noqa: F401
 )
 from ._unions import (
     BackoffConfig,
@@ -79,9 +80,74 @@ from ._unions import (
 AppProtocol, NameProtocol, ServiceProtocol, SessionProtocol = App, Name, Service, Session
 CompletionHandleProtocol = CompletionHandle
 
-_PRIVATE = {"annotations", "Duration", "uniffi_set_event_loop"}
-__all__ = sorted(
-    name
-    for name in globals()
-    if not name.startswith("_") and name not in _PRIVATE and not name.endswith("Protocol")
-)
+__all__ = [
+    "App",
+    "BackoffConfig",
+    "BasicAuth",
+    "BuildInfo",
+    "CaSource",
+    "ClientAuthenticationConfig",
+    "ClientConfig",
+    "ClientJwtAuth",
+    "CompletionHandle",
+    "CompressionType",
+    "DataplaneConfig",
+    "Direction",
+    "ExponentialBackoff",
+    "FixedIntervalBackoff",
+    "IdentityProviderConfig",
+    "IdentityVerifierConfig",
+    "InternalError",
+    "JwtAlgorithm",
+    "JwtAuth",
+    "JwtKeyConfig",
+    "JwtKeyData",
+    "JwtKeyFormat",
+    "JwtKeyType",
+    "KeepaliveConfig",
+    "KeepaliveServerParameters",
+    "MessageContext",
+    "Name",
+    "ProxyConfig",
+    "ReceivedMessage",
+    "RuntimeConfig",
+    "ServerAuthenticationConfig",
+    "ServerConfig",
+    "Service",
+    "ServiceConfig",
+    "Session",
+    "SessionConfig",
+    "SessionType",
+    "SessionWithCompletion",
+    "SlimError",
+    "SpireConfig",
+    "StaticJwtAuth",
+    "TlsClientConfig",
+    "TlsServerConfig",
+    "TlsSource",
+    "TracingConfig",
+    "create_service",
+    "create_service_with_config",
+    "get_build_info",
+    "get_global_service",
+    "get_services",
+    "get_version",
+    "initialize_from_config",
+    "initialize_with_configs",
+    "initialize_with_defaults",
+    "is_initialized",
+    "new_dataplane_config",
+    "new_insecure_client_config",
+    "new_insecure_server_config",
+    "new_runtime_config",
+    "new_runtime_config_with",
+    "new_secure_client_config",
+    "new_secure_server_config",
+    "new_server_config",
+    "new_service_config",
+    "new_service_config_with",
+    "new_service_configuration",
+    "new_tracing_config",
+    "new_tracing_config_with",
+    "shutdown_blocking",
+]

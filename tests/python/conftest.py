@@ -5,8 +5,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "interop"))
 
-import clients as real  # noqa: E402
-import pytest  # noqa: E402
+import clients as real
+import pytest
 
 
 @pytest.fixture
