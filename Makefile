@@ -3,7 +3,9 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 FUZZ_SECONDS ?= 60
 
-.PHONY: all demo test install check check-fast bench fuzz wheel clean help build/tests/mls-vectors
+SEEDS ?= 1000
+
+.PHONY: all demo test install check check-fast bench fuzz sim wheel clean help build/tests/mls-vectors
 .DEFAULT_GOAL := all
 
 all:
@@ -13,7 +15,7 @@ all:
 demo:
 	@tools/setup demo
 	@tools/build build
-	@build/venv/1.0.1/bin/python demo/demo.py --node build/cmd/slim/slim
+	@python3 demo/demo.py --node build/cmd/slim/slim --guest build/venv/1.0.1/bin/slim-bindings-group
 
 test:
 	@tools/test
@@ -46,17 +48,23 @@ build/tests/mls-vectors:
 	@tools/setup test
 	@tools/build build -Dtests=true
 
+sim:
+	@tools/setup test
+	@tools/build build -Dtests=true
+	@build/tests/sim/slim-sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS) --jobs 2)
+
 clean:
 	@rm -rf build
 
 help:
 	@echo "make               build into build/ (installs missing Debian packages first)"
-	@echo "make demo          the tutorial in one terminal: node, moderator, two participants, MLS"
+	@echo "make demo          the tutorial in one terminal: node, moderator, participants, MLS"
 	@echo "make test          every test; the last line is 'N passed, N failed, N skipped'"
 	@echo "make install       PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
 	@echo "make check         format, tidy, include arrows, sanitizers, fuzzing; make check-fast: under a minute"
 	@echo "make fuzz          only the fuzzing, FUZZ_SECONDS=$(FUZZ_SECONDS) for each target"
 	@echo "make build/tests/mls-vectors   runs MLS vector files: build/tests/mls-vectors FILE.json..."
+	@echo "make sim           sessions on a bad virtual network, SEEDS=$(SEEDS) worlds; SEED=n: one of them, with its trace"
 	@echo "make wheel         the Python package slim_bindings: dist/*.whl"
 	@echo "make bench         the measurements of bench/"
 	@echo "make clean         remove build/, Python environments included"

@@ -6,7 +6,9 @@
 
 #include "base/log.h"
 #include "config/config.h"
+#include "io/listener.h"
 #include "slim/args.h"
+#include "slim/check.h"
 #include "slim/failure.h"
 #include "slim/node.h"
 #include "slim/signals.h"
@@ -42,6 +44,9 @@ static int check_file(const char *path)
         (void)fputc('\n', stderr);
     }
     size_t total = report->problem_count + report->left_out_count;
+    if (total == 0) {
+        total = slim_check_certificates(stderr, report->config);
+    }
     if (total > 0) {
         (void)fprintf(stderr, "%s: %zu problem%s\n", path, total, total == 1 ? "" : "s");
     } else {
@@ -111,6 +116,7 @@ static int run(const char *path)
         return EXIT_FAILURE;
     }
     raise_descriptor_limit();
+    slim_listener_make_room();
     struct slim_config *config = NULL;
     struct slim_config_error failure;
     enum slim_status status = slim_config_load(path, &config, &failure);

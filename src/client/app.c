@@ -1,7 +1,6 @@
 /* Applications: an identity under a name (slim/slim.h). */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/log.h"
 #include "client/internal.h"
@@ -169,6 +168,12 @@ static void on_error(void *ctx, const char *text)
                      SLIM_LOG_QUOTED("error", slim_view_str(text)));
 }
 
+static void on_wanted(void *ctx)
+{
+    struct slim_app *app = ctx;
+    slim_client_identity_fetch(&app->identity);
+}
+
 static enum slim_status attach(struct slim_app *app, const struct slim_app_config *config,
                                struct slim_error *error)
 {
@@ -184,6 +189,8 @@ static enum slim_status attach(struct slim_app *app, const struct slim_app_confi
                                               : SLIM_SESSION_PROTECTION_REQUIRED,
         .on_event = slim_client_session_on_event,
         .on_error = on_error,
+        .on_batch = slim_client_read_flush_all,
+        .on_wanted = on_wanted,
         .ctx = app,
     };
     memcpy(options.name.part, app->name.part, sizeof(options.name.part));
@@ -192,10 +199,22 @@ static enum slim_status attach(struct slim_app *app, const struct slim_app_confi
     return SLIM_OK;
 }
 
+/* Its creation, when the first token is still awaited. */
+static void end_pending(struct slim_app *app, enum slim_status status, const char *text)
+{
+    struct slim_client_request *pending = app->pending;
+    app->pending = NULL;
+    if (pending != NULL) {
+        slim_client_request_end(pending, status, text);
+    }
+}
+
 void slim_client_app_close(struct slim_app *app)
 {
+    end_pending(app, SLIM_ERR_CLOSED, "the service is shut down");
     slim_client_local_free(app->local); /* its sessions end silently: we say so instead */
     app->local = NULL;
+    slim_client_identity_fini(&app->identity); /* while the engine that it fetches with is there */
     struct slim_list *node;
     while ((node = slim_list_take_first(&app->begun)) != NULL) {
         slim_client_publish_end(SLIM_LIST_ENTRY(node, struct slim_op, waiting), SLIM_ERR_CLOSED,
@@ -237,7 +256,9 @@ void slim_client_app_leave(struct slim_app *app)
             (void)status;
         }
     }
-    slim_client_local_wake(app->local);
+    if (app->local != NULL) { /* else its first token is still awaited */
+        slim_client_local_wake(app->local);
+    }
 }
 
 /* On the loop thread, behind everything that its users asked for. */
@@ -248,7 +269,7 @@ static void app_free(struct slim_app *app)
     while ((node = slim_list_take_first(&app->backlog)) != NULL) {
         slim_client_session_unref_memory(SLIM_LIST_ENTRY(node, struct slim_session, in_backlog));
     }
-    slim_client_identity_fini(&app->identity);
+    slim_task_cancel(&app->token);
     (void)pthread_cond_destroy(&app->cond);   /* nobody waits */
     (void)pthread_mutex_destroy(&app->mutex); /* nobody holds it */
     slim_buf_fini(&app->name_text);
@@ -281,6 +302,8 @@ void slim_app_unref(struct slim_app *app)
     slim_service_unref(service);
 }
 
+static void on_token_task(struct slim_task *task);
+
 static struct slim_app *app_alloc(struct slim_service *service, const struct slim_name *name)
 {
     struct slim_app *app = calloc(1, sizeof(*app));
@@ -289,9 +312,11 @@ static struct slim_app *app_alloc(struct slim_service *service, const struct sli
     }
     atomic_init(&app->user_count, 1);
     slim_list_init(&app->in_service);
+    slim_task_init(&app->token, on_token_task);
     slim_list_init(&app->backlog);
     slim_list_init(&app->listeners);
     slim_list_init(&app->begun);
+    slim_list_init(&app->news);
     app->bucket_count = BUCKETS_MIN;
     app->table = calloc(BUCKETS_MIN, sizeof(struct slim_session *));
     if (app->table == NULL || slim_client_cond_init(&app->cond) != SLIM_OK) {
@@ -309,74 +334,75 @@ static struct slim_app *app_alloc(struct slim_service *service, const struct sli
     return app;
 }
 
-/* secret     instead of config's provider and verifier, when there are none
- * is_early   result: the identity has no token yet */
-struct new_call {
+/* secret   instead of config's provider and verifier, when they are not there */
+struct new_request {
+    struct slim_client_request common;
     struct slim_app *app;
     const struct slim_app_config *config;
     struct slim_view secret;
-    bool is_early;
 };
 
-struct new_request {
-    struct slim_client_request common;
-    struct new_call *call;
-};
-
-static enum slim_status make_identity(const struct new_call *call, struct slim_error *error)
+/* It knows itself in its service now, unless its first token must be awaited. */
+static void finish_new(struct slim_app *app, struct new_request *request, enum slim_status status,
+                       struct slim_error *error)
 {
-    struct slim_app *app = call->app;
-    if (app->identity.provider != NULL) {
-        return SLIM_OK; /* made at the first try */
+    if (status == SLIM_OK) {
+        status = attach(app, request->config, error);
     }
-    return call->config->provider == NULL
-               ? slim_client_identity_init_secret(&app->identity, &app->name, call->secret, error)
-               : slim_client_identity_init(&app->identity, call->config->provider,
-                                           call->config->verifier, error);
+    if ((status == SLIM_OK || status == SLIM_AGAIN) && !slim_list_is_linked(&app->in_service)) {
+        slim_list_put_last(&app->service->apps, &app->in_service);
+    }
+    if (status == SLIM_AGAIN) {
+        app->pending = &request->common;
+        return;
+    }
+    app->pending = NULL;
+    if (status != SLIM_OK) {
+        slim_client_identity_fini(&app->identity); /* while the engine is there */
+    }
+    slim_client_request_end(&request->common, status, error->text);
+}
+
+/* The first token may be there. */
+static void on_token_task(struct slim_task *task)
+{
+    struct slim_app *app = SLIM_CONTAINER_OF(task, struct slim_app, token);
+    struct slim_error error = {.status = SLIM_OK};
+    if (app->pending != NULL) {
+        finish_new(app, (struct new_request *)app->pending, SLIM_OK, &error);
+    }
+}
+
+static void on_token(void *ctx)
+{
+    struct slim_app *app = ctx;
+    slim_loop_at_turn_end(app->service->loop, &app->token);
 }
 
 static void run_new(struct slim_client_request *common)
 {
-    struct new_call *call = ((struct new_request *)common)->call;
-    struct slim_app *app = call->app;
+    struct new_request *request = (struct new_request *)common;
+    struct slim_app *app = request->app;
     struct slim_error error = {.status = SLIM_OK};
-    enum slim_status status = make_identity(call, &error);
-    if (status == SLIM_OK) {
-        status = attach(app, call->config, &error);
-    }
-    if (status == SLIM_OK) {
-        slim_list_put_last(&app->service->apps, &app->in_service);
-    }
-    call->is_early = status == SLIM_AGAIN;
-    slim_client_request_end(common, call->is_early ? SLIM_ERR_TIMEOUT : status, error.text);
+    const struct slim_client_identity_options options = {
+        .datapath = app->service->datapath,
+        .name = "application",
+        .provider = request->config->provider,
+        .verifier = request->config->verifier,
+        .on_change = on_token,
+        .ctx = app,
+    };
+    enum slim_status status =
+        options.provider == NULL
+            ? slim_client_identity_init_secret(&app->identity, &app->name, request->secret, &error)
+            : slim_client_identity_init(&app->identity, &options, &error);
+    finish_new(app, request, status, &error);
 }
 
-/* What the request borrows lives on our stack: we wait for as long as it takes, which is not long. */
-static enum slim_status try_new(struct new_call *call, struct slim_error *error)
+static void on_give_up(struct slim_job *job)
 {
-    struct slim_op *op;
-    call->is_early = false;
-    struct slim_client_request *request =
-        slim_client_request_new(call->app->service, sizeof(struct new_request), run_new, NULL, &op);
-    if (request != NULL) {
-        ((struct new_request *)request)->call = call;
-        slim_client_request_post(request);
-    }
-    return slim_finish(op, SLIM_FOREVER, error);
-}
-
-/* An identity that comes from elsewhere is asked for again until it is there. */
-static enum slim_status new_by(struct new_call *call, uint64_t deadline_ns,
-                               struct slim_error *error)
-{
-    enum { PAUSE_NS = 10 * 1000 * 1000 };
-    static const struct timespec pause = {.tv_nsec = PAUSE_NS};
-    enum slim_status status = try_new(call, error);
-    while (call->is_early && slim_now_ns() < deadline_ns) {
-        (void)nanosleep(&pause, NULL); /* a signal only makes it shorter */
-        status = try_new(call, error);
-    }
-    return status;
+    end_pending(SLIM_CONTAINER_OF(job, struct slim_app, give_up), SLIM_ERR_TIMEOUT,
+                "no token has come from the identity provider in time");
 }
 
 static enum slim_status make_app(struct slim_service *service, const struct slim_name *name,
@@ -393,8 +419,21 @@ static enum slim_status make_app(struct slim_service *service, const struct slim
     if (app == NULL) {
         return slim_error_set(error, SLIM_ERR_NO_MEMORY, "out of memory");
     }
-    struct new_call call = {.app = app, .config = config, .secret = secret};
-    enum slim_status status = new_by(&call, deadline_ns, error);
+    struct slim_op *op;
+    struct slim_client_request *request =
+        slim_client_request_new(service, sizeof(struct new_request), run_new, NULL, &op);
+    if (request != NULL) {
+        ((struct new_request *)request)->app = app;
+        ((struct new_request *)request)->config = config;
+        ((struct new_request *)request)->secret = secret;
+        slim_client_request_post(request);
+    }
+    if (slim_op_wait(op, deadline_ns, NULL) == SLIM_AGAIN) {
+        app->give_up.on_loop = on_give_up;
+        slim_loop_post(service->loop, &app->give_up);
+    }
+    /* what the request borrows lives on our stack: it ends now, or has */
+    enum slim_status status = slim_finish(op, SLIM_FOREVER, error);
     if (status != SLIM_OK) {
         slim_app_unref(app);
         return status;
@@ -419,7 +458,7 @@ enum slim_status slim_app_new_with_secret(struct slim_service *service,
                                           struct slim_app **app, struct slim_error *error)
 {
     struct slim_app_config config = {.provider = NULL};
-    return make_app(service, name, &config, slim_view_str(secret), 0, app, error);
+    return make_app(service, name, &config, slim_view_str(secret), SLIM_FOREVER, app, error);
 }
 
 const struct slim_name *slim_app_name(const struct slim_app *app)

@@ -142,29 +142,11 @@ static void random_link_id(char out[static 37])
     out[at] = 0;
 }
 
-/* Else it would be looked up for ever. */
-static bool is_uri(const char *endpoint)
-{
-    for (const char *c = endpoint; *c != 0; c++) {
-        if (*c <= ' ' || *c >= 0x7f || strchr("<>\"{}|\\^`", *c) != NULL) {
-            return false;
-        }
-    }
-    return true;
-}
-
 enum slim_status slim_client_read_client(const char *text, bool announces_link,
                                          struct slim_config **config, struct slim_error *error)
 {
     SLIM_TRY(read_entry("clients", text, "client", config, error));
     struct slim_config_client *client = &(*config)->services[0].clients[0];
-    if (!is_uri(client->endpoint)) {
-        slim_config_free(*config);
-        *config = NULL;
-        return slim_error_set(error, SLIM_ERR_CONFIG,
-                              "datapath error\nCaused by:\n  -> configuration error\n  -> URI parse "
-                              "error\n  -> invalid uri character");
-    }
     if (announces_link && client->link_id == NULL) {
         char id[37];
         random_link_id(id);

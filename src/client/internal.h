@@ -52,17 +52,22 @@ struct slim_service {
     pthread_mutex_t mutex;
 };
 
-/* Identity of an application, made from texts of the configuration (identity.c). */
+/* Identity of an application, made from texts of the configuration (identity.c).
+ * made_provider, made_verifier   what they belong to when they read files or fetch; else they are ours alone */
 struct slim_client_identity {
     struct slim_auth_provider *provider;
     struct slim_auth_verifier *verifier;
+    struct slim_datapath_auth *made_provider;
+    struct slim_datapath_auth *made_verifier;
 };
 
 /* mutex    guards backlog, listeners, is_over
  * backlog  sessions somebody began, for slim_app_listen: slim_session.in_backlog
  * table    sessions by id; bucket_count is a power of two
+ * news     sessions with messages of this turn: slim_session.in_news; loop thread
  * begun    operations that the session layer has: slim_op.waiting
- * name_text   what the views of `name` point into */
+ * name_text   what the views of `name` point into
+ * pending     its own creation, while the first token is awaited; loop thread. token: one may have come. give_up: the deadline is over */
 struct slim_app {
     _Atomic uint32_t user_count;
     struct slim_service *service;
@@ -75,6 +80,7 @@ struct slim_app {
     size_t bucket_count;
     size_t session_count;
     struct slim_list begun;
+    struct slim_list news;
     pthread_mutex_t mutex;
     pthread_cond_t cond;
     struct slim_list backlog;
@@ -82,6 +88,9 @@ struct slim_app {
     struct slim_list listeners;
     bool is_over;
     struct slim_job last;
+    struct slim_client_request *pending;
+    struct slim_task token;
+    struct slim_job give_up;
 };
 
 /* ref_count   memory: one while it is in its application's table, one of all users together, one of each request and each publish
@@ -93,6 +102,8 @@ struct slim_app {
  * is_leaving  the service shuts down and has closed it; loop thread
  * held        publishes that wait for the window; loop thread
  * deletes     operations of deletes that came while it was ending; loop thread
+ * arrived     messages of this turn, not yet in the inbox; loop thread. in_news: while there are some
+ * has_writers somebody may wait in `writers`; set under the mutex, asked without
  * under_way   publishes begun and not complete */
 struct slim_session {
     _Atomic uint32_t ref_count;
@@ -116,9 +127,12 @@ struct slim_session {
     bool is_resuming;
     bool is_leaving;
     struct slim_job resume;
+    struct slim_list arrived;
+    struct slim_list in_news;
     struct slim_list held;
     struct slim_list deletes;
     bool is_sending_held;
+    _Atomic bool has_writers;
     _Atomic size_t under_way_count;
     _Atomic size_t under_way_bytes;
 };
@@ -166,11 +180,23 @@ bool slim_client_pair_is_replaced(const struct slim_pair *pairs, size_t count, s
 
 /* ---- identity.c */
 
-/* provider, verifier   YAML or JSON. On the loop thread. SLIM_ERR_CONFIG, SLIM_ERR_AUTH, SLIM_ERR_NO_MEMORY. */
-SLIM_MUST_CHECK enum slim_status slim_client_identity_init(struct slim_client_identity *identity,
-                                                           const char *provider,
-                                                           const char *verifier,
-                                                           struct slim_error *error);
+/* provider, verifier   YAML or JSON. On the loop thread. SLIM_ERR_CONFIG, SLIM_ERR_AUTH, SLIM_ERR_NO_MEMORY.
+ * on_change            a token that the provider had to fetch has come, or another; from inside callbacks of others: do little */
+struct slim_client_identity_options {
+    struct slim_datapath *datapath;
+    const char *name; /* for log lines */
+    const char *provider;
+    const char *verifier;
+    void (*on_change)(void *ctx);
+    void *ctx;
+};
+SLIM_MUST_CHECK enum slim_status
+slim_client_identity_init(struct slim_client_identity *identity,
+                          const struct slim_client_identity_options *options,
+                          struct slim_error *error);
+
+/* The provider said SLIM_AGAIN for a token with a key: fetch it. */
+void slim_client_identity_fetch(struct slim_client_identity *identity);
 SLIM_MUST_CHECK enum slim_status
 slim_client_identity_init_secret(struct slim_client_identity *identity,
                                  const struct slim_name *name, struct slim_view secret,
@@ -275,6 +301,10 @@ void slim_client_read_put_message(struct slim_session *session,
                                   const struct slim_session_message *message);
 void slim_client_read_put_notice(struct slim_session *session, enum slim_status status,
                                  const char *text);
+
+/* At the end of a turn: what arrived can be read. */
+void slim_client_read_flush(struct slim_session *session);
+void slim_client_read_flush_all(void *app);
 
 /* Nothing more will come: readers and writers are told. */
 void slim_client_read_close(struct slim_session *session);

@@ -2,17 +2,22 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "client/inbox.h"
+
+#define SLIM_LOG_TARGET "slim_auth::identity"
 
 enum { US_PER_S = 1000000 };
 
 /* name_text   what the views of `name` point into
- * out         scratch for subscriptions */
+ * out         scratch for subscriptions
+ * refused     limit of the lines about identities that were refused */
 struct slim_client_local {
     struct slim_loop *loop;
     struct slim_datapath *datapath;
@@ -20,7 +25,10 @@ struct slim_client_local {
     struct slim_auth_verifier *verifier;
     void (*on_event)(void *ctx, const struct slim_session_event *event);
     void (*on_error)(void *ctx, const char *text);
+    void (*on_batch)(void *ctx);
+    void (*on_wanted)(void *ctx);
     void *ctx;
+    struct slim_log_limit refused;
     struct slim_session_app *sessions;
     struct slim_wire_name name;
     struct slim_buf name_text;
@@ -153,13 +161,37 @@ static enum slim_status identity_token(void *ctx, struct slim_view *token)
     return slim_auth_provider_token(app->provider, wall_s(), token);
 }
 
+/* Nobody else says it: to the session layer the message never came. */
+static void say_refused(struct slim_client_local *app, const struct slim_name_key *source,
+                        const char *why)
+{
+    char id[24];
+    (void)snprintf(id, sizeof(id), "%llx", (unsigned long long)source->id); /* fits */
+    slim_log_limited(&app->refused, WARN, "identity of a peer refused, its message is dropped",
+                     SLIM_LOG_STR("peer_id", id), SLIM_LOG_STR("error", why));
+}
+
 static enum slim_status identity_check(void *ctx, struct slim_view token,
                                        const struct slim_name_key *source)
 {
     struct slim_client_local *app = ctx;
     struct slim_auth_identity identity;
-    SLIM_TRY(slim_auth_verify(app->verifier, token, wall_s(), NULL, &identity));
-    return slim_auth_identity_is_source(&identity, source) ? SLIM_OK : SLIM_ERR_DENIED;
+    enum slim_auth_check check = SLIM_AUTH_CHECK_NONE;
+    enum slim_status status = slim_auth_verify(app->verifier, token, wall_s(), &check, &identity);
+    if (status == SLIM_AGAIN) {
+        return status;
+    }
+    if (status != SLIM_OK) {
+        say_refused(app, source,
+                    check == SLIM_AUTH_CHECK_NONE ? slim_status_text(status)
+                                                  : slim_auth_check_text(check));
+        return status;
+    }
+    if (!slim_auth_identity_is_source(&identity, source)) {
+        say_refused(app, source, "the token belongs to another name than the message");
+        return SLIM_ERR_DENIED;
+    }
+    return SLIM_OK;
 }
 
 static bool identity_is_source(void *ctx, struct slim_view subject,
@@ -173,7 +205,11 @@ static bool identity_is_source(void *ctx, struct slim_view subject,
 static enum slim_status identity_make(void *ctx, const uint8_t *key, struct slim_buf *token)
 {
     struct slim_client_local *app = ctx;
-    return slim_auth_provider_make(app->provider, wall_s(), key, token);
+    enum slim_status status = slim_auth_provider_make(app->provider, wall_s(), key, token);
+    if (status == SLIM_AGAIN && app->on_wanted != NULL) {
+        app->on_wanted(app->ctx);
+    }
+    return status;
 }
 
 static enum slim_status identity_read(void *ctx, struct slim_view token, bool any_age,
@@ -215,11 +251,15 @@ static void take_error(struct slim_client_local *app, struct slim_view text)
         if (slim_json_read_integer(slim_json_find(context, "session_id"), &session_id) &&
             slim_json_read_integer(slim_json_find(context, "message_id"), &message_id) &&
             slim_json_read_integer(slim_json_find(context, "session_message_type"), &type)) {
-            bool is_down = strstr(copy, "connection not found") != NULL;
+            static const char lead[] =
+                "message processing error: "; /* sessions put it in front themselves */
+            const char *why =
+                strncmp(copy, lead, sizeof(lead) - 1) == 0 ? copy + sizeof(lead) - 1 : copy;
+            bool is_down = strstr(why, "connection not found") != NULL;
             slim_session_app_take_error(app->sessions, slim_loop_now_ms(app->loop),
                                         is_down ? SLIM_SESSION_LINK_DOWN : SLIM_SESSION_NO_ROUTE,
                                         (uint32_t)session_id, (int32_t)type, (uint32_t)message_id,
-                                        copy);
+                                        why);
         } else if (app->on_error != NULL) {
             app->on_error(app->ctx, copy);
         }
@@ -252,6 +292,9 @@ static void do_what_is_due(struct slim_client_local *app)
         take(app, &entry);
     }
     uint64_t next_ms = slim_session_app_tick(app->sessions, now_ms);
+    if (app->on_batch != NULL) {
+        app->on_batch(app->ctx);
+    }
     if (!slim_client_inbox_is_empty(&app->inbox)) {
         wake(app); /* the engine answered what we just said */
     }
@@ -352,6 +395,8 @@ enum slim_status slim_client_local_new(const struct slim_client_local_options *o
         .verifier = options->verifier,
         .on_event = options->on_event,
         .on_error = options->on_error,
+        .on_batch = options->on_batch,
+        .on_wanted = options->on_wanted,
         .ctx = options->ctx,
     };
     slim_task_init(&app->task, on_turn_end);

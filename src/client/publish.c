@@ -12,7 +12,27 @@ static bool is_full(const struct slim_session *session)
            atomic_load(&session->under_way_bytes) >= SLIM_CLIENT_UNDER_WAY_BYTES_MAX;
 }
 
+/* Room for a good many: whoever waits does not wake for one. */
+static bool is_roomy(const struct slim_session *session)
+{
+    return atomic_load(&session->under_way_count) <= SLIM_CLIENT_UNDER_WAY_MAX / 2 &&
+           atomic_load(&session->under_way_bytes) <= SLIM_CLIENT_UNDER_WAY_BYTES_MAX / 2;
+}
+
 /* ------------------------------------------------------------------------------------------------ on the loop thread */
+
+/* What is under way is counted down before writers are looked for, and slim_session_await_writable does the opposite: one of the two sees
+ * the other. */
+static void tell_writers(struct slim_session *session)
+{
+    if (!atomic_load(&session->has_writers) || !is_roomy(session)) {
+        return;
+    }
+    (void)pthread_mutex_lock(&session->mutex); /* our own mutex */
+    atomic_store(&session->has_writers, false);
+    slim_client_op_end_all(&session->writers, SLIM_OK, NULL);
+    (void)pthread_mutex_unlock(&session->mutex); /* likewise */
+}
 
 void slim_client_publish_end(struct slim_op *op, enum slim_status status, const char *text)
 {
@@ -26,11 +46,7 @@ void slim_client_publish_end(struct slim_op *op, enum slim_status status, const 
     atomic_fetch_sub(&session->under_way_count, 1);
     atomic_fetch_sub(&session->under_way_bytes, op->bytes);
     slim_client_op_end(op, status, text);
-    (void)pthread_mutex_lock(&session->mutex); /* our own mutex */
-    if (!is_full(session)) {
-        slim_client_op_end_all(&session->writers, SLIM_OK, NULL);
-    }
-    (void)pthread_mutex_unlock(&session->mutex); /* likewise */
+    tell_writers(session);
     slim_client_session_unref_memory(session);
 }
 
@@ -250,6 +266,7 @@ struct slim_op *slim_session_await_writable(struct slim_session *session,
     }
     struct slim_op *op = slim_client_op_new(notify);
     (void)pthread_mutex_lock(&session->mutex); /* our own mutex */
+    atomic_store(&session->has_writers, true);
     bool is_ready = !is_full(session) || session->is_over;
     if (!is_ready && !op->is_static) {
         slim_client_op_put(&session->writers, op);

@@ -24,54 +24,82 @@ static void pause(struct slim_session *session, bool is_paused)
     }
 }
 
-/* SLIM_ERR_LIMIT: no room, and *is_new is whether the reader does not know yet. The session then takes the message. */
-static enum slim_status put(struct slim_session *session, struct slim_message *message,
-                            bool *is_new)
+/* Beyond all marks: the one notice that says so. */
+static struct slim_message *notice_of_loss(const struct slim_session *session)
 {
-    (void)pthread_mutex_lock(&session->mutex); /* our own mutex */
-    bool has_room = session->inbox_bytes < SLIM_CLIENT_INBOX_MAX_BYTES;
-    bool must_pause = false;
-    *is_new = !has_room && !session->is_dropping;
-    session->is_dropping = !has_room;
-    if (has_room) {
-        session->inbox_bytes += message->bytes;
-        slim_list_put_last(&session->inbox, &message->in_inbox);
-        tell_readers(session);
-        must_pause = !session->is_paused && session->inbox_bytes >= SLIM_CLIENT_INBOX_PAUSE_BYTES;
-        session->is_paused = session->is_paused || must_pause;
+    char text[SLIM_ERROR_TEXT_MAX];
+    struct slim_message *notice = NULL;
+    (void)snprintf(text, sizeof(text), "message lost for session id: %u",
+                   session->look.id); /* short */
+    return slim_client_message_new_notice(SLIM_ERR_LIMIT, text, &notice) == SLIM_OK ? notice : NULL;
+}
+
+/* A reader wakes once for all that one turn brought, and the lock is taken once. */
+static void put(struct slim_session *session, struct slim_message *message)
+{
+    slim_list_put_last(&session->arrived, &message->in_inbox);
+    if (!slim_list_is_linked(&session->in_news)) {
+        atomic_fetch_add_explicit(&session->ref_count, 1, memory_order_relaxed);
+        slim_list_put_last(&session->app->news, &session->in_news);
     }
+}
+
+/* Those that have room, with the session's mutex held; the others stay. True: somebody must be told of them. */
+static bool move_arrived(struct slim_session *session)
+{
+    bool must_tell = false;
+    SLIM_LIST_EACH(node, &session->arrived)
+    {
+        struct slim_message *message = SLIM_LIST_ENTRY(node, struct slim_message, in_inbox);
+        bool has_room = session->inbox_bytes < SLIM_CLIENT_INBOX_MAX_BYTES;
+        must_tell = must_tell || (!has_room && !session->is_dropping);
+        session->is_dropping = !has_room;
+        if (has_room) {
+            session->inbox_bytes += message->bytes;
+            slim_list_remove(node);
+            slim_list_put_last(&session->inbox, node);
+        }
+    }
+    return must_tell;
+}
+
+static void drop_arrived(struct slim_session *session)
+{
+    struct slim_list *node;
+    while ((node = slim_list_take_first(&session->arrived)) != NULL) {
+        slim_message_unref(SLIM_LIST_ENTRY(node, struct slim_message, in_inbox));
+    }
+}
+
+void slim_client_read_flush(struct slim_session *session)
+{
+    if (!slim_list_is_linked(&session->in_news)) {
+        return;
+    }
+    slim_list_remove(&session->in_news);
+    (void)pthread_mutex_lock(&session->mutex); /* our own mutex */
+    bool must_tell = move_arrived(session);
+    bool must_pause = !session->is_paused && session->inbox_bytes >= SLIM_CLIENT_INBOX_PAUSE_BYTES;
+    session->is_paused = session->is_paused || must_pause;
+    struct slim_message *notice = must_tell ? notice_of_loss(session) : NULL;
+    if (notice != NULL) {
+        session->inbox_bytes += notice->bytes;
+        slim_list_put_last(&session->inbox, &notice->in_inbox);
+    }
+    tell_readers(session);
     (void)pthread_mutex_unlock(&session->mutex); /* likewise */
+    drop_arrived(session);
     if (must_pause) {
         pause(session, true);
     }
-    return has_room ? SLIM_OK : SLIM_ERR_LIMIT;
+    slim_client_session_unref_memory(session);
 }
 
-/* Beyond all marks: the one notice that says so. */
-static void tell_loss(struct slim_session *session)
+void slim_client_read_flush_all(void *ctx)
 {
-    char text[SLIM_ERROR_TEXT_MAX];
-    struct slim_message *notice;
-    (void)snprintf(text, sizeof(text), "message lost for session id: %u",
-                   session->look.id); /* short */
-    if (slim_client_message_new_notice(SLIM_ERR_LIMIT, text, &notice) != SLIM_OK) {
-        return; /* no memory for one sentence: nothing is left to be said */
-    }
-    (void)pthread_mutex_lock(&session->mutex); /* our own mutex */
-    session->inbox_bytes += notice->bytes;
-    slim_list_put_last(&session->inbox, &notice->in_inbox);
-    tell_readers(session);
-    (void)pthread_mutex_unlock(&session->mutex); /* likewise */
-}
-
-static void put_or_drop(struct slim_session *session, struct slim_message *message)
-{
-    bool is_new;
-    if (put(session, message, &is_new) != SLIM_OK) {
-        slim_message_unref(message);
-        if (is_new) {
-            tell_loss(session);
-        }
+    struct slim_app *app = ctx;
+    while (!slim_list_is_empty(&app->news)) {
+        slim_client_read_flush(SLIM_LIST_ENTRY(app->news.next, struct slim_session, in_news));
     }
 }
 
@@ -79,10 +107,11 @@ void slim_client_read_put_message(struct slim_session *session,
                                   const struct slim_session_message *message)
 {
     struct slim_message *made;
-    if (slim_client_message_new(message, &made) == SLIM_OK) {
-        put_or_drop(session, made);
-    } else {
-        tell_loss(session); /* it was acknowledged: it will not come again */
+    if (slim_client_message_new(message, &made) != SLIM_OK) {
+        made = notice_of_loss(session); /* it was acknowledged: it will not come again */
+    }
+    if (made != NULL) {
+        put(session, made);
     }
 }
 
@@ -91,12 +120,13 @@ void slim_client_read_put_notice(struct slim_session *session, enum slim_status 
 {
     struct slim_message *made;
     if (slim_client_message_new_notice(status, text, &made) == SLIM_OK) {
-        put_or_drop(session, made);
+        put(session, made);
     }
 }
 
 void slim_client_read_close(struct slim_session *session)
 {
+    slim_client_read_flush(session);
     (void)pthread_mutex_lock(&session->mutex); /* our own mutex */
     session->is_over = true;
     tell_readers(session);

@@ -190,7 +190,7 @@ void slim_client_service_left(struct slim_service *service)
 static void *thread_main(void *ctx)
 {
     struct slim_service *service = ctx;
-    slim_log_thread("slim", "");
+    slim_log_thread("slim", ""); /* as the reference calls the threads of its bindings */
     slim_loop_run(service->loop);
     if (atomic_load(&service->is_orphan)) {
         destroy(service);
@@ -353,9 +353,10 @@ static void on_connected(void *ctx, enum slim_status status, uint64_t conn_id, c
     if (status != SLIM_OK) {
         char whole[CHAIN_BYTES];
         chain(whole,
-              status == SLIM_ERR_CONNECT ? "transport error\n  -> transport error\n  -> tcp connect "
-                                           "error\n  -> tcp connect error\n  -> "
-                                         : "",
+              status == SLIM_ERR_CONNECT
+                  ? "transport error\n  -> transport error\n  -> tcp connect "
+                    "error\n  -> tcp connect error\n  -> "
+                  : "",
               text);
         drop_link(link, status, whole);
         return;

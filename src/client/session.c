@@ -38,6 +38,8 @@ enum slim_status slim_client_session_new(struct slim_app *app, const struct slim
     slim_list_init(&session->readers);
     slim_list_init(&session->writers);
     slim_list_init(&session->held);
+    slim_list_init(&session->arrived);
+    slim_list_init(&session->in_news);
     slim_list_init(&session->deletes);
     session->app = app;
     session->look = *look;

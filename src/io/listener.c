@@ -98,20 +98,33 @@ static void remove_stale_socket(const struct slim_address *address)
  * connection closed connects again at once. If the listener is still open at that moment, this succeeds, is reset a moment
  * later, and the reference's clients then give up for good (wire.md 7.4); a refused connect they repeat. So the listener must
  * be closed first. Where this does not work out, nothing else is lost. */
-static int move_up(int fd)
+static int dup_high(int fd)
 {
     enum { ROOM = 64 };
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur <= ROOM) {
-        return fd;
+        return -1;
     }
     rlim_t top = files.rlim_cur < SLIM_IO_LISTENER_FD ? files.rlim_cur : SLIM_IO_LISTENER_FD;
-    int high = fcntl(fd, F_DUPFD_CLOEXEC, (int)(top - ROOM));
+    return fcntl(fd, F_DUPFD_CLOEXEC, (int)(top - ROOM));
+}
+
+static int move_up(int fd)
+{
+    int high = dup_high(fd);
     if (high < 0) {
         return fd;
     }
     close(fd);
     return high;
+}
+
+void slim_listener_make_room(void)
+{
+    int high = dup_high(STDIN_FILENO);
+    if (high >= 0) {
+        close(high); /* the table keeps its size */
+    }
 }
 
 static enum slim_status open_socket(struct slim_listener *listener, struct slim_error *error)

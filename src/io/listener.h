@@ -23,6 +23,10 @@ SLIM_MUST_CHECK enum slim_status slim_listener_new(struct slim_loop *loop,
  * makes room for the connections that wait. */
 void slim_listener_on_full(struct slim_listener *listener, void (*on_full)(void *ctx));
 
+/* Make the kernel's table of descriptors as large as listeners need it, before there are threads: later it costs the first listener about
+ * ten milliseconds, as the kernel then waits for all processors. Not needed, only faster. */
+void slim_listener_make_room(void);
+
 /* Stop listening. NULL is allowed. A Unix socket's file is removed. */
 void slim_listener_free(struct slim_listener *listener);
 

@@ -145,9 +145,11 @@ static enum slim_status put_decoded(struct slim_buf *out, struct slim_view text)
 {
     for (size_t i = 0; i < text.len; i++) {
         uint8_t byte = text.data[i];
-        if (byte == '%' && text.len - i > 2 && hex_digit(text.data[i + 1]) >= 0 &&
-            hex_digit(text.data[i + 2]) >= 0) {
-            byte = (uint8_t)(hex_digit(text.data[i + 1]) << 4 | hex_digit(text.data[i + 2]));
+        bool is_escape = byte == '%' && text.len - i > 2;
+        int high = is_escape ? hex_digit(text.data[i + 1]) : -1;
+        int low = is_escape ? hex_digit(text.data[i + 2]) : -1;
+        if (high >= 0 && low >= 0) {
+            byte = (uint8_t)((unsigned)high << 4 | (unsigned)low);
             i += 2;
         }
         SLIM_TRY(slim_buf_put_byte(out, byte));

@@ -491,8 +491,9 @@ void slim_tunnels_init(struct slim_tunnels *tunnels, struct slim_loop *loop)
 void slim_tunnels_fini(struct slim_tunnels *tunnels)
 {
     tunnels->on_empty = NULL;
-    while (!slim_list_is_empty(&tunnels->list)) {
-        tunnel_free(SLIM_LIST_ENTRY(tunnels->list.next, struct slim_tunnel, node));
+    SLIM_LIST_EACH(node, &tunnels->list)
+    {
+        tunnel_free(SLIM_LIST_ENTRY(node, struct slim_tunnel, node));
     }
 }
 

@@ -15,9 +15,9 @@ enum {
     MLS_CACHED_PROPOSAL_BYTES_MAX = 8 << 20, /* and what they take together */
     MLS_PSK_COUNT_MAX = 256,                 /* pre-shared keys in one commit or Welcome */
     MLS_PSK_BYTES_MAX = 256,
-    MLS_GENERATION_JUMP_MAX = 1024,  /* generations of one sender that a message may be ahead */
-    MLS_PAST_EPOCH_COUNT_MAX = 64,   /* upper bound of the policy */
-    MLS_KEY_PACKAGE_COUNT_MAX = 256, /* unused key packages whose private parts a client keeps */
+    MLS_GENERATION_JUMP_MAX = 1024,   /* generations of one sender that a message may be ahead */
+    MLS_PAST_EPOCH_COUNT_MAX = 64,    /* upper bound of the policy */
+    MLS_KEY_PACKAGE_COUNT_MAX = 1024, /* unused key packages whose private parts a client keeps */
     MLS_EXTERNAL_SENDER_COUNT_MAX = 64,
     MLS_SECRET_MAX = SLIM_CRYPTO_HASH_MAX, /* any secret of the key schedule */
     MLS_KEM_PRIVATE_MAX = SLIM_CRYPTO_DH_MAX,

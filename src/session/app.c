@@ -78,6 +78,7 @@ void slim_session_app_free(struct slim_session_app *app)
     slim_buf_fini(&app->out);
     slim_buf_wipe(&app->opened);
     slim_buf_fini(&app->scratch);
+    slim_buf_fini(&app->stripped);
     struct slim_heap *heap = app->heap;
     slim_heap_return(heap, app);
     slim_heap_free(heap);
@@ -343,7 +344,8 @@ static bool must_answer_discovery(struct slim_session_app *app,
             seen->session_id == head->session_id &&
             slim_name_is_equal(&seen->source, &head->source.name)) {
             app->stats.duplicates++;
-            return slim_session_deserves_answer(&seen->answer, in->conn_id, false, false);
+            return slim_session_deserves_answer(&seen->answer, app->now_ms, 0, in->conn_id, false,
+                                                false);
         }
     }
     app->seen[app->seen_next] = (struct slim_session_seen){
@@ -351,7 +353,8 @@ static bool must_answer_discovery(struct slim_session_app *app,
         .source = head->source.name,
         .answer = {.type = head->session_message_type,
                    .message_id = head->message_id,
-                   .conn_id = in->conn_id},
+                   .conn_id = in->conn_id,
+                   .counted_ms = app->now_ms},
     };
     app->seen_next = (app->seen_next + 1) % SLIM_SESSION_SEEN_MAX;
     return true;
@@ -395,6 +398,10 @@ static void dispatch(struct slim_session_app *app, struct slim_session_incoming 
     } else if (session != NULL) {
         slim_session_take(session, in);
     } else if (head->session_message_type == SLIM_WIRE_TYPE_JOIN_REQUEST) {
+        if (slim_session_is_late_join(app, in)) {
+            app->stats.duplicates++;
+            return;
+        }
         slim_session_participant_begin(app, in);
     } else {
         slim_session_take_late(app, in);

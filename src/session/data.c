@@ -2,7 +2,7 @@
  *
  *   MSG --> a member's? --> look: duplicate? --> open (MLS) --> take --> acknowledge
  *                                                  |
- *                                                  +--> epoch to come: reserve, acknowledge, keep --> open when it has come
+ *                                                  +--> epoch to come: reserve, keep --> when it has come: open, acknowledge
  *
  * What was not opened moves nothing and is not acknowledged. */
 #include <stdio.h>
@@ -12,7 +12,10 @@
 enum {
     RESEAL_EPOCHS = 6, /* receivers remember eight: a repetition this old is sealed again */
     DUE_SOON_MS = SLIM_SESSION_BASE_WAIT_MS,
+    RIVALS_MAX = 4,  /* messages kept under one number */
     EARLY_MAX = 256, /* messages kept before the welcome */
+    /* A commit that was missed is told again with the pings. What waits for it was acknowledged, and must not be dropped before. */
+    COMMIT_WAIT_MS = (SLIM_SESSION_PING_MISSES + 2) * SLIM_SESSION_PING_MS,
     HELD_BYTES_MAX = 16 * 1024 * 1024,
 };
 
@@ -272,7 +275,7 @@ static enum slim_status strip_publish_to(struct slim_session_app *app,
     struct slim_wire_metadata rest = *metadata;
     struct slim_wire_pair pair;
     bool has = true;
-    slim_buf_clear(&app->scratch);
+    slim_buf_clear(&app->stripped);
     for (;;) {
         SLIM_TRY(slim_wire_next_pair(&rest, &has, &pair));
         if (!has) {
@@ -280,10 +283,10 @@ static enum slim_status strip_publish_to(struct slim_session_app *app,
         }
         if (!slim_view_is_equal(pair.key, SLIM_SESSION_KEY_PUBLISH_TO)) {
             struct slim_wire_metadata one = {.pairs = &pair, .count = 1};
-            SLIM_TRY(slim_wire_put_metadata(&app->scratch, &one));
+            SLIM_TRY(slim_wire_put_metadata(&app->stripped, &one));
         }
     }
-    *stripped = slim_buf_view(&app->scratch);
+    *stripped = slim_buf_view(&app->stripped);
     return SLIM_OK;
 }
 
@@ -310,7 +313,9 @@ static enum slim_status keep(struct slim_session *session, const struct slim_ses
                              bool is_reserved)
 {
     if (session->held_count >= (is_reserved ? SLIM_SESSION_HELD_MAX : EARLY_MAX) ||
-        session->held_bytes + in->bytes.len > HELD_BYTES_MAX) {
+        session->held_bytes + in->bytes.len > HELD_BYTES_MAX ||
+        (!is_reserved &&
+         session->app->early_bytes + in->bytes.len > SLIM_SESSION_EARLY_BYTES_MAX)) {
         session->app->stats.limit++;
         return SLIM_ERR_LIMIT;
     }
@@ -331,6 +336,7 @@ static enum slim_status keep(struct slim_session *session, const struct slim_ses
     slim_list_put_last(&session->held, &held->node);
     session->held_count++;
     session->held_bytes += held->len;
+    session->app->early_bytes += is_reserved ? 0 : held->len;
     slim_session_touch(session);
     return SLIM_OK;
 }
@@ -340,6 +346,7 @@ static void held_free(struct slim_session *session, struct slim_session_held *he
     slim_list_remove(&held->node);
     session->held_count--;
     session->held_bytes -= held->len;
+    session->app->early_bytes -= held->is_reserved ? 0 : held->len;
     slim_heap_return(session->app->heap, held);
 }
 
@@ -351,12 +358,16 @@ void slim_session_held_free(struct slim_session *session)
     }
 }
 
-static void refuse_plaintext(struct slim_session *session)
+/* Told once for each member, who may not know better. */
+static void refuse_plaintext(struct slim_session *session, struct slim_session_member *source)
 {
     session->app->stats.refused_plaintext++;
-    if (!session->has_warned_plaintext) {
-        session->has_warned_plaintext = true;
-        slim_session_problem(session, "a message in clear was refused: this session requires MLS");
+    if (!source->has_sent_plaintext) {
+        char name[SLIM_SESSION_NAME_TEXT_MAX];
+        source->has_sent_plaintext = true;
+        slim_session_problem(session,
+                             "a message in clear from %s was refused: this session requires MLS",
+                             slim_session_name_format(&source->name.wire, name));
     }
 }
 
@@ -375,7 +386,7 @@ static enum slim_status open_blob(struct slim_session *session,
         if (app->options.protection == SLIM_SESSION_PROTECTION_PLAINTEXT) {
             return SLIM_OK;
         }
-        refuse_plaintext(session);
+        refuse_plaintext(session, in->source);
         return SLIM_ERR_DENIED;
     case SLIM_SESSION_BLOB_FUTURE:
         return SLIM_AGAIN;
@@ -400,7 +411,95 @@ static enum slim_status open_blob(struct slim_session *session,
     return SLIM_OK;
 }
 
-/* A message of this number is NEW: take it, or keep it until it can be opened. Then acknowledge. */
+/* Read a kept message again. False: it makes no sense any more. */
+static bool read_held(const struct slim_session *session, const struct slim_session_held *held,
+                      struct slim_wire_session_message *message, struct slim_session_incoming *in)
+{
+    *in = (struct slim_session_incoming){
+        .message = message,
+        .bytes = slim_view_of(held->bytes, held->len),
+        .conn_id = held->conn_id,
+    };
+    if (slim_wire_read_session_message(in->bytes, message) != SLIM_OK) {
+        return false;
+    }
+    in->source = slim_session_members_by_source(&session->members, &message->head.source.name);
+    return true;
+}
+
+/* What is kept under the number of this message: how many, and is this one among them? */
+struct kept {
+    uint32_t count;
+    bool has_same;
+};
+
+static struct kept find_kept(const struct slim_session *session,
+                             const struct slim_session_incoming *in)
+{
+    struct kept found = {.count = 0};
+    SLIM_LIST_EACH(node, &session->held)
+    {
+        const struct slim_session_held *held =
+            SLIM_LIST_ENTRY(node, struct slim_session_held, node);
+        struct slim_wire_session_message message;
+        struct slim_session_incoming kept;
+        if (held->is_reserved && held->slot == in->source->slot &&
+            held->message_id == in->message->head.message_id &&
+            read_held(session, held, &message, &kept)) {
+            found.count++;
+            found.has_same = found.has_same || slim_view_is_equal(message.payload.app.blob,
+                                                                  in->message->payload.app.blob);
+        }
+    }
+    return found;
+}
+
+/* Is another message, or another copy, still kept under the number of this one? */
+static bool has_rival(const struct slim_session *session, const struct slim_session_held *held)
+{
+    SLIM_LIST_EACH(node, &session->held)
+    {
+        const struct slim_session_held *other =
+            SLIM_LIST_ENTRY(node, struct slim_session_held, node);
+        if (other != held && other->is_reserved && other->slot == held->slot &&
+            other->message_id == held->message_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One under this number has turned out genuine: the others are nobody's. */
+static void disown_held(struct slim_session *session, uint32_t slot, uint32_t message_id)
+{
+    SLIM_LIST_EACH(node, &session->held)
+    {
+        struct slim_session_held *held = SLIM_LIST_ENTRY(node, struct slim_session_held, node);
+        if (held->is_reserved && held->slot == slot && held->message_id == message_id) {
+            held->slot = SLIM_SESSION_NO_SLOT;
+        }
+    }
+}
+
+/* A message comes under a number that others have taken which cannot be opened yet: whichever opens is the genuine one. True: this one is. */
+static bool take_rival(struct slim_session *session, const struct slim_session_incoming *in,
+                       struct slim_session_origin *origin, const struct kept *rivals)
+{
+    struct slim_view blob = in->message->payload.app.blob;
+    enum slim_status status = open_blob(session, in, &blob, &origin->is_sealed);
+    if (status == SLIM_AGAIN && rivals->count < RIVALS_MAX) {
+        status = keep(session, in, true) == SLIM_OK ? SLIM_AGAIN : SLIM_ERR_LIMIT;
+    }
+    if (status != SLIM_OK || !origin->is_sealed) {
+        return false;
+    }
+    disown_held(session, in->source->slot, origin->message_id);
+    slim_session_receiver_give_up(session->receiver, session->app->now_ms, in->source->slot,
+                                  origin->message_id);
+    return take_opened(session, in, origin, blob) == SLIM_OK;
+}
+
+/* A message of this number is NEW: take it (SLIM_OK: acknowledge it), or keep it until it can be opened (SLIM_AGAIN): it may be forged. */
 static enum slim_status take_new(struct slim_session *session,
                                  const struct slim_session_incoming *in,
                                  struct slim_session_origin *origin)
@@ -416,6 +515,7 @@ static enum slim_status take_new(struct slim_session *session,
                 slim_session_receiver_give_up(session->receiver, session->app->now_ms,
                                               in->source->slot, origin->message_id);
             }
+            status = status == SLIM_OK ? SLIM_AGAIN : status;
         }
     } else if (status == SLIM_OK) {
         status = take_opened(session, in, origin, blob);
@@ -432,11 +532,15 @@ enum slim_status slim_session_on_msg(struct slim_session *session,
         return SLIM_AGAIN;
     }
     struct slim_session_origin origin = origin_of(session, in);
+    struct kept kept;
     switch (slim_session_receiver_look(session->receiver, in->source->slot, origin.message_id,
                                        origin.is_direct, in->bytes.len)) {
     case SLIM_SESSION_DUPLICATE:
         app->stats.duplicates++;
-        acknowledge(session, in, origin.is_direct);
+        kept = find_kept(session, in);
+        if (kept.count == 0 || (!kept.has_same && take_rival(session, in, &origin, &kept))) {
+            acknowledge(session, in, origin.is_direct);
+        }
         return SLIM_AGAIN;
     case SLIM_SESSION_BEYOND:
         app->stats.beyond_window++;
@@ -509,22 +613,6 @@ enum slim_status slim_session_keep_early(struct slim_session *session,
     return SLIM_AGAIN;
 }
 
-/* Read a kept message again. False: it makes no sense any more. */
-static bool read_held(const struct slim_session *session, const struct slim_session_held *held,
-                      struct slim_wire_session_message *message, struct slim_session_incoming *in)
-{
-    *in = (struct slim_session_incoming){
-        .message = message,
-        .bytes = slim_view_of(held->bytes, held->len),
-        .conn_id = held->conn_id,
-    };
-    if (slim_wire_read_session_message(in->bytes, message) != SLIM_OK) {
-        return false;
-    }
-    in->source = slim_session_members_by_source(&session->members, &message->head.source.name);
-    return true;
-}
-
 void slim_session_take_early(struct slim_session *session)
 {
     struct slim_list early;
@@ -540,6 +628,7 @@ void slim_session_take_early(struct slim_session *session)
         if (session->state != SLIM_SESSION_ENDED && read_held(session, held, &message, &in)) {
             (void)slim_session_on_msg(session, &in); /* counts what it cannot take */
         }
+        session->app->early_bytes -= held->len;
         slim_heap_return(session->app->heap, held);
     }
 }
@@ -563,7 +652,13 @@ static bool resolve(struct slim_session *session, const struct slim_session_held
     if (status == SLIM_AGAIN) {
         return false;
     }
-    if (status != SLIM_OK || take_opened(session, &in, &origin, blob) != SLIM_OK) {
+    if (status == SLIM_OK) {
+        status = take_opened(session, &in, &origin, blob);
+    }
+    if (status == SLIM_OK) {
+        acknowledge(session, &in, origin.is_direct);
+        disown_held(session, held->slot, held->message_id);
+    } else if (!has_rival(session, held)) {
         slim_session_receiver_give_up(session->receiver, session->app->now_ms, held->slot,
                                       held->message_id);
     }
@@ -583,18 +678,27 @@ void slim_session_open_held(struct slim_session *session)
 
 void slim_session_expire_held(struct slim_session *session)
 {
-    uint64_t wait_ms = (session->max_retries + 1) * session->interval_ms;
+    uint64_t patience_ms = slim_session_patience_ms(session);
     SLIM_LIST_EACH(node, &session->held)
     {
         struct slim_session_held *held = SLIM_LIST_ENTRY(node, struct slim_session_held, node);
+        uint64_t wait_ms = patience_ms + (held->is_reserved ? COMMIT_WAIT_MS : 0);
         if (session->app->now_ms - held->since_ms < wait_ms) {
-            return; /* they are in the order of coming */
+            continue;
         }
+        bool is_deaf =
+            held->is_reserved && !session->is_initiator && held->slot == session->peer_slot;
         if (held->is_reserved) {
             session->app->stats.undecryptable++;
+        }
+        if (held->is_reserved && held->slot != SLIM_SESSION_NO_SLOT && !has_rival(session, held)) {
             slim_session_receiver_give_up(session->receiver, session->app->now_ms, held->slot,
                                           held->message_id);
         }
         held_free(session, held);
+        if (is_deaf) { /* our own moderator is in an epoch that we do not get to */
+            slim_session_input(session, SLIM_SESSION_ON_WAIT_OVER, NULL);
+            return;
+        }
     }
 }

@@ -8,9 +8,14 @@ enum {
     SLIM_SESSION_FANOUT_ALL = 256,           /* what the reference writes for "all" */
     SLIM_SESSION_DEFAULT_INTERVAL_MS = 1000, /* control timers of sessions without timers */
     SLIM_SESSION_DEFAULT_RETRIES = 10,
+    SLIM_SESSION_INTERVAL_MS_MAX = 60 * 60 * 1000, /* longer ones count as this */
+    SLIM_SESSION_RETRIES_MAX = 1000 * 1000,
     SLIM_SESSION_PING_MS = 10 * 1000,
     SLIM_SESSION_PING_MISSES = 3,
     SLIM_SESSION_DRAIN_MS = 60 * 1000,
+    SLIM_SESSION_PATIENCE_MAX_MS = 60 * 60 * 1000, /* whatever timers a session has */
+    SLIM_SESSION_PEER_INTERVAL_MIN_MS =
+        20, /* of a session somebody else began: we do not flood for others */
     SLIM_SESSION_REFRESH_MS =
         20 * 60 *
         1000, /* a moderator's own keys and credential are renewed so often (mls.md 8.3) */
@@ -26,8 +31,9 @@ enum {
     SLIM_SESSION_METADATA_BYTES_MAX = 65536,
     SLIM_SESSION_METADATA_PAIRS_MAX = 1024,
     SLIM_SESSION_NAME_BYTES_MAX = 4096, /* the three strings of a name together */
-    SLIM_SESSION_ANSWERS_MAX = 256,     /* answered requests remembered per session */
-    SLIM_SESSION_ENDED_MAX = 1024,      /* ended sessions whose late requests are still answered */
+    SLIM_SESSION_KEY_PACKAGE_BYTES_MAX = 65536,
+    SLIM_SESSION_ANSWERS_MAX = 256, /* answered requests remembered per session */
+    SLIM_SESSION_ENDED_MAX = 1024,  /* ended sessions whose late requests are still answered */
 
     SLIM_SESSION_SEND_WINDOW =
         512, /* messages on the way per session; the reference keeps as many for repetition */
@@ -39,7 +45,9 @@ enum {
     SLIM_SESSION_BASE_WAIT_MS =
         100, /* before the first number of an older member is taken for its first */
     SLIM_SESSION_DIRECT_SEEN = 128, /* numbers of direct messages remembered per sender */
-    SLIM_SESSION_HELD_MAX = 1024,   /* ciphertexts kept for an epoch that is to come, per session */
+    SLIM_SESSION_EARLY_BYTES_MAX =
+        32 * 1024 * 1024,         /* messages from before their welcomes, of all sessions */
+    SLIM_SESSION_HELD_MAX = 1024, /* ciphertexts kept for an epoch that is to come, per session */
     SLIM_SESSION_COMMITS_AHEAD_MAX = 64, /* commits kept before the one that is missing */
     SLIM_SESSION_COMMITS_AHEAD_BYTES_MAX = 4 * 1024 * 1024, /* and what they take together */
     SLIM_SESSION_COMMITS_KEPT = 64, /* a moderator's commits kept for members that missed one */

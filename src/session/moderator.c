@@ -3,6 +3,7 @@
  * What it does for its group are tasks (task.h); this table says what counts in which state. */
 #include "session/change.h"
 #include "session/compose.h"
+#include "session/controller.h"
 #include "session/ping.h"
 
 /* GROUP_ACK and LEAVE_REPLY: they belong to a request, or are stale (defect 1). */
@@ -23,8 +24,7 @@ static enum slim_status on_leave_request(struct slim_session *session,
                                          const struct slim_session_incoming *in)
 {
     if (!slim_session_has_key(in->message, SLIM_SESSION_KEY_LEAVING)) {
-        session->app->stats.unauthorised++;
-        return SLIM_AGAIN;
+        return slim_session_controller_remove(session, in);
     }
     slim_session_send_answer(session, SLIM_WIRE_TYPE_LEAVE_REPLY, in);
     if (in->source == NULL || in->source->is_self) {
@@ -106,6 +106,8 @@ const struct slim_session_cell
                 },
             [TO(OPEN)] =
                 {
+                    [ON(JOIN_REQUEST)] = {slim_session_controller_again, TO(OPEN)},
+                    [ON(DISCOVERY_REQUEST)] = {slim_session_controller_invite, TO(OPEN)},
                     [ON(DISCOVERY_REPLY)] = {slim_session_on_discovery_reply, TO(OPEN)},
                     [ON(JOIN_REPLY)] = {slim_session_on_join_reply, TO(OPEN)},
                     [ON(GROUP_ACK)] = {on_answer, TO(OPEN)},

@@ -15,6 +15,10 @@ enum slim_status slim_session_name_init(struct slim_heap *heap, const struct sli
     if (len > SLIM_SESSION_NAME_BYTES_MAX) {
         return SLIM_ERR_LIMIT;
     }
+    struct slim_name_key hashed = slim_name_of(&from->text, id);
+    if (!slim_name_has_prefix_of(&hashed, &from->name)) {
+        return SLIM_ERR_INVALID; /* the strings are somebody else's */
+    }
     char *text = slim_heap_take(heap, len + 1);
     if (text == NULL) {
         return SLIM_ERR_NO_MEMORY;

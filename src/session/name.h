@@ -12,7 +12,8 @@ struct slim_session_name {
     char *text;
 };
 
-/* Keep a copy of `from`, with the given id. SLIM_ERR_LIMIT: longer than SLIM_SESSION_NAME_BYTES_MAX. SLIM_ERR_NO_MEMORY. */
+/* Keep a copy of `from`, with the given id. SLIM_ERR_LIMIT: longer than SLIM_SESSION_NAME_BYTES_MAX.
+ * SLIM_ERR_INVALID: its strings and its hashes differ, so that people would read another name. SLIM_ERR_NO_MEMORY. */
 SLIM_MUST_CHECK enum slim_status slim_session_name_init(struct slim_heap *heap,
                                                         const struct slim_wire_name *from,
                                                         unsigned __int128 id,

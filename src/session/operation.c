@@ -54,6 +54,12 @@ static enum slim_status check_settings(const struct slim_session_settings *setti
     if (!is_text(settings->metadata, settings->metadata_count)) {
         return slim_error_set(error, SLIM_ERR_ARGUMENT, "the metadata is not UTF-8");
     }
+    for (size_t i = 0; i < settings->metadata_count; i++) {
+        if (slim_view_is_equal(settings->metadata[i].key, SLIM_SESSION_KEY_MODERATOR)) {
+            return slim_error_set(error, SLIM_ERR_ARGUMENT,
+                                  "the metadata key IS_MODERATOR belongs to the protocol");
+        }
+    }
     return SLIM_OK;
 }
 
@@ -101,6 +107,11 @@ static enum slim_status create(struct slim_session_app *app,
         return slim_error_set(error, status, "session not created: %s", slim_status_text(status));
     }
     session->is_initiator = true;
+    if (session->is_mls) {
+        /* a credential that must be fetched is asked for now; whoever needs it first says what is wrong */
+        enum slim_status ignored = slim_session_app_secure(app);
+        (void)ignored;
+    }
     status = is_group ? begin_group(session, op) : begin_pair(session, op);
     if (status != SLIM_OK) {
         slim_session_end(session, NULL);

@@ -1,12 +1,8 @@
 /* Whoever was invited: responder of a point-to-point session, participant of a group (spec session.md 7). */
 #include "session/compose.h"
+#include "session/controller.h"
 #include "session/ping.h"
 #include "session/request.h"
-
-static uint64_t patience_ms(const struct slim_session *session)
-{
-    return (session->max_retries + UINT64_C(1)) * session->interval_ms;
-}
 
 /* ---- answers */
 
@@ -27,8 +23,8 @@ static bool is_repeated(struct slim_session *session, int32_t type, bool is_chan
         return false;
     }
     session->app->stats.duplicates++;
-    if (slim_session_deserves_answer(before, in->conn_id, session->is_moderator_ours,
-                                     is_channel_wide)) {
+    if (slim_session_deserves_answer(before, session->app->now_ms, session->interval_ms,
+                                     in->conn_id, session->is_moderator_ours, is_channel_wide)) {
         slim_session_send_answer(session, type, in);
     }
     return true;
@@ -97,7 +93,9 @@ static enum slim_status invite_settings(const struct slim_session_incoming *in,
         .is_mls = request->enable_mls,
         .has_timer = request->has_timer,
         .max_retries = request->max_retries,
-        .interval_ms = request->timeout_ms,
+        .interval_ms = request->timeout_ms < SLIM_SESSION_PEER_INTERVAL_MIN_MS
+                           ? (uint32_t)SLIM_SESSION_PEER_INTERVAL_MIN_MS
+                           : request->timeout_ms,
         .metadata = pairs,
         .metadata_count = count,
     };
@@ -144,12 +142,12 @@ static bool can_join(struct slim_session_app *app, const struct slim_session_inc
                     (is_group || head->session_type == SLIM_WIRE_SESSION_POINT_TO_POINT) &&
                     (!is_group || payload->join_request.channel.is_complete) &&
                     head->session_id < SLIM_SESSION_ID_END;
-    if (!is_whole) {
-        app->stats.malformed++;
-    } else if (!slim_session_app_owns(app, &head->destination.name)) {
-        app->stats.unknown_session++;
-    }
-    return is_whole && slim_session_app_owns(app, &head->destination.name);
+    bool is_for_us = slim_session_app_owns(app, &head->destination.name) &&
+                     (head->destination.name.id == SLIM_NAME_ANY ||
+                      head->destination.name.id == app->name.wire.name.id);
+    app->stats.malformed += is_whole ? 0 : 1;
+    app->stats.unknown_session += is_whole && !is_for_us ? 1 : 0;
+    return is_whole && is_for_us;
 }
 
 void slim_session_participant_begin(struct slim_session_app *app,
@@ -158,6 +156,10 @@ void slim_session_participant_begin(struct slim_session_app *app,
     struct slim_session_settings settings;
     struct slim_session *session = NULL;
     if (!can_join(app, in)) {
+        return;
+    }
+    if (slim_session_has_key(in->message, SLIM_SESSION_KEY_MODERATOR)) {
+        slim_session_controller_begin(app, in);
         return;
     }
     struct slim_wire_pair *pairs =
@@ -196,7 +198,8 @@ static enum slim_status on_join_request(struct slim_session *session,
         app->stats.duplicates++;
         if (session->state == SLIM_SESSION_JOINING &&
             in->message->head.message_id == session->join_id &&
-            slim_session_deserves_answer(before, in->conn_id, false, false)) {
+            slim_session_deserves_answer(before, app->now_ms, session->interval_ms, in->conn_id,
+                                         false, false)) {
             return send_join_reply(session, in) == SLIM_OK ? SLIM_AGAIN : SLIM_ERR_STATE;
         }
         return SLIM_AGAIN;
@@ -372,7 +375,8 @@ static enum slim_status follow_commit(struct slim_session *session,
         session->wait_until_ms = UINT64_MAX;
     } else if (session->behind_since_ms == UINT64_MAX) {
         session->behind_since_ms = session->app->now_ms;
-        session->wait_until_ms = session->app->now_ms + patience_ms(session);
+        session->wait_until_ms = session->app->now_ms + slim_session_patience_ms(session);
+        slim_session_touch(session); /* it is due then */
     }
     if (status == SLIM_OK) {
         slim_session_open_held(session);
@@ -402,11 +406,44 @@ static void renew_member(struct slim_session *session, const struct slim_wire_na
     if (member == NULL || member->is_self || member->slot == session->peer_slot) {
         return;
     }
-    bool is_late_copy =
-        member->is_from_welcome && session->app->now_ms - member->told_ms < patience_ms(session);
+    bool is_late_copy = member->is_from_welcome &&
+                        session->app->now_ms - member->told_ms < slim_session_patience_ms(session);
     if (!is_late_copy) {
         forget_member(session, member);
     }
+}
+
+/* The list changes with each message as it comes, the group of keys in the order of commits. When no commit is missing any more, whoever was
+ * added late to the list and removed before is taken off it. */
+static void agree_with_keys(struct slim_session *session)
+{
+    for (uint32_t slot = 0; slot < session->members.capacity; slot++) {
+        struct slim_session_member *member = session->members.slots[slot];
+        if (member != NULL && !member->is_self && slot != session->peer_slot &&
+            !slim_session_crypt_has(session->crypt, &member->name.wire.name)) {
+            forget_member(session, member);
+        }
+    }
+}
+
+/* A removal that was overtaken by a newer invitation of the same member. */
+static bool is_overtaken(const struct slim_session *session, const struct slim_session_incoming *in,
+                         const struct slim_session_member *member)
+{
+    return session->is_mls && in->message->payload.group_change.mls.commit_id < member->commit_id;
+}
+
+/* We are out, by name or by the commit: acknowledge, and wait for LEAVE_REQUEST. */
+static enum slim_status be_expelled(struct slim_session *session,
+                                    const struct slim_session_incoming *in)
+{
+    answer(session, SLIM_WIRE_TYPE_GROUP_ACK, in);
+    if (session->state == SLIM_SESSION_JOINED) {
+        session->wait_until_ms = session->app->now_ms + slim_session_patience_ms(session);
+        session->state = SLIM_SESSION_EXPELLED;
+        slim_session_touch(session);
+    }
+    return SLIM_AGAIN;
 }
 
 static enum slim_status on_group_add(struct slim_session *session,
@@ -416,15 +453,26 @@ static enum slim_status on_group_add(struct slim_session *session,
     if (is_repeated(session, SLIM_WIRE_TYPE_GROUP_ACK, true, in)) {
         return SLIM_AGAIN;
     }
+    bool was_behind = session->is_mls && slim_session_crypt_is_behind(session->crypt);
     enum slim_status status = follow_commit(session, in);
+    if (status == SLIM_ERR_REMOVED) {
+        return be_expelled(session, in);
+    }
     if (status != SLIM_OK && status != SLIM_ERR_EXISTS) {
         return status;
     }
-    bool is_self = slim_name_is_equal(&added->name, &session->source.wire.name);
-    if (status == SLIM_OK && added->is_complete && !is_self &&
+    if (slim_name_is_equal(&added->name, &session->source.wire.name)) {
+        return SLIM_AGAIN; /* a copy to the channel of what invited us: nobody waits for our answer (defects 1 and 6) */
+    }
+    if (status == SLIM_OK && added->is_complete &&
         !contradicts_commit(session, &added->name, true)) {
         renew_member(session, added);
         SLIM_TRY(learn_member(session, added, false, true, in->conn_id));
+        slim_session_members_by_source(&session->members, &added->name)->commit_id =
+            in->message->payload.group_change.mls.commit_id;
+    }
+    if (was_behind && !slim_session_crypt_is_behind(session->crypt)) {
+        agree_with_keys(session);
     }
     note_mark(session, in);
     answer(session, SLIM_WIRE_TYPE_GROUP_ACK, in);
@@ -439,22 +487,26 @@ static enum slim_status on_group_remove(struct slim_session *session,
     if (is_repeated(session, SLIM_WIRE_TYPE_GROUP_ACK, true, in)) {
         return SLIM_AGAIN;
     }
-    enum slim_status status = is_self ? SLIM_OK : follow_commit(session, in);
+    bool was_behind = session->is_mls && slim_session_crypt_is_behind(session->crypt);
+    enum slim_status status = is_self ? SLIM_ERR_REMOVED : follow_commit(session, in);
+    if (status == SLIM_ERR_REMOVED) {
+        return be_expelled(session, in);
+    }
     if (status != SLIM_OK && status != SLIM_ERR_EXISTS) {
         return status;
     }
     struct slim_session_member *member =
         slim_session_members_by_source(&session->members, &removed->name);
     bool can_go = member != NULL && !member->is_self && member->slot != session->peer_slot &&
+                  !is_overtaken(session, in, member) &&
                   !contradicts_commit(session, &removed->name, false);
     if (status == SLIM_OK && can_go) {
         forget_member(session, member);
     }
-    answer(session, SLIM_WIRE_TYPE_GROUP_ACK, in);
-    if (is_self && session->state == SLIM_SESSION_JOINED) {
-        session->wait_until_ms = session->app->now_ms + patience_ms(session);
-        return SLIM_OK; /* LEAVE_REQUEST is to come */
+    if (was_behind && !slim_session_crypt_is_behind(session->crypt)) {
+        agree_with_keys(session);
     }
+    answer(session, SLIM_WIRE_TYPE_GROUP_ACK, in);
     return SLIM_AGAIN;
 }
 
@@ -502,8 +554,12 @@ static enum slim_status leave_now(struct slim_session *session,
     struct slim_session_expected expected = {
         .only = slim_session_members_at(&session->members, session->peer_slot)};
     (void)in; /* of ourselves */
+    uint64_t patience_ms = slim_session_patience_ms(session);
     session->is_draining = true;
     session->drain_until_ms = UINT64_MAX;
+    session->wait_until_ms =
+        session->app->now_ms +
+        (patience_ms < SLIM_SESSION_DRAIN_MS ? patience_ms : (uint64_t)SLIM_SESSION_DRAIN_MS);
     slim_session_close_channel(session);
     slim_session_compose(session, SLIM_WIRE_TYPE_LEAVE_REQUEST, &expected.only->name.wire, 0,
                          &message);
@@ -581,7 +637,7 @@ const struct slim_session_cell
                     [ON(JOIN_REQUEST)] = {on_join_request, TO(JOINED)},
                     [ON(GROUP_WELCOME)] = {on_welcome_again, TO(JOINED)},
                     [ON(GROUP_ADD)] = {on_group_add, TO(JOINED)},
-                    [ON(GROUP_REMOVE)] = {on_group_remove, TO(EXPELLED)},
+                    [ON(GROUP_REMOVE)] = {on_group_remove, TO(JOINED)},
                     [ON(MSG)] = {slim_session_on_msg, TO(JOINED)},
                     [ON(MSG_ACK)] = {slim_session_on_msg_ack, TO(JOINED)},
                     [ON(RTX_REQUEST)] = {slim_session_on_rtx_request, TO(JOINED)},
@@ -609,7 +665,7 @@ const struct slim_session_cell
                     [ON(JOIN_REQUEST)] = {on_join_request, TO(LEAVING_SOON)},
                     [ON(GROUP_WELCOME)] = {on_welcome_again, TO(LEAVING_SOON)},
                     [ON(GROUP_ADD)] = {on_group_add, TO(LEAVING_SOON)},
-                    [ON(GROUP_REMOVE)] = {on_group_remove, TO(EXPELLED)},
+                    [ON(GROUP_REMOVE)] = {on_group_remove, TO(LEAVING_SOON)},
                     [ON(MSG_ACK)] = {slim_session_on_msg_ack, TO(LEAVING_SOON)},
                     [ON(RTX_REQUEST)] = {slim_session_on_rtx_request, TO(LEAVING_SOON)},
                     [ON(RTX_REPLY)] = {slim_session_on_rtx_reply, TO(LEAVING_SOON)},
@@ -631,5 +687,6 @@ const struct slim_session_cell
                     [ON(ANSWERED)] = {end, TO(ENDED)},
                     [ON(GIVEN_UP)] = {end, TO(ENDED)},
                     [ON(ALONE)] = {end, TO(ENDED)},
+                    [ON(WAIT_OVER)] = {end, TO(ENDED)},
                 },
 };

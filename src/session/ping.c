@@ -28,6 +28,7 @@ static void ask(struct slim_session *session)
     slim_session_compose(session, SLIM_WIRE_TYPE_PING, &session->channel.wire, 0, &message);
     session->ping.was_sent =
         slim_session_request_new(session, &message, &everybody, NULL, &request) == SLIM_OK;
+    session->ping.message_id = session->ping.was_sent ? request->message_id : 0;
 }
 
 /* The first member that has been silent too long, and every other one's count. */
@@ -101,9 +102,26 @@ uint64_t slim_session_ping_tick(struct slim_session *session)
     return session->ping.due_ms;
 }
 
+/* Somebody who is no member hears the channel: its welcome came to it and the answer did not come back, or the pings have given it up. It
+ * believes that it is in; nobody would ever tell it otherwise. */
+static void send_away(struct slim_session *session, const struct slim_session_incoming *in)
+{
+    struct slim_wire_session_message message;
+    slim_session_compose(session, SLIM_WIRE_TYPE_LEAVE_REQUEST, &in->message->head.source,
+                         slim_session_app_random(session->app), &message);
+    message.head.has_forward_to = true;
+    message.head.forward_to = in->conn_id;
+    (void)slim_session_send(session->app, &message); /* again when it answers the next ping */
+}
+
 enum slim_status slim_session_on_pong(struct slim_session *session,
                                       const struct slim_session_incoming *in)
 {
+    bool is_ours =
+        session->ping.was_sent && in->message->head.message_id == session->ping.message_id;
+    if (in->source == NULL && is_ours && session->kind == SLIM_SESSION_GROUP) {
+        send_away(session, in);
+    }
     struct slim_session_request *request =
         slim_session_request_find(session, SLIM_WIRE_TYPE_PING, in);
     if (request != NULL) {

@@ -152,6 +152,7 @@ static void source_free(struct slim_session_receiver *receiver, struct slim_sess
     slim_list_remove(&source->settle);
     slim_secret_return(source->late);
     slim_secret_return(source->direct);
+    slim_secret_return(source->lost);
     slim_secret_return(source);
 }
 
@@ -227,6 +228,25 @@ enum slim_status slim_session_receiver_add(struct slim_session_receiver *receive
     return SLIM_OK;
 }
 
+/* Deliver all that is here although something before it is missing: it was acknowledged. */
+static void deliver_rest(struct slim_session_receiver *receiver, struct slim_session_source *source)
+{
+    while (source->place_count > 0) {
+        struct slim_session_place *place = slim_session_place_at(source, source->next);
+        if (place != NULL && place->state == SLIM_SESSION_PLACE_WANTED) {
+            slim_session_place_stop_wanting(receiver, source, place);
+            place->state = SLIM_SESSION_PLACE_LOST;
+            place->is_answered = false;
+        } else if (place == NULL || place->state == SLIM_SESSION_PLACE_RESERVED) {
+            if (place != NULL) {
+                slim_session_place_drop(receiver, source, place);
+            }
+            slim_session_source_pass(source);
+        }
+        slim_session_source_flush(receiver, source);
+    }
+}
+
 void slim_session_receiver_remove(struct slim_session_receiver *receiver, uint32_t slot)
 {
     assert(!receiver->is_in_callback);
@@ -234,10 +254,8 @@ void slim_session_receiver_remove(struct slim_session_receiver *receiver, uint32
     if (source == NULL) {
         return;
     }
-    if (slim_list_is_linked(&source->settle)) {
-        slim_list_remove(&source->settle);
-        slim_session_source_flush(receiver, source);
-    }
+    slim_list_remove(&source->settle);
+    deliver_rest(receiver, source);
     receiver->sources[slot] = NULL;
     source_free(receiver, source);
 }
@@ -260,6 +278,17 @@ static enum slim_session_verdict look_below(const struct slim_session_source *so
     return is_late(source, number) ? SLIM_SESSION_NEW : SLIM_SESSION_DUPLICATE;
 }
 
+/* Given up and passed: those behind it have been delivered. Its sender must not hear that it arrived. */
+static bool was_lost(const struct slim_session_source *source, uint32_t number)
+{
+    for (uint32_t i = 0; source->lost != NULL && i < LOST_SEEN; i++) {
+        if (source->lost[i] == number + 1) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What this number is, room aside. */
 static enum slim_session_verdict look_number(const struct slim_session_source *source,
                                              uint32_t number)
@@ -273,7 +302,10 @@ static enum slim_session_verdict look_number(const struct slim_session_source *s
                    ? SLIM_SESSION_DUPLICATE
                    : SLIM_SESSION_NEW;
     }
-    return ahead < SEQUENCE_HALF ? SLIM_SESSION_BEYOND : look_below(source, number);
+    if (ahead < SEQUENCE_HALF || was_lost(source, number)) {
+        return SLIM_SESSION_BEYOND;
+    }
+    return look_below(source, number);
 }
 
 enum slim_session_verdict slim_session_receiver_look(const struct slim_session_receiver *receiver,

@@ -53,7 +53,8 @@ void slim_session_receiver_free(struct slim_session_receiver *receiver);
 SLIM_MUST_CHECK enum slim_status slim_session_receiver_add(struct slim_session_receiver *receiver,
                                                            uint32_t slot, bool from_start);
 
-/* It went: what can be delivered without a gap has been; what waits behind one is dropped. */
+/* It went, or the session ends: what is here is delivered, gaps or not, for it was acknowledged. What is missing is told as lost; what the
+ * caller keeps is not waited for. */
 void slim_session_receiver_remove(struct slim_session_receiver *receiver, uint32_t slot);
 
 /* What is to be done with this number. BEYOND for a slot that was not added. */

@@ -215,9 +215,22 @@ void slim_session_receiver_tell(struct slim_session_receiver *receiver, uint32_t
     receiver->is_in_callback = false;
 }
 
-static void tell_lost(struct slim_session_receiver *receiver,
+/* Without memory for it, a copy that comes after all is taken for a duplicate. */
+static void note_lost(struct slim_session_source *source, uint32_t number)
+{
+    if (source->lost == NULL) {
+        source->lost = slim_secret_take(LOST_SEEN, sizeof(uint32_t));
+    }
+    if (source->lost != NULL) {
+        source->lost[source->lost_next] = number + 1;
+        source->lost_next = (source->lost_next + 1) % LOST_SEEN;
+    }
+}
+
+static void tell_lost(struct slim_session_receiver *receiver, struct slim_session_source *source,
                       const struct slim_session_place *place)
 {
+    note_lost(source, place->message_id);
     receiver->is_in_callback = true;
     receiver->owner.lost(receiver->owner.ctx, place->slot, place->message_id, place->is_answered);
     receiver->is_in_callback = false;
@@ -269,7 +282,7 @@ void slim_session_source_flush(struct slim_session_receiver *receiver,
         if (place->state == SLIM_SESSION_PLACE_HERE) {
             slim_session_receiver_tell(receiver, source->slot, &place->origin, &place->content);
         } else {
-            tell_lost(receiver, place);
+            tell_lost(receiver, source, place);
         }
         place_return(receiver, place);
     }

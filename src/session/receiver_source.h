@@ -21,8 +21,10 @@ enum {
         SLIM_SESSION_SEND_WINDOW, /* numbers below the base that a sender may still repeat */
     LATE_WORDS = LATE_COUNT / 64,
     SEQUENCE_HALF = 1 << 30,
-    PLACES_KEPT = 64,        /* spare places of a receiver at work */
-    PLACES_KEPT_IDLE = 4,    /* and of one that waits for nothing */
+    PLACES_KEPT = 64,     /* spare places of a receiver at work */
+    PLACES_KEPT_IDLE = 4, /* and of one that waits for nothing */
+    LOST_SEEN =
+        SLIM_SESSION_SEND_WINDOW, /* numbers given up that are remembered: as many as a sender still repeats */
     BUFFER_BYTES_KEPT = 2048 /* a larger buffer is not kept in a spare place */
 };
 
@@ -63,6 +65,7 @@ enum slim_session_source_state {
  * is_firm    a number was passed: the base does not move any more
  * has_late   numbers below base may come for the first time; those that did are in `late` (NULL: none)
  * direct     the last direct numbers, each + 1; NULL: none came
+ * lost       the last numbers that were given up, each + 1; NULL: none was
  * settle     linked: SETTLING, and a number was taken */
 struct slim_session_source {
     enum slim_session_source_state state;
@@ -79,12 +82,14 @@ struct slim_session_source {
     uint32_t place_count;
     uint32_t wanted_count;
     uint32_t direct_next;
+    uint32_t lost_next;
     uint64_t conn_id;
     uint64_t settle_ms;
     struct slim_list settle;
     struct slim_session_place **ring;
     uint64_t *late;
     uint32_t *direct;
+    uint32_t *lost;
 };
 
 struct slim_session_receiver {

@@ -1,9 +1,13 @@
 #include "session/request.h"
 
 #include "session/compose.h"
+#include "session/ping.h"
 #include "session/task.h"
 
-enum { WORD_BITS = 64 };
+enum {
+    WORD_BITS = 64,
+    BACKGROUND_REPEATS = 6, /* a minute: as long as messages that need the commit are kept */
+};
 
 /* ---- who is missing */
 
@@ -107,6 +111,34 @@ static struct slim_session_request *new_request(struct slim_session *session)
     return made;
 }
 
+static void note_about(struct slim_session_request *request,
+                       const struct slim_wire_session_message *message)
+{
+    if (request->type == SLIM_WIRE_TYPE_GROUP_ADD || request->type == SLIM_WIRE_TYPE_GROUP_REMOVE) {
+        request->about = message->payload.group_change.participant.name;
+        request->has_about = message->payload.group_change.participant.is_present;
+    }
+}
+
+static bool is_about(const struct slim_session_request *request, const struct slim_name_key *name)
+{
+    return request->has_about && slim_name_is_equal(&request->about, name);
+}
+
+/* Without MLS nothing orders the changes: an old one that is told after a new one of the same member would undo it. */
+static void supersede(struct slim_session *session, const struct slim_session_request *request)
+{
+    SLIM_LIST_EACH(node, &session->requests)
+    {
+        struct slim_session_request *older =
+            SLIM_LIST_ENTRY(node, struct slim_session_request, node);
+        if (request->has_about && !session->is_mls && older->is_background &&
+            is_about(older, &request->about)) {
+            slim_session_request_free(session, older);
+        }
+    }
+}
+
 enum slim_status slim_session_request_new(struct slim_session *session,
                                           struct slim_wire_session_message *message,
                                           const struct slim_session_expected *expected,
@@ -148,6 +180,8 @@ enum slim_status slim_session_request_new(struct slim_session *session,
     if (!made->is_discovery) {
         expect_all(session, made, expected);
     }
+    note_about(made, message);
+    supersede(session, made);
     made->task = task;
     made->sent_count = 1;
     made->due_ms = session->app->now_ms + session->interval_ms;
@@ -194,7 +228,9 @@ struct slim_session_request *slim_session_request_find(const struct slim_session
         }
         bool is_from_wanted =
             request->is_discovery
-                ? slim_name_has_prefix_of(&request->wanted, &head->source.name)
+                ? slim_name_has_prefix_of(&request->wanted, &head->source.name) &&
+                      (request->wanted.id == SLIM_NAME_ANY ||
+                       request->wanted.id == head->source.name.id)
                 : in->source != NULL && slim_session_request_misses(request, in->source->slot);
         if (is_from_wanted) {
             return request;
@@ -251,6 +287,22 @@ void slim_session_requests_remind(struct slim_session *session, uint32_t slot)
     }
 }
 
+bool slim_session_is_changing_member(const struct slim_session *session,
+                                     const struct slim_name_key *name)
+{
+    SLIM_LIST_EACH(node, &session->requests)
+    {
+        const struct slim_session_request *request =
+            SLIM_LIST_ENTRY(node, struct slim_session_request, node);
+        bool is_waited_for =
+            !request->is_background || request->missing_count > request->foreign_count;
+        if (is_waited_for && is_about(request, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool slim_session_is_changing(const struct slim_session *session)
 {
     SLIM_LIST_EACH(node, &session->requests)
@@ -300,11 +352,34 @@ static void give_up(struct slim_session *session, struct slim_session_request *r
     }
 }
 
+/* One of ours acknowledges whatever it can follow, late or twice. Who answers pings and not this has lost the group for good (it refuses the
+ * commit, perhaps): better out, and told so, than in and deaf. Others may be silent because they have it already (defect 3). */
+static bool drop_deaf(struct slim_session *session, const struct slim_session_request *request)
+{
+    for (uint32_t slot = 0; slot < session->members.capacity; slot++) {
+        struct slim_session_member *member = session->members.slots[slot];
+        if (member != NULL && member->is_ours && slim_session_request_misses(request, slot)) {
+            char name[SLIM_SESSION_NAME_TEXT_MAX];
+            slim_session_problem(session, "participant disconnected: %s",
+                                 slim_session_name_format(&member->name.wire, name));
+            slim_session_member_gone(session, member);
+            slim_session_check_alone(session);
+            return true; /* the requests are others now */
+        }
+    }
+    return false;
+}
+
 static void make_progress(struct slim_session *session, struct slim_session_request *request)
 {
     if (request->is_background) {
-        repeat(session, request);
         request->due_ms = session->app->now_ms + SLIM_SESSION_PING_MS;
+        request->sent_count++;
+        if (request->sent_count > session->max_retries + BACKGROUND_REPEATS &&
+            drop_deaf(session, request)) {
+            return;
+        }
+        repeat(session, request);
     } else if (request->sent_count > session->max_retries) {
         give_up(session, request);
     } else {

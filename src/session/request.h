@@ -16,6 +16,7 @@
  * foreign_count   those of the missing that are not ours
  * wanted      a discovery: answered by whoever has this name
  * is_change   it changes the group: the next change waits for the foreign ones
+ * about       GROUP_ADD, GROUP_REMOVE: the member that comes or goes (has_about)
  * encoded     the message; its token is replaced whenever it is sent */
 struct slim_session_request {
     struct slim_list node;
@@ -30,6 +31,8 @@ struct slim_session_request {
     uint32_t missing_count;
     uint32_t foreign_count;
     struct slim_name_key wanted;
+    struct slim_name_key about;
+    bool has_about;
     bool is_discovery;
     bool is_change;
     bool is_background;
@@ -75,6 +78,11 @@ void slim_session_requests_forget(struct slim_session *session, uint32_t slot);
 void slim_session_requests_remind(struct slim_session *session, uint32_t slot);
 
 bool slim_session_request_misses(const struct slim_session_request *request, uint32_t slot);
+
+/* Is a change of this very member on the way, to anybody of ours also in the background? Whoever has not heard of a removal takes the numbers
+ * of the new membership for those of the old one. */
+bool slim_session_is_changing_member(const struct slim_session *session,
+                                     const struct slim_name_key *name);
 
 /* Is a change on the way that members which are not ours have not acknowledged? */
 bool slim_session_is_changing(const struct slim_session *session);

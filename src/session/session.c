@@ -1,8 +1,8 @@
 /* One session: what initiator and responder have in common. */
 #include "session/compose.h"
+#include "session/controller.h"
 #include "session/ping.h"
 #include "session/request.h"
-#include "session/task.h"
 
 /* ---- life */
 
@@ -61,7 +61,13 @@ static struct slim_session *new_empty(struct slim_session_app *app, uint32_t id,
         settings->has_timer ? settings->max_retries : (uint32_t)SLIM_SESSION_DEFAULT_RETRIES;
     made->interval_ms =
         settings->has_timer ? settings->interval_ms : (uint64_t)SLIM_SESSION_DEFAULT_INTERVAL_MS;
-    made->interval_ms = made->interval_ms == 0 ? 1 : made->interval_ms;
+    /* of a stranger, perhaps: every wait has an end */
+    if (made->max_retries > SLIM_SESSION_RETRIES_MAX) {
+        made->max_retries = SLIM_SESSION_RETRIES_MAX;
+    }
+    if (made->interval_ms == 0 || made->interval_ms > SLIM_SESSION_INTERVAL_MS_MAX) {
+        made->interval_ms = made->interval_ms == 0 ? 1 : (uint64_t)SLIM_SESSION_INTERVAL_MS_MAX;
+    }
     made->self_slot = SLIM_SESSION_NO_SLOT;
     made->peer_slot = SLIM_SESSION_NO_SLOT;
     made->due_ms = UINT64_MAX;
@@ -133,11 +139,20 @@ void slim_session_free(struct slim_session *session)
     slim_session_name_fini(heap, &session->source);
     slim_session_name_fini(heap, &session->destination);
     slim_session_name_fini(heap, &session->channel);
+    slim_session_name_fini(heap, &session->controller);
     slim_buf_fini(&session->reply);
     slim_heap_return(heap, session->answers.entries);
     slim_heap_return(heap, session->metadata);
     slim_heap_return(heap, session->metadata_text);
     slim_heap_return(heap, session);
+}
+
+/* What was acknowledged is told before the end is. */
+static void deliver_rest(struct slim_session *session)
+{
+    for (uint32_t slot = 0; slot < session->members.capacity; slot++) {
+        slim_session_receiver_remove(session->receiver, slot);
+    }
 }
 
 void slim_session_end(struct slim_session *session, const char *text)
@@ -146,9 +161,11 @@ void slim_session_end(struct slim_session *session, const char *text)
     if (session->state == SLIM_SESSION_ENDED) {
         return;
     }
+    deliver_rest(session);
     slim_session_note_ended(session);
     slim_session_sender_close(session->sender, SLIM_ERR_CLOSED);
     slim_session_tasks_stop(session, SLIM_ERR_CLOSED, "session closed");
+    slim_session_controller_closed(session);
     slim_session_close_channel(session);
     for (uint32_t i = 0; i < session->members.capacity; i++) {
         if (session->members.slots[i] != NULL) {
@@ -271,7 +288,11 @@ static void note_life(struct slim_session *session, const struct slim_session_in
     }
     source->conn_id = in->conn_id;
     if (!session->is_initiator) {
-        session->ping.is_seen = session->ping.is_seen || source->slot == session->peer_slot;
+        /* pings do not keep an invitation alive that never comes to its welcome */
+        bool is_counted = session->state != SLIM_SESSION_JOINING ||
+                          in->message->head.session_message_type != SLIM_WIRE_TYPE_PING;
+        session->ping.is_seen =
+            session->ping.is_seen || (is_counted && source->slot == session->peer_slot);
         return;
     }
     if (!source->is_seen) {
@@ -320,8 +341,9 @@ enum slim_status slim_session_admit_receiver(struct slim_session *session,
 
 void slim_session_dismiss(struct slim_session *session, struct slim_session_member *member)
 {
-    slim_session_sender_remove(session->sender, member->slot, session->app->now_ms);
+    /* first what it has said: the application may answer from there, to those that are still members */
     slim_session_receiver_remove(session->receiver, member->slot);
+    slim_session_sender_remove(session->sender, member->slot, session->app->now_ms);
     slim_session_requests_forget(session, member->slot);
     slim_session_touch(session);
 }
@@ -383,6 +405,14 @@ void slim_session_close_channel(struct slim_session *session)
 
 /* ---- draining */
 
+uint64_t slim_session_patience_ms(const struct slim_session *session)
+{
+    uint64_t repetitions = session->max_retries + UINT64_C(1);
+    return session->interval_ms > SLIM_SESSION_PATIENCE_MAX_MS / repetitions
+               ? (uint64_t)SLIM_SESSION_PATIENCE_MAX_MS
+               : repetitions * session->interval_ms;
+}
+
 void slim_session_drain(struct slim_session *session)
 {
     session->is_draining = true;
@@ -406,14 +436,17 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-static void release(struct slim_session *session)
+/* Let go what was held back; when what went out is to be repeated. */
+static uint64_t release(struct slim_session *session)
 {
     if (session->is_held_back && (session->app->now_ms >= session->held_back_until_ms ||
                                   !slim_session_is_changing(session))) {
         session->is_held_back = false;
         session->held_back_until_ms = UINT64_MAX;
         slim_session_sender_release(session->sender, session->app->now_ms);
+        return session->app->now_ms + session->interval_ms;
     }
+    return UINT64_MAX;
 }
 
 /* What only waits for its time. */
@@ -426,6 +459,8 @@ static uint64_t make_progress(struct slim_session *session)
     }
     if (session->state != SLIM_SESSION_ENDED) {
         slim_session_expire_held(session);
+    }
+    if (session->state != SLIM_SESSION_ENDED) {
         due_ms = earlier(due_ms, slim_session_receiver_tick(session->receiver, now_ms));
         due_ms = earlier(due_ms, slim_session_sender_tick(session->sender, now_ms));
     }
@@ -447,7 +482,7 @@ void slim_session_settle(struct slim_session *session)
         slim_session_moderator_settle(session);
     }
     if (session->state != SLIM_SESSION_ENDED) {
-        release(session);
+        due_ms = earlier(due_ms, release(session));
     }
     bool is_draining =
         session->state == SLIM_SESSION_CLOSING_SOON || session->state == SLIM_SESSION_LEAVING_SOON;

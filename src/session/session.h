@@ -135,7 +135,8 @@ struct slim_session_owner {
 /* name              its own name with its application id (copied)
  * can_send, can_receive   direction-restricted applications (spec 9.8)
  * session_limit     sessions at a time; 0: SLIM_SESSION_SESSIONS_MAX
- * has_plain_adds    commits that add carry no path, as the reference's (mls.md 8.4) */
+ * has_plain_adds    commits that add carry no path, as the reference's (mls.md 8.4)
+ * refuses_controller   do not let controller/controller/controller make and change groups through us (spec 4.9) */
 struct slim_session_app_options {
     struct slim_wire_name name;
     bool can_send;
@@ -143,6 +144,7 @@ struct slim_session_app_options {
     uint32_t session_limit;
     enum slim_session_protection protection;
     bool has_plain_adds;
+    bool refuses_controller;
 };
 
 /* Why received messages came to nothing. */
@@ -204,7 +206,8 @@ const struct slim_session_stats *slim_session_app_stats(const struct slim_sessio
 /* ---- operations. Times are monotonic. `op` comes back in the SLIM_SESSION_COMPLETED event, which may come from inside the call.
  * SLIM_ERR_NOT_FOUND: no such session. SLIM_ERR_LIMIT, SLIM_ERR_NO_MEMORY. Other than SLIM_OK: no event comes; *error has the sentence. */
 
-/* Begin a session with `destination`: a peer (complete when it has joined), or a channel (complete at once). session_id is drawn, or the one
+/* Begin a session with `destination`: a peer (complete when it has joined; when that fails the session is gone, without CLOSED), or a channel
+ * (complete at once). session_id is drawn, or the one
  * wanted (UINT32_MAX: draw). SLIM_ERR_EXISTS "session id already used: <id>", SLIM_ERR_ARGUMENT "invalid session id: <id>". */
 SLIM_MUST_CHECK enum slim_status
 slim_session_app_create(struct slim_session_app *app, uint64_t now_ms,

@@ -93,6 +93,9 @@ struct slim_session_answer {
     uint32_t message_id;
     uint64_t conn_id;
     uint32_t duplicate_count;
+    uint64_t counted_ms; /* when the last duplicate was counted, or the answer given */
+    uint64_t step_ms;    /* between the first two requests */
+    bool is_out_of_step;
     bool is_link_lost; /* the connection the answer went over was down since */
 };
 
@@ -122,9 +125,10 @@ struct slim_session_task;
 /* Liveness (ping.h). request: the PING on the way. */
 struct slim_session_ping {
     uint64_t due_ms;
-    uint32_t misses; /* participant: of the moderator */
-    bool is_seen;    /* participant: it was heard of */
-    bool was_sent;   /* moderator: the last ping has not been evaluated */
+    uint32_t misses;     /* participant: of the moderator */
+    bool is_seen;        /* participant: it was heard of */
+    bool was_sent;       /* moderator: the last ping has not been evaluated */
+    uint32_t message_id; /* moderator: of the last ping */
 };
 
 /* A connection over which members are reached, with the subscription and route of the channel. */
@@ -157,8 +161,7 @@ struct slim_session {
     bool is_paused;            /* by the owner */
     bool is_writable_promised; /* publish said SLIM_AGAIN */
     uint8_t promised_count;    /* events of this session that have room */
-    bool has_warned_plaintext;
-    bool is_held_back; /* the sender holds new messages until a commit is known */
+    bool is_held_back;         /* the sender holds new messages until a commit is known */
     uint32_t max_retries;
     uint64_t interval_ms;
 
@@ -197,8 +200,14 @@ struct slim_session {
     uint64_t held_back_until_ms;
     uint64_t refresh_ms;
     struct slim_buf reply; /* participant: our JOIN_REPLY, until the welcome */
-    uint32_t join_id;      /* participant: number of the JOIN_REQUEST */
-    uint64_t op;           /* of create (point-to-point), then of close */
+    uint32_t join_id;      /* number of the JOIN_REQUEST that began it */
+    struct slim_session_name
+        controller; /* moderator: who made it, when that was not the application */
+    uint64_t controller_conn;
+    uint32_t close_id; /* its request to close, when has_close_origin, and where that came from */
+    uint64_t close_conn;
+    bool has_close_origin;
+    uint64_t op; /* of create (point-to-point), then of close */
     bool has_op;
     const char *end_text; /* why it ends: a literal */
 };
@@ -210,9 +219,12 @@ struct slim_session_ended {
     bool is_used;
     bool is_moderator; /* we were */
     bool is_peer_ours;
+    bool has_join;
+    uint32_t join_id; /* of the JOIN_REQUEST that began it */
     uint32_t session_id;
     int32_t session_type;
     uint64_t until_ms;
+    uint64_t interval_ms;
     struct slim_name_key moderator;
     struct slim_session_answer answer; /* type 0: none was given */
 };
@@ -264,14 +276,21 @@ struct slim_session_app {
     struct slim_session_seen *seen;
     uint32_t seen_next;
 
+    size_t early_bytes; /* messages kept before their welcomes */
+
     struct slim_buf out;     /* the message that is sent */
     struct slim_buf opened;  /* plaintext of the message that was opened */
     struct slim_buf scratch; /* metadata that is published */
+    struct slim_buf
+        stripped; /* metadata that is delivered: the application may publish meanwhile */
     struct slim_session_stats stats;
 
     struct slim_mls_profile profile;
     struct slim_mls_client *mls;
+    struct slim_mls_buf private_key; /* of `mls`, while its first credential is being fetched */
+    struct slim_mls_buf public_key;
     uint64_t credential_ms; /* when its token was made */
+    uint64_t credential_s;  /* and by the clock on the wall, which may jump */
 };
 
 /* ---- app.c */
@@ -367,9 +386,14 @@ void slim_session_close_channel(struct slim_session *session);
 struct slim_session_answer *slim_session_find_answer(struct slim_session *session,
                                                      const struct slim_session_incoming *in);
 void slim_session_note_answer(struct slim_session *session, const struct slim_session_incoming *in);
-/* A duplicate came by conn_id: shall it be answered again? */
-bool slim_session_deserves_answer(struct slim_session_answer *answer, uint64_t conn_id,
-                                  bool is_peer_ours, bool is_channel_wide);
+/* A duplicate came by conn_id: shall it be answered again? interval_ms: how far apart repetitions are, 0: not known; what comes much sooner
+ * or later is a copy that the network made or kept. */
+bool slim_session_deserves_answer(struct slim_session_answer *answer, uint64_t now_ms,
+                                  uint64_t interval_ms, uint64_t conn_id, bool is_peer_ours,
+                                  bool is_channel_wide);
+
+/* How long a request of this session is repeated, within SLIM_SESSION_PATIENCE_MAX_MS. */
+uint64_t slim_session_patience_ms(const struct slim_session *session);
 
 /* Begin to drain: at most SLIM_SESSION_DRAIN_MS. */
 void slim_session_drain(struct slim_session *session);
@@ -413,5 +437,8 @@ void slim_session_participant_begin(struct slim_session_app *app,
 /* A session that ended: late requests. */
 void slim_session_take_late(struct slim_session_app *app, const struct slim_session_incoming *in);
 void slim_session_note_ended(struct slim_session *session);
+/* A JOIN_REQUEST that we followed once, in a session that has ended. */
+bool slim_session_is_late_join(struct slim_session_app *app,
+                               const struct slim_session_incoming *in);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "session/change.h"
 #include "session/compose.h"
+#include "session/controller.h"
 
 enum { CHANGES_AT_ONCE = 32, TEXT_MAX = SLIM_ERROR_TEXT_MAX };
 
@@ -64,12 +65,12 @@ static void task_free(struct slim_session *session, struct slim_session_task *ta
 {
     struct slim_heap *heap = session->app->heap;
     set_phase(session, task, SLIM_SESSION_TASK_WAITING);
+    slim_session_controller_done(session, task, false);
     slim_session_request_free(session, task->asked);
     detach(&task->change); /* goes on by itself */
     slim_list_remove(&task->node);
     session->task_count--;
     slim_session_name_fini(heap, &task->name);
-    slim_session_name_fini(heap, &task->origin);
     slim_buf_fini(&task->key_package);
     slim_heap_return(heap, task);
 }
@@ -102,22 +103,10 @@ void slim_session_tasks_stop(struct slim_session *session, enum slim_status stat
 
 /* ---- how tasks end */
 
-static void tell_origin(struct slim_session *session, const struct slim_session_task *task)
-{
-    if (task->has_origin) {
-        struct slim_wire_session_message message;
-        slim_session_compose(session, SLIM_WIRE_TYPE_GROUP_ACK, &task->origin.wire, task->origin_id,
-                             &message);
-        message.head.has_forward_to = true;
-        message.head.forward_to = task->origin_conn;
-        (void)slim_session_send(session->app, &message); /* the controller times out without it */
-    }
-}
-
 static void task_done(struct slim_session *session, struct slim_session_task *task)
 {
     bool is_opening = session->state == SLIM_SESSION_OPENING;
-    tell_origin(session, task);
+    slim_session_controller_done(session, task, true);
     complete(session, task, SLIM_OK, NULL);
     task_free(session, task);
     if (is_opening) {
@@ -166,6 +155,10 @@ static void fail_because(struct slim_session *session, struct slim_session_task 
                          enum slim_status status, const char *cause)
 {
     char text[TEXT_MAX];
+    if (status == SLIM_AGAIN) { /* nobody waits for it here */
+        status = SLIM_ERR_STATE;
+        cause = "the credential for MLS cannot be had now";
+    }
     (void)snprintf(text, sizeof(text), "%s\nCaused by:\n  -> %s", wrapper_of(task->kind), cause);
     task_failed(session, task, status, text);
 }
@@ -174,6 +167,10 @@ static void fail_unanswered(struct slim_session *session, struct slim_session_ta
                             uint32_t message_id)
 {
     char cause[TEXT_MAX];
+    if (session->is_mls && session->app->mls == NULL) {
+        fail_because(session, task, SLIM_AGAIN, ""); /* answers were no use without */
+        return;
+    }
     (void)snprintf(cause, sizeof(cause), "message send retries exhausted for id=%u", message_id);
     fail_because(session, task, SLIM_ERR_TIMEOUT, cause);
 }
@@ -216,7 +213,7 @@ static enum slim_status join(struct slim_session *session, struct slim_session_t
     return SLIM_OK;
 }
 
-/* Whoever answered first is the one (anycast). */
+/* Whoever answered first is the one (anycast). SLIM_AGAIN: our credential cannot be had now, which fails the invitation. */
 static enum slim_status discovered(struct slim_session *session, struct slim_session_task *task,
                                    const struct slim_session_incoming *in)
 {
@@ -229,7 +226,7 @@ static enum slim_status discovered(struct slim_session *session, struct slim_ses
                        "session cleanup failed: participant already in group: %s",
                        slim_session_name_format(source, name));
         task_failed(session, task, SLIM_ERR_EXISTS, text);
-        return SLIM_AGAIN;
+        return SLIM_OK;
     }
     SLIM_TRY(slim_session_begin_group(session, source, in->conn_id));
     SLIM_TRY(slim_session_members_add(&session->members, source, SLIM_SESSION_INVITED, &member));
@@ -247,11 +244,14 @@ enum slim_status slim_session_on_discovery_reply(struct slim_session *session,
     if (request == NULL) {
         return SLIM_ERR_STATE; /* stale or surplus (defect 1) */
     }
+    if (session->is_mls && slim_session_app_secure(session->app) == SLIM_AGAIN) {
+        return SLIM_AGAIN; /* as if the answer were lost: when it is asked for again, our credential may be there */
+    }
     struct slim_session_task *task = request->task;
     task->asked = NULL;
     slim_session_request_free(session, request);
     enum slim_status status = discovered(session, task, in);
-    if (status != SLIM_OK && status != SLIM_AGAIN) {
+    if (status != SLIM_OK) {
         fail_because(session, task, status, slim_status_text(status));
     }
     return SLIM_AGAIN;
@@ -270,8 +270,12 @@ enum slim_status slim_session_on_join_reply(struct slim_session *session,
     task->asked = NULL;
     slim_session_request_free(session, request);
     in->source->is_ours = slim_session_has_key(in->message, SLIM_SESSION_MARK);
-    enum slim_status status =
-        session->is_mls ? slim_buf_put(&task->key_package, reply->key_package) : SLIM_OK;
+    enum slim_status status = SLIM_OK;
+    if (session->is_mls && reply->key_package.len > SLIM_SESSION_KEY_PACKAGE_BYTES_MAX) {
+        status = SLIM_ERR_LIMIT;
+    } else if (session->is_mls) {
+        status = slim_buf_put(&task->key_package, reply->key_package);
+    }
     if (status != SLIM_OK) {
         fail_because(session, task, status, slim_status_text(status));
         return SLIM_AGAIN;
@@ -401,6 +405,17 @@ static bool can_change(const struct slim_session *session)
     return count < CHANGES_AT_ONCE && !slim_session_is_changing(session);
 }
 
+/* Without MLS nothing orders the changes of one member, so that the one before must have been told. */
+static bool can_take_turn(const struct slim_session *session, const struct slim_session_task *task)
+{
+    const struct slim_session_member *member =
+        slim_session_members_at(&session->members, task->slot);
+    const struct slim_name_key *name =
+        member != NULL ? &member->name.wire.name : &task->name.wire.name;
+    return can_change(session) &&
+           (session->is_mls || !slim_session_is_changing_member(session, name));
+}
+
 /* The first task that can go one step does so. The list may look different afterwards. */
 static bool step(struct slim_session *session)
 {
@@ -411,7 +426,7 @@ static bool step(struct slim_session *session)
             start(session, task);
             return true;
         }
-        if (task->phase == SLIM_SESSION_TASK_READY && can_change(session)) {
+        if (task->phase == SLIM_SESSION_TASK_READY && can_take_turn(session, task)) {
             take_turn(session, task);
             return true;
         }

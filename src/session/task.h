@@ -30,7 +30,6 @@ enum slim_session_task_phase {
 /* asked         DISCOVERY, JOIN, WELCOME or LEAVE_REQUEST on the way to the member; change: GROUP_ADD or GROUP_REMOVE to all
  * slot          the member, from JOINING on; NO_SLOT: not yet, or not any more
  * key_package   from JOIN_REPLY
- * is_gone       REMOVE: the member left by itself meanwhile, nobody needs to tell it
  * has_origin    a controller asked for it: `origin` is told with GROUP_ACK number origin_id when it is done (spec 4.9) */
 struct slim_session_task {
     struct slim_list node;
@@ -38,14 +37,14 @@ struct slim_session_task {
     enum slim_session_task_phase phase;
     uint64_t op;
     bool has_op;
-    bool is_gone;
     bool has_origin;
     struct slim_session_name name;
     uint32_t slot;
     struct slim_session_request *asked;
     struct slim_session_request *change;
     struct slim_buf key_package;
-    struct slim_session_name origin;
+    bool has_route; /* to the name, for the discovery */
+    int32_t origin_type;
     uint32_t origin_id;
     uint64_t origin_conn;
 };

@@ -5,157 +5,12 @@
 #include <stdlib.h>
 
 #include "support/check.h"
-#include "tls_certs.h"
-
-enum { BUFFER_BYTES = 256 * 1024 };
+#include "tls_pair.h"
 
 static struct certs_world world;
 
-/* One end of a connection in memory.
- * plain    what came out;  status, error: the first failure of _take */
-struct end {
-    struct slim_tls_context *context;
-    struct slim_tls_session *session;
-    uint8_t *buffer;
-    struct slim_buf plain;
-    enum slim_status status;
-    struct slim_error error;
-};
-
-struct pair {
-    struct end client;
-    struct end server;
-};
-
-struct rules {
-    enum slim_tls_version client_version;
-    enum slim_tls_version server_version;
-    bool asks_client;
-    bool skip_verify;
-    bool is_any_name;
-    const struct certs *client;
-    const struct certs *client_roots;
-    const struct certs *server;
-    const struct certs *server_roots;
-    const char *name;
-    slim_tls_check_peer *check_server;
-    slim_tls_check_peer *check_client;
-};
-
 static const struct rules plain_rules = {
     .client_roots = &world.root, .server = &world.server, .name = "localhost"};
-
-static void take(struct end *end, const uint8_t *data, size_t len)
-{
-    if (len > 0) {
-        memcpy(end->buffer + SLIM_TLS_HEADROOM, data, len);
-    }
-    size_t plain_len = 0;
-    struct slim_error error = {0};
-    enum slim_status status =
-        slim_tls_session_take(end->session, end->buffer, len, &plain_len, &error);
-    CHECK_OK(slim_buf_put(&end->plain, slim_view_of(end->buffer, plain_len)));
-    if (status != SLIM_OK && end->status == SLIM_OK) {
-        end->status = status;
-        end->error = error;
-    }
-}
-
-/* Move what `end` has to say to the back of `wire`. */
-static void collect(struct end *end, struct slim_buf *wire)
-{
-    struct iovec iov[2];
-    size_t count = slim_tls_session_output(end->session, iov);
-    size_t len = 0;
-    for (size_t i = 0; i < count; i++) {
-        CHECK_OK(slim_buf_put(wire, slim_view_of(iov[i].iov_base, iov[i].iov_len)));
-        len += iov[i].iov_len;
-    }
-    CHECK_OK(slim_tls_session_sent(end->session, len));
-}
-
-static bool carry(struct end *from, struct end *to, size_t chunk)
-{
-    struct slim_buf wire = {0};
-    collect(from, &wire);
-    for (size_t at = 0; at < wire.len; at += chunk) {
-        take(to, wire.data + at, wire.len - at < chunk ? wire.len - at : chunk);
-    }
-    bool has_moved = wire.len > 0;
-    slim_buf_fini(&wire);
-    return has_moved;
-}
-
-/* Until both are silent; `chunk` bytes arrive at a time. */
-static void pump(struct pair *pair, size_t chunk)
-{
-    bool has_moved = true;
-    while (has_moved) {
-        has_moved = carry(&pair->client, &pair->server, chunk);
-        has_moved = carry(&pair->server, &pair->client, chunk) || has_moved;
-    }
-}
-
-static void end_free(struct end *end)
-{
-    slim_tls_session_free(end->session);
-    slim_tls_context_free(end->context);
-    slim_buf_fini(&end->plain);
-    free(end->buffer);
-}
-
-static void pair_free(struct pair *pair)
-{
-    end_free(&pair->client);
-    end_free(&pair->server);
-}
-
-static void pair_make(struct pair *pair, const struct rules *rules)
-{
-    *pair = (struct pair){0};
-    pair->client.buffer = malloc(BUFFER_BYTES);
-    pair->server.buffer = malloc(BUFFER_BYTES);
-    const struct slim_tls_options client = {.version = rules->client_version,
-                                            .skip_verify = rules->skip_verify,
-                                            .is_any_name = rules->is_any_name,
-                                            .check_peer = rules->check_server};
-    const struct slim_tls_options server = {.version = rules->server_version,
-                                            .asks_client = rules->asks_client,
-                                            .check_peer = rules->check_client};
-    struct slim_tls_material material = certs_material(rules->client, rules->client_roots);
-    CHECK_OK(slim_tls_context_new_client(&client, &material, &pair->client.context, NULL));
-    material = certs_material(rules->server, rules->server_roots);
-    CHECK_OK(slim_tls_context_new_server(&server, &material, &pair->server.context, NULL));
-    CHECK_OK(slim_tls_session_new(pair->client.context, rules->name, &pair->client.session));
-    CHECK_OK(slim_tls_session_new(pair->server.context, NULL, &pair->server.session));
-    take(&pair->client, NULL, 0);
-}
-
-static bool is_open(const struct pair *pair)
-{
-    return pair->client.status == SLIM_OK && pair->server.status == SLIM_OK &&
-           slim_tls_session_is_open(pair->client.session) &&
-           slim_tls_session_is_open(pair->server.session);
-}
-
-/* Seal all of `data` and carry it over. */
-static void say(struct end *from, struct end *to, struct slim_view data, size_t chunk)
-{
-    uint8_t *room = malloc(SLIM_TLS_ROOM_MIN);
-    while (data.len > 0) {
-        size_t third = data.len / 3; /* in pieces, as queues are */
-        struct iovec iov[] = {{(void *)(uintptr_t)data.data, third},
-                              {(void *)(uintptr_t)(data.data + third), 0},
-                              {(void *)(uintptr_t)(data.data + third), data.len - third}};
-        size_t sealed = 0;
-        CHECK_OK(slim_tls_session_seal(from->session, iov, SLIM_COUNT(iov), room, SLIM_TLS_ROOM_MIN,
-                                       &sealed));
-        CHECK(sealed > 0 && sealed <= data.len);
-        data = slim_view_skip(data, sealed);
-        (void)carry(from, to, chunk);
-    }
-    free(room);
-}
 
 /* ---------------------------------------------------------------------------------------------------- claims */
 
@@ -414,6 +269,7 @@ static void a_changed_byte_of_a_handshake_never_opens_it(void **state)
             struct slim_buf wire = {0};
             collect(from, &wire);
             len = wire.len;
+            at = at < len ? at : len - 1; /* signatures vary in length */
             bool is_harmless = is_record_version(&wire, at);
             wire.data[at] ^= 0x20;
             take(to, wire.data, wire.len);
@@ -770,6 +626,77 @@ static void key_updates_are_answered(void **state)
     pair_free(&pair);
 }
 
+static void a_flood_of_key_updates_costs_a_bounded_queue(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_make(&pair, &plain_rules);
+    struct stranger stranger = stranger_new("\2h2");
+    meet(&stranger, &pair.server);
+    for (int i = 0; i < 40000 && pair.server.status == SLIM_OK; i++) {
+        CHECK(SSL_key_update(stranger.ssl, SSL_KEY_UPDATE_REQUESTED) == 1);
+        (void)SSL_do_handshake(stranger.ssl);
+        char *data;
+        long len = BIO_get_mem_data(SSL_get_wbio(stranger.ssl), &data);
+        CHECK(len > 0);
+        take(&pair.server, (const uint8_t *)data, (size_t)len);
+        (void)BIO_reset(SSL_get_wbio(stranger.ssl));
+        /* each is answered, and the answers wait: the peer does not read */
+        CHECK(slim_tls_session_pending_bytes(pair.server.session) < SLIM_TLS_PENDING_MAX + 1024);
+    }
+    CHECK(pair.server.status == SLIM_ERR_LIMIT);
+    stranger_free(&stranger);
+    pair_free(&pair);
+}
+
+static void key_updates_that_come_at_once_are_counted(void **state)
+{
+    (void)state;
+    static const int rows[] = {1, SLIM_TLS_UPDATES_MAX, SLIM_TLS_UPDATES_MAX + 1, 5000};
+    for (size_t i = 0; i < SLIM_COUNT(rows); i++) {
+        struct pair pair;
+        pair_make(&pair, &plain_rules);
+        struct stranger stranger = stranger_new("\2h2");
+        meet(&stranger, &pair.server);
+        for (int at = 0; at < rows[i]; at++) {
+            CHECK(SSL_key_update(stranger.ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1);
+            CHECK(SSL_do_handshake(stranger.ssl) == 1);
+        }
+        CHECK(SSL_write(stranger.ssl, "x", 1) == 1);
+        meet(&stranger, &pair.server);
+        bool is_flood = rows[i] > SLIM_TLS_UPDATES_MAX;
+        CHECK(pair.server.status == (is_flood ? SLIM_ERR_LIMIT : SLIM_OK));
+        CHECK(pair.server.plain.len == (is_flood ? 0 : 1));
+        stranger_free(&stranger);
+        pair_free(&pair);
+    }
+}
+
+static void nobody_negotiates_again(void **state)
+{
+    (void)state;
+    struct rules rules = plain_rules;
+    rules.server_version = SLIM_TLS_1_2;
+    struct pair pair;
+    pair_make(&pair, &rules);
+    struct stranger stranger = stranger_new("\2h2");
+    meet(&stranger, &pair.server);
+    CHECK(slim_tls_session_is_open(pair.server.session));
+    CHECK(SSL_renegotiate(stranger.ssl) == 1);
+    CHECK(SSL_do_handshake(stranger.ssl) != 1);
+    struct slim_buf wire = {0};
+    char *data;
+    long len = BIO_get_mem_data(SSL_get_wbio(stranger.ssl), &data);
+    CHECK(len > 0);
+    take(&pair.server, (const uint8_t *)data, (size_t)len);
+    CHECK_ROW("the connection goes on", pair.server.status == SLIM_OK);
+    collect(&pair.server, &wire);
+    CHECK_ROW("with a warning, and no handshake", wire.len > 0 && wire.len < 64);
+    slim_buf_fini(&wire);
+    stranger_free(&stranger);
+    pair_free(&pair);
+}
+
 /* ---------------------------------------------------------------------------------------------------- memory */
 
 static void shake_hands_without_memory(void)
@@ -852,6 +779,9 @@ int main(void)
         cmocka_unit_test(material_that_makes_no_sense_is_refused_in_words),
         cmocka_unit_test(servers_choose_h2_and_tolerate_no_choice),
         cmocka_unit_test(key_updates_are_answered),
+        cmocka_unit_test(a_flood_of_key_updates_costs_a_bounded_queue),
+        cmocka_unit_test(key_updates_that_come_at_once_are_counted),
+        cmocka_unit_test(nobody_negotiates_again),
         cmocka_unit_test(no_memory_is_a_status),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -267,7 +267,11 @@ static void duplicates_are_answered_by_the_cautious_rule(void **state)
     world_inject(&world, 1, &ask);
     CHECK_ROW("the first is answered", *replies == 1);
     world_inject(&world, 1, &ask);
+    CHECK_ROW("a copy that the network made does not count", *replies == 1);
+    world_run(&world, 100);
+    world_inject(&world, 1, &ask);
     CHECK_ROW("the first duplicate is not: the answer may be on its way", *replies == 1);
+    world_run(&world, 100);
     world_inject(&world, 1, &ask);
     CHECK_ROW("the second is: the answer was lost", *replies == 2);
     ask.head.message_id++;
@@ -299,14 +303,17 @@ static void channel_requests_of_others_are_answered_once(void **state)
     message.payload.group_welcome.participants.count = 2;
     world_inject(&world, 1, &message);
     CHECK(*acks == 1 && world_count(&world, 1, SLIM_SESSION_BEGUN) == 1);
+    world_run(&world, 100);
     world_inject(&world, 1, &message);
     CHECK_ROW("first duplicate of the welcome", *acks == 1);
+    world_run(&world, 100);
     world_inject(&world, 1, &message);
     CHECK_ROW("second duplicate of the welcome", *acks == 2);
     message = forged(0, 1, 99, SLIM_WIRE_TYPE_GROUP_ADD);
     message.payload.group_change.participant = world.apps[2].name;
     for (int i = 0; i < 4; i++) {
         world_inject(&world, 1, &message);
+        world_run(&world, 100);
     }
     CHECK_ROW("duplicates to the channel are because of somebody else", *acks == 3);
     slim_session_app_lost_link(world.apps[1].app, WORLD_CONN);
@@ -331,7 +338,7 @@ static void late_requests_of_an_ended_session_are_answered(void **state)
     CHECK(world.sent[SLIM_WIRE_TYPE_GROUP_ACK] == acks + 1);
     world_inject(&world, 0, &leave);
     CHECK(world.sent[SLIM_WIRE_TYPE_LEAVE_REPLY] == 1);
-    world_run(&world, 700);
+    world_run(&world, 61000);
     world_inject(&world, 0, &leave);
     CHECK_ROW("not for ever", world.sent[SLIM_WIRE_TYPE_LEAVE_REPLY] == 1);
     CHECK(stats(0)->unknown_session > 0);
@@ -599,6 +606,181 @@ static void publish_fails_when_all_repetitions_are_used(void **state)
     world_fini(&world);
 }
 
+/* A message of a controller to application 0. */
+static struct slim_wire_session_message of_controller(uint32_t id, int32_t type, uint32_t number)
+{
+    struct slim_wire_session_message message = forged(2, 0, id, type);
+    message.head.source.text.part[0] = SLIM_VIEW("controller");
+    message.head.source.text.part[1] = SLIM_VIEW("controller");
+    message.head.source.text.part[2] = SLIM_VIEW("controller");
+    message.head.source.name = slim_name_of(&message.head.source.text, world.apps[2].name.name.id);
+    message.head.session_type = SLIM_WIRE_SESSION_MULTICAST;
+    message.head.message_id = number;
+    return message;
+}
+
+static void send_join_of_controller(uint32_t id, const struct slim_wire_name *source)
+{
+    static const struct slim_wire_pair key = {.key = {(const uint8_t *)"IS_MODERATOR", 12},
+                                              .value = {(const uint8_t *)"TRUE", 4}};
+    struct slim_wire_session_message join = of_controller(id, SLIM_WIRE_TYPE_JOIN_REQUEST, 1);
+    join.payload.join_request =
+        (struct slim_wire_join_request){.enable_mls = true,
+                                        .has_timer = true,
+                                        .timeout_ms = 100,
+                                        .max_retries = 5,
+                                        .channel = world_name("channel", 0)};
+    join.metadata = (struct slim_wire_metadata){.pairs = &key, .count = 1};
+    join.head.source = source != NULL ? *source : join.head.source;
+    world_inject(&world, 0, &join);
+}
+
+static void controller_makes_and_changes_a_group(void **state)
+{
+    static const struct slim_wire_pair key = {.key = {(const uint8_t *)"DELETE_GROUP", 12},
+                                              .value = {(const uint8_t *)"TRUE", 4}};
+    (void)state;
+    world_init(&world, 3);
+    const uint64_t *acks = &world.sent[SLIM_WIRE_TYPE_GROUP_ACK];
+    struct slim_session_info info;
+    send_join_of_controller(77, NULL);
+    CHECK(*acks == 1 && world_count(&world, 0, SLIM_SESSION_BEGUN) == 1);
+    send_join_of_controller(77, NULL);
+    CHECK(*acks == 2 && slim_session_app_count(world.apps[0].app) == 1);
+    struct slim_wire_session_message invite =
+        of_controller(77, SLIM_WIRE_TYPE_DISCOVERY_REQUEST, 2);
+    invite.payload.discovery_request.destination = world_name("b", 0);
+    world_inject(&world, 0, &invite);
+    world_inject(&world, 0, &invite);
+    world_run(&world, 50);
+    CHECK_OK(slim_session_app_look(world.apps[0].app, 77, &info));
+    CHECK(info.member_count == 2 && info.is_initiator && info.settings.is_mls);
+    CHECK_ROW("the new member's and ours", *acks == 4);
+    world_inject(&world, 0, &invite);
+    CHECK_ROW("done before", *acks == 5);
+    struct slim_wire_session_message remove = of_controller(77, SLIM_WIRE_TYPE_LEAVE_REQUEST, 3);
+    remove.payload.leave_request.destination = world_name("b", 0);
+    world_inject(&world, 0, &remove);
+    world_run(&world, 50);
+    CHECK_OK(slim_session_app_look(world.apps[0].app, 77, &info));
+    CHECK(info.member_count == 1 && *acks == 6);
+    remove = of_controller(77, SLIM_WIRE_TYPE_LEAVE_REQUEST, 4);
+    remove.metadata = (struct slim_wire_metadata){.pairs = &key, .count = 1};
+    world_inject(&world, 0, &remove);
+    world_run(&world, 50);
+    CHECK(slim_session_app_count(world.apps[0].app) == 0 && *acks == 7);
+    CHECK(world_count(&world, 0, SLIM_SESSION_CLOSED) == 1);
+    CHECK(world.apps[0].route_balance == 0);
+    world_fini(&world);
+}
+
+static void only_controllers_make_groups_elsewhere(void **state)
+{
+    (void)state;
+    world_init(&world, 3);
+    send_join_of_controller(77, &world.apps[2].name);
+    CHECK(slim_session_app_count(world.apps[0].app) == 0 && stats(0)->unauthorised == 1);
+    world_fini(&world);
+    const struct slim_session_app_options options = {.refuses_controller = true};
+    world_init_with(&world, 3, &options);
+    send_join_of_controller(77, NULL);
+    CHECK(slim_session_app_count(world.apps[0].app) == 0 && stats(0)->unauthorised == 1);
+    world_fini(&world);
+}
+
+static bool drop_changes_of_b(struct world *w, size_t from, size_t to,
+                              const struct slim_wire_session_message *message)
+{
+    (void)w;
+    (void)from;
+    return to != 1 || message->head.session_message_type != SLIM_WIRE_TYPE_GROUP_ADD;
+}
+
+static void member_that_hears_of_an_epoch_it_cannot_reach_leaves(void **state)
+{
+    (void)state;
+    world_init(&world, 3);
+    const struct slim_session_settings settings = world_settings(SLIM_SESSION_GROUP, true);
+    const struct slim_wire_name channel = world_name("channel", 0);
+    uint32_t id = world_create(&world, 0, &settings, &channel, 1);
+    world_invite(&world, 0, id, 1, 2);
+    world_run(&world, 50);
+    world.filter = drop_changes_of_b;
+    world_invite(&world, 0, id, 2, 3);
+    world_run(&world, 50);
+    world_publish(&world, 0, id, "x", 4);
+    world_run(&world, 52000); /* what is told again with the pings is waited for */
+    assert_string_equal(world_event(&world, 1, SLIM_SESSION_CLOSED, 0)->text,
+                        "a change of the group was missed");
+    CHECK(world_completion(&world, 0, 4)->status ==
+          SLIM_ERR_TIMEOUT); /* it had but could not read it */
+    assert_string_equal(world_messages(&world, 2, texts, sizeof(texts)), "x");
+    world_fini(&world);
+}
+
+static void missing_credential_fails_or_is_waited_for(void **state)
+{
+    (void)state;
+    const struct slim_session_settings settings = world_settings(SLIM_SESSION_POINT_TO_POINT, true);
+    const struct slim_wire_name peer = world_name("b", 0);
+    world_init(&world, 2);
+    world.apps[0].has_no_credential = true;
+    (void)world_create(&world, 0, &settings, &peer, 1);
+    world_run(&world, 150);
+    CHECK(world_completion(&world, 0, 1) == NULL); /* one that is being fetched may come */
+    world_run(&world, 10000);
+    CHECK(world_completion(&world, 0, 1)->status == SLIM_ERR_STATE);
+    assert_string_equal(world_completion(&world, 0, 1)->text,
+                        "failed to add participant to session\nCaused by:\n  -> the credential for "
+                        "MLS cannot be had now");
+    CHECK(slim_session_app_count(world.apps[0].app) == 0);
+    world.apps[0].has_no_credential = false;
+    world.apps[1].has_no_credential = true;
+    (void)world_create(&world, 0, &settings, &peer, 2);
+    world_run(&world, 150);
+    CHECK(world_completion(&world, 0, 2) == NULL);
+    world.apps[1].has_no_credential = false;
+    world_run(&world, 150);
+    CHECK(world_is_ok(&world, 0, 2));
+    world_fini(&world);
+}
+
+static void credential_that_comes_late_is_waited_for(void **state)
+{
+    (void)state;
+    const struct slim_session_settings settings = world_settings(SLIM_SESSION_POINT_TO_POINT, true);
+    const struct slim_wire_name peer = world_name("b", 0);
+    world_init(&world, 2);
+    world.apps[0].has_no_credential = true;
+    (void)world_create(&world, 0, &settings, &peer, 1);
+    world_run(&world, 50);
+    CHECK(world_completion(&world, 0, 1) == NULL);
+    world.apps[0].has_no_credential = false;
+    world_run(&world, 500);
+    CHECK(world_is_ok(&world, 0, 1));
+    world_fini(&world);
+}
+
+static void absurd_timers_of_others_are_cut(void **state)
+{
+    (void)state;
+    world_init(&world, 2);
+    struct slim_wire_session_message join = forged(0, 1, 9, SLIM_WIRE_TYPE_JOIN_REQUEST);
+    join.payload.join_request = (struct slim_wire_join_request){
+        .has_timer = true, .timeout_ms = UINT32_MAX, .max_retries = UINT32_MAX};
+    world_inject(&world, 1, &join);
+    struct slim_wire_session_message welcome = forged(0, 1, 9, SLIM_WIRE_TYPE_GROUP_WELCOME);
+    world_inject(&world, 1, &welcome);
+    struct slim_session_info info;
+    CHECK_OK(slim_session_app_look(world.apps[1].app, 9, &info));
+    CHECK(info.settings.interval_ms == SLIM_SESSION_INTERVAL_MS_MAX);
+    CHECK(info.settings.max_retries == SLIM_SESSION_RETRIES_MAX);
+    close_session(1, 9, 1);
+    world_run(&world, 45000); /* the pings end it */
+    CHECK(world_is_ok(&world, 1, 1));
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -625,6 +807,12 @@ int main(void)
         cmocka_unit_test(tokens_that_are_missing_are_waited_for),
         cmocka_unit_test(second_invitation_of_the_same_moderator_counts),
         cmocka_unit_test(publish_fails_when_all_repetitions_are_used),
+        cmocka_unit_test(missing_credential_fails_or_is_waited_for),
+        cmocka_unit_test(credential_that_comes_late_is_waited_for),
+        cmocka_unit_test(absurd_timers_of_others_are_cut),
+        cmocka_unit_test(controller_makes_and_changes_a_group),
+        cmocka_unit_test(only_controllers_make_groups_elsewhere),
+        cmocka_unit_test(member_that_hears_of_an_epoch_it_cannot_reach_leaves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,6 +57,9 @@ static bool is_source(void *ctx, struct slim_view subject, const struct slim_nam
 static enum slim_status make_credential(void *ctx, const uint8_t *key, struct slim_buf *token)
 {
     const struct world_app *app = ctx;
+    if (app->has_no_credential) {
+        return SLIM_AGAIN;
+    }
     SLIM_TRY(slim_buf_put_text(token, "%zu|", app->index));
     return slim_base64_put(SLIM_BASE64_STANDARD, slim_view_of(key, 32), token);
 }

@@ -40,6 +40,7 @@ struct world_app {
     int subscription_counts[WORLD_SUBSCRIPTIONS_MAX];
     int route_balance;
     bool has_no_token;
+    bool has_no_credential;
     bool is_dead; /* takes nothing, does nothing */
     uint64_t due_ms;
     void (*on_event)(struct world_app *app, const struct slim_session_event *event);
