@@ -87,8 +87,7 @@ bool native_pairs_from(PyObject *dict, struct slim_pair **pairs, size_t *count)
         return true;
     }
     if (!PyDict_Check(dict)) {
-        PyErr_Format(PyExc_TypeError, "metadata must be a dict, not %R",
-                     (PyObject *)Py_TYPE(dict));
+        PyErr_Format(PyExc_TypeError, "metadata must be a dict, not %R", (PyObject *)Py_TYPE(dict));
         return false;
     }
     Py_ssize_t size = PyDict_Size(dict);
@@ -137,5 +136,6 @@ uint64_t native_slice_end(uint64_t deadline_ns)
 
 bool native_goes_on(uint64_t deadline_ns)
 {
-    return PyErr_CheckSignals() == 0 && (deadline_ns == SLIM_FOREVER || slim_now_ns() < deadline_ns);
+    return PyErr_CheckSignals() == 0 &&
+           (deadline_ns == SLIM_FOREVER || slim_now_ns() < deadline_ns);
 }

@@ -61,7 +61,8 @@ static PyObject *version(PyObject *module, PyObject *unused)
 
 static PyMethodDef functions[] = {
     {"hash_component", hash_component, METH_O, "64-bit hash of one component of a name."},
-    {"log_start", log_start, METH_VARARGS, "log_start(fd, filter): False when it was called before."},
+    {"log_start", log_start, METH_VARARGS,
+     "log_start(fd, filter): False when it was called before."},
     {"version", version, METH_NOARGS, "Version of libslim."},
     {NULL, NULL, 0, NULL},
 };

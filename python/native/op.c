@@ -10,8 +10,7 @@ static PyObject *queue_new(PyTypeObject *type, PyObject *args, PyObject *keyword
     struct slim_queue *queue;
     enum slim_status status = slim_queue_new(&queue);
     if (status != SLIM_OK) {
-        return status == SLIM_ERR_NO_MEMORY ? PyErr_NoMemory()
-                                            : PyErr_SetFromErrno(PyExc_OSError);
+        return status == SLIM_ERR_NO_MEMORY ? PyErr_NoMemory() : PyErr_SetFromErrno(PyExc_OSError);
     }
     struct native_queue *self = PyObject_New(struct native_queue, type);
     if (self == NULL) {
@@ -52,7 +51,8 @@ static PyObject *queue_take(PyObject *self, PyObject *unused)
 }
 
 static PyMethodDef queue_methods[] = {
-    {"fileno", queue_fileno, METH_NOARGS, "Descriptor that is readable while there is something to take."},
+    {"fileno", queue_fileno, METH_NOARGS,
+     "Descriptor that is readable while there is something to take."},
     {"take", queue_take, METH_NOARGS, "Keys of the operations that have ended since, in order."},
     {NULL, NULL, 0, NULL},
 };
@@ -148,7 +148,8 @@ static PyObject *op_connection(PyObject *self, PyObject *unused)
 }
 
 static PyMethodDef op_methods[] = {
-    {"poll", op_poll, METH_NOARGS, "True: ended well; False: goes on; raises Error when it failed."},
+    {"poll", op_poll, METH_NOARGS,
+     "True: ended well; False: goes on; raises Error when it failed."},
     {"wait", op_wait, METH_O, "Wait until the deadline; as poll."},
     {"notify", (PyCFunction)(void (*)(void))op_notify, METH_FASTCALL,
      "Tell a queue with this key when it has ended. Once: False when it had one."},

@@ -39,9 +39,9 @@ static PyObject *service_connect(PyObject *self, PyObject *config)
     if (!native_text_from(config, &text)) {
         return NULL;
     }
-    return native_op_object(native_state_of(self),
-                            slim_service_connect(((struct native_service *)self)->service, text,
-                                                 NULL));
+    return native_op_object(
+        native_state_of(self),
+        slim_service_connect(((struct native_service *)self)->service, text, NULL));
 }
 
 static PyObject *service_disconnect(PyObject *self, PyObject *number)
@@ -50,9 +50,9 @@ static PyObject *service_disconnect(PyObject *self, PyObject *number)
     if (!native_u64_from(number, &connection)) {
         return NULL;
     }
-    return native_op_object(native_state_of(self),
-                            slim_service_disconnect(((struct native_service *)self)->service,
-                                                    connection, NULL));
+    return native_op_object(
+        native_state_of(self),
+        slim_service_disconnect(((struct native_service *)self)->service, connection, NULL));
 }
 
 static PyObject *service_connection(PyObject *self, PyObject *endpoint)
@@ -75,9 +75,9 @@ static PyObject *service_run_server(PyObject *self, PyObject *config)
     if (!native_text_from(config, &text)) {
         return NULL;
     }
-    return native_op_object(native_state_of(self),
-                            slim_service_run_server(((struct native_service *)self)->service, text,
-                                                    NULL));
+    return native_op_object(
+        native_state_of(self),
+        slim_service_run_server(((struct native_service *)self)->service, text, NULL));
 }
 
 static PyObject *service_stop_server(PyObject *self, PyObject *endpoint)
@@ -94,9 +94,8 @@ static PyObject *service_stop_server(PyObject *self, PyObject *endpoint)
 static PyObject *service_shutdown(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    return native_op_object(
-        native_state_of(self),
-        slim_service_shutdown(((struct native_service *)self)->service, NULL));
+    return native_op_object(native_state_of(self),
+                            slim_service_shutdown(((struct native_service *)self)->service, NULL));
 }
 
 /* app(name, provider, verifier, direction, allow_plaintext): provider and verifier are texts of slim.yaml(5). */
@@ -241,9 +240,8 @@ static PyObject *app_create_session(PyObject *self, PyObject *args)
     config.max_retries = max_retries;
     config.interval_ms = interval_ms;
     config.metadata = pairs;
-    PyObject *op =
-        native_op_object(state, slim_app_create_session(((struct native_app *)self)->app, &config,
-                                                        &name, NULL, &session));
+    PyObject *op = native_op_object(state, slim_app_create_session(((struct native_app *)self)->app,
+                                                                   &config, &name, NULL, &session));
     PyMem_Free(pairs);
     if (session == NULL || op == NULL) {
         slim_session_unref(session);

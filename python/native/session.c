@@ -36,9 +36,8 @@ static PyObject *publish(PyObject *self, PyObject *const *args, const struct sli
     payload.data = data;
     payload.len = (size_t)len;
     payload.metadata = pairs;
-    struct slim_op *op = member == NULL
-                             ? slim_session_publish(session, &payload, NULL)
-                             : slim_session_publish_to(session, member, &payload, NULL);
+    struct slim_op *op = member == NULL ? slim_session_publish(session, &payload, NULL)
+                                        : slim_session_publish_to(session, member, &payload, NULL);
     PyMem_Free(pairs);
     return native_op_object(native_state_of(self), op);
 }
@@ -198,7 +197,8 @@ static PyMethodDef session_methods[] = {
     {"delete", session_delete, METH_NOARGS, "Begin to end it."},
     {"is_over", session_is_over, METH_NOARGS, "It has ended."},
     {"info", session_info, METH_NOARGS,
-     "(id, type, is_initiator, enable_mls, max_retries, interval_ms, source, destination, metadata)"},
+     "(id, type, is_initiator, enable_mls, max_retries, interval_ms, source, destination, "
+     "metadata)"},
     {"participants", session_participants, METH_NOARGS, "Names of the members now."},
     {NULL, NULL, 0, NULL},
 };
