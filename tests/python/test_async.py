@@ -112,7 +112,7 @@ def test_cancelled_listening_loses_no_session(run):
     config = sb.SessionConfig(session_type=sb.SessionType.POINT_TO_POINT, max_retries=5, interval=timedelta(seconds=1))
 
     async def main():
-        with pytest.raises(asyncio.TimeoutError):  # noqa: UP041
+        with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(second.listen_for_session_async(None), 0.05)
         await first.create_session_and_wait_async(config, sb.Name("org", "ns", "second"))
         assert await asyncio.wait_for(second.listen_for_session_async(None), 5)
