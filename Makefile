@@ -5,7 +5,7 @@ FUZZ_SECONDS ?= 60
 
 SEEDS ?= 1000
 
-.PHONY: all demo test install check check-fast bench fuzz sim clean help build/tests/mls-vectors
+.PHONY: all demo test install check check-fast bench fuzz sim wheel clean help build/tests/mls-vectors
 .DEFAULT_GOAL := all
 
 all:
@@ -38,6 +38,11 @@ bench:
 fuzz:
 	@tools/check --only fuzz --fuzz-seconds $(FUZZ_SECONDS)
 
+# The Python package: dist/*.whl.
+wheel:
+	@tools/setup wheel
+	@tools/wheel
+
 # The runner of MLS vector files. Wants what the tests want.
 build/tests/mls-vectors:
 	@tools/setup test
@@ -60,5 +65,6 @@ help:
 	@echo "make fuzz          only the fuzzing, FUZZ_SECONDS=$(FUZZ_SECONDS) for each target"
 	@echo "make build/tests/mls-vectors   runs MLS vector files: build/tests/mls-vectors FILE.json..."
 	@echo "make sim           sessions on a bad virtual network, SEEDS=$(SEEDS) worlds; SEED=n: one of them, with its trace"
+	@echo "make wheel         the Python package slim_bindings: dist/*.whl"
 	@echo "make bench         the measurements of bench/"
 	@echo "make clean         remove build/, Python environments included"

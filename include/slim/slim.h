@@ -113,6 +113,10 @@ SLIM_CALL enum slim_status slim_finish(struct slim_op *op, uint64_t deadline_ns,
 /* No longer tell a queue about it. True when it had not been told: the user pointer will not come. Does not unref. */
 SLIM_API bool slim_op_cancel(struct slim_op *op);
 
+/* Tell this queue when it has ended, at once when it has already. For an operation that was begun without a queue, once; SLIM_ERR_STATE:
+ * it has one. */
+SLIM_CALL enum slim_status slim_op_notify(struct slim_op *op, const struct slim_notify *notify);
+
 SLIM_API struct slim_op *slim_op_ref(struct slim_op *op);
 SLIM_API void slim_op_unref(struct slim_op *op); /* NULL is allowed */
 
@@ -378,6 +382,9 @@ struct slim_session_look {
     size_t metadata_count;
 };
 SLIM_API const struct slim_session_look *slim_session_info(const struct slim_session *session);
+
+/* It has ended, for whatever reason; what came before may still be read. */
+SLIM_API bool slim_session_is_over(struct slim_session *session);
 
 /* Members now, ourselves included, in the order of joining. */
 struct slim_name_list {

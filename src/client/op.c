@@ -278,9 +278,35 @@ struct slim_op *slim_client_op_new(const struct slim_notify *notify)
         if (op->queue != NULL) {
             atomic_fetch_add_explicit(&op->queue->ref_count, 1, memory_order_relaxed);
         }
+        op->has_queue = op->queue != NULL;
         op->user = notify->user;
     }
     return op;
+}
+
+/* Either the end of the operation sees the queue, or we see the end: both look after they have written, at waiter_count and at status. */
+enum slim_status slim_op_notify(struct slim_op *op, const struct slim_notify *notify)
+{
+    if (op->is_static || op->has_queue) {
+        return SLIM_ERR_STATE;
+    }
+    struct lot *lot = lot_of(op);
+    (void)pthread_mutex_lock(&lot->mutex); /* our own mutex */
+    bool is_first = !op->is_late;
+    if (is_first) {
+        op->is_late = true;
+        op->queue = notify->queue;
+        op->user = notify->user;
+        atomic_fetch_add_explicit(&op->queue->ref_count, 1, memory_order_relaxed);
+        atomic_fetch_add(&op->waiter_count, 1); /* for good: its end comes by the lot */
+        op->is_late_told = atomic_load(&op->status) != SLIM_AGAIN;
+    }
+    bool is_told = is_first && op->is_late_told;
+    (void)pthread_mutex_unlock(&lot->mutex); /* likewise */
+    if (is_told) {
+        tell_queue(op);
+    }
+    return is_first ? SLIM_OK : SLIM_ERR_STATE;
 }
 
 struct slim_op *slim_op_ref(struct slim_op *op)
@@ -308,15 +334,17 @@ void slim_client_op_end(struct slim_op *op, enum slim_status status, const char 
         return;
     }
     assert(status != SLIM_AGAIN && atomic_load(&op->status) == SLIM_AGAIN);
+    bool has_queue = op->has_queue;
     op->text = status == SLIM_OK || text == NULL ? NULL : slim_client_text_copy(text);
     atomic_store(&op->status, (int)status);
     if (atomic_load(&op->waiter_count) > 0) {
         struct lot *lot = lot_of(op);
         (void)pthread_mutex_lock(&lot->mutex);    /* our own mutex */
         (void)pthread_cond_broadcast(&lot->cond); /* cannot fail */
-        (void)pthread_mutex_unlock(&lot->mutex);  /* likewise */
+        has_queue = has_queue || (op->is_late && !op->is_late_told);
+        (void)pthread_mutex_unlock(&lot->mutex); /* likewise */
     }
-    if (op->queue != NULL) {
+    if (has_queue) {
         tell_queue(op);
     }
     slim_op_unref(op);

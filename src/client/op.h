@@ -22,6 +22,9 @@ SLIM_MUST_CHECK enum slim_status slim_client_check_process(uint32_t process,
  * text          sentence of a failure; NULL: none, or no memory for it
  * waiter_count  threads in slim_op_wait
  * in_queue      under the queue's lock, as are is_cancelled and is_told (it was picked up)
+ * has_queue     it was begun with one
+ * is_late       its queue came with slim_op_notify: under the lot's lock, as are queue and user then
+ * is_late_told  slim_op_notify tells the queue, as it came too late for slim_client_op_end
  * connection    result of a connect
  * waiting       for whoever keeps it until something happens
  * process       it was made in
@@ -37,6 +40,9 @@ struct slim_op {
     bool is_cancelled;
     bool is_told;
     bool is_static;
+    bool has_queue;
+    bool is_late;
+    bool is_late_told;
     uint64_t connection;
     struct slim_list waiting;
     uint32_t process;

@@ -503,6 +503,14 @@ enum slim_status slim_session_open(struct slim_app *app, const struct slim_sessi
 
 /* ------------------------------------------------------------------------------------------------ looking */
 
+bool slim_session_is_over(struct slim_session *session)
+{
+    (void)pthread_mutex_lock(&session->mutex); /* our own mutex */
+    bool is_over = session->is_over;
+    (void)pthread_mutex_unlock(&session->mutex); /* likewise */
+    return is_over;
+}
+
 static enum slim_status copy_members(const struct slim_session_app *sessions, uint32_t session_id,
                                      struct slim_name_list **result)
 {

@@ -105,6 +105,41 @@ static void waiting_ends_with_the_operation_or_the_deadline(void **state)
               slim_finish(op, 0, &error) == SLIM_ERR_STATE && error.text[0] != 0);
 }
 
+/* ---- a queue that comes late */
+
+static void a_queue_may_come_after_the_operation(void **state)
+{
+    (void)state;
+    struct slim_queue *queue;
+    int one = 1;
+    int64_t live = slim_test_alloc_live();
+    CHECK_OK(slim_queue_new(&queue));
+    struct slim_notify notify = {.queue = queue, .user = &one};
+    struct slim_op *open = begin(NULL, NULL);
+    struct slim_op *ended = begin(NULL, NULL);
+    struct slim_op *early = begin(queue, NULL);
+    slim_client_op_end(ended, SLIM_ERR_DENIED, "no");
+    CHECK_OK(slim_op_notify(open, &notify));
+    CHECK_ROW("not before it ended", slim_queue_next(queue, 0) == NULL);
+    CHECK_OK(slim_op_notify(ended, &notify));
+    struct slim_op *got = slim_queue_next(queue, 0);
+    CHECK_ROW("at once, it had ended", got == ended && slim_op_user(got) == &one);
+    slim_op_unref(got);
+    CHECK_ROW("once only", slim_op_notify(ended, &notify) == SLIM_ERR_STATE);
+    CHECK_ROW("once only", slim_op_notify(open, &notify) == SLIM_ERR_STATE);
+    CHECK_ROW("it was begun with one", slim_op_notify(early, &notify) == SLIM_ERR_STATE);
+    slim_client_op_end(open, SLIM_OK, NULL);
+    got = slim_queue_next(queue, 0);
+    CHECK(got == open && slim_op_user(got) == &one);
+    slim_op_unref(got);
+    slim_client_op_end(early, SLIM_OK, NULL);
+    slim_op_unref(open);
+    slim_op_unref(ended);
+    slim_op_unref(early);
+    slim_queue_unref(queue);
+    CHECK(slim_test_alloc_live() == live);
+}
+
 /* ---- races: the thread sanitizer looks at these */
 
 enum { ROUNDS = 3000 };
@@ -147,6 +182,34 @@ static void cancelling_and_ending_at_once_tells_or_does_not(void **state)
     }
     slim_queue_unref(queue);
     CHECK(slim_test_alloc_live() == live);
+}
+
+static void a_queue_that_comes_at_the_end_is_told_once(void **state)
+{
+    (void)state;
+    static struct slim_op *ops[ROUNDS];
+    struct slim_queue *queue;
+    pthread_t thread;
+    size_t told = 0;
+    CHECK_OK(slim_queue_new(&queue));
+    for (size_t i = 0; i < ROUNDS; i++) {
+        ops[i] = begin(NULL, NULL);
+    }
+    CHECK(pthread_create(&thread, NULL, end_them, ops) == 0);
+    for (size_t i = 0; i < ROUNDS; i++) {
+        CHECK_OK(slim_op_notify(ops[i], &(struct slim_notify){.queue = queue}));
+    }
+    (void)pthread_join(thread, NULL);
+    struct slim_op *op;
+    while ((op = slim_queue_next(queue, 0)) != NULL) {
+        told++;
+        slim_op_unref(op);
+    }
+    CHECK(told == ROUNDS);
+    for (size_t i = 0; i < ROUNDS; i++) {
+        slim_op_unref(ops[i]);
+    }
+    slim_queue_unref(queue);
 }
 
 static void *cancel_them(void *ctx)
@@ -252,6 +315,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_descriptor_is_readable_exactly_while_something_ended),
         cmocka_unit_test(what_is_cancelled_is_not_told),
+        cmocka_unit_test(a_queue_may_come_after_the_operation),
+        cmocka_unit_test(a_queue_that_comes_at_the_end_is_told_once),
         cmocka_unit_test(a_queue_may_go_before_its_operations),
         cmocka_unit_test(waiting_ends_with_the_operation_or_the_deadline),
         cmocka_unit_test(cancelling_and_ending_at_once_tells_or_does_not),

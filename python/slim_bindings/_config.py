@@ -1,0 +1,234 @@
+"""Records as configuration texts of the library: mappings of slim.yaml(5), written as JSON."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from . import _records as r
+from . import _unions as u
+from ._errors import SlimError
+from ._names import check_text
+
+_COMPRESSION = {
+    u.CompressionType.GZIP: "Gzip",
+    u.CompressionType.ZLIB: "Zlib",
+    u.CompressionType.DEFLATE: "Deflate",
+    u.CompressionType.SNAPPY: "Snappy",
+    u.CompressionType.ZSTD: "Zstd",
+    u.CompressionType.LZ4: "Lz4",
+    u.CompressionType.NONE: "None",
+    u.CompressionType.EMPTY: "Empty",
+}
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _duration(value: timedelta) -> str:
+    if value < timedelta(0):
+        raise ValueError("Invalid duration, must be non-negative")
+    return f"{(value.days * 86400 + value.seconds) * 10**6 + value.microseconds}us"
+
+
+def _set(**values: Any) -> dict[str, Any]:
+    """What is not None."""
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _spire(config: r.SpireConfig) -> dict[str, Any]:
+    return _set(
+        type="spire",
+        socket_path=config.socket_path,
+        target_spiffe_id=config.target_spiffe_id,
+        jwt_audiences=list(config.jwt_audiences) or ["slim"],
+        trust_domains=list(config.trust_domains) or None,
+    )
+
+
+def _source(source: Any) -> dict[str, Any] | None:
+    if source.is_pem():
+        return {"type": "pem", "cert": source.cert, "key": source.key}
+    if source.is_file():
+        return {"type": "file", "cert": source.cert, "key": source.key}
+    return _spire(source.config) if source.is_spire() else None
+
+
+def _authorities(source: Any) -> dict[str, Any] | None:
+    if source.is_pem():
+        return {"type": "pem", "data": source.data}
+    if source.is_file():
+        return {"type": "file", "path": source.path}
+    return _spire(source.config) if source.is_spire() else None
+
+
+def _tls_client(tls: r.TlsClientConfig) -> dict[str, Any]:
+    return _set(
+        insecure=tls.insecure,
+        insecure_skip_verify=tls.insecure_skip_verify,
+        source=_source(tls.source),
+        ca_source=_authorities(tls.ca_source),
+        include_system_ca_certs_pool=tls.include_system_ca_certs_pool,
+        tls_version=tls.tls_version,
+    )
+
+
+def _key(key: Any) -> dict[str, Any] | str:
+    if key.is_autoresolve():
+        return "autoresolve"
+    config = key.key
+    data = {"data": config.key.value} if config.key.is_data() else {"file": config.key.path}
+    algorithm = "EdDSA" if config.algorithm is u.JwtAlgorithm.ED_DSA else config.algorithm.name
+    inner = {"algorithm": algorithm, "format": config.format.name.lower(), "key": data}
+    return {"encoding" if key.is_encoding() else "decoding": inner}
+
+
+def _jwt(config: r.JwtAuth | r.ClientJwtAuth) -> dict[str, Any]:
+    claims = _set(audience=config.audience, issuer=config.issuer, subject=config.subject)
+    return _set(type="jwt", claims=claims or None, duration=_duration(config.duration), key=_key(config.key))
+
+
+def _static_jwt(config: r.StaticJwtAuth) -> dict[str, Any]:
+    return {"type": "static_jwt", "file": config.token_file, "duration": _duration(config.duration)}
+
+
+def _auth(auth: Any) -> dict[str, Any] | None:
+    if auth.is_basic():
+        return {"type": "basic", "username": auth.config.username, "password": auth.config.password}
+    if auth.is_jwt():
+        return _jwt(auth.config)
+    return None if auth.is_none() else _static_jwt(auth.config)
+
+
+def _backoff(backoff: Any) -> dict[str, Any]:
+    config = backoff.config
+    if backoff.is_exponential():
+        return {
+            "type": "exponential",
+            "base": config.base // timedelta(milliseconds=1),
+            "factor": config.factor,
+            "max_delay": _duration(config.max_delay),
+            "max_attempts": config.max_attempts,
+            "jitter": config.jitter,
+        }
+    return {
+        "type": "fixed_interval",
+        "interval": _duration(config.interval),
+        "max_attempts": config.max_attempts,
+    }
+
+
+def _metadata(text: str | None) -> Any:
+    """Text that is no JSON is dropped, as by the reference."""
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError:
+        return None
+
+
+def client_text(config: r.ClientConfig) -> str:
+    """A link, for Service.connect. SlimError.ServiceError: no endpoint."""
+    if not check_text(config.endpoint):
+        raise SlimError.ServiceError("datapath error\nCaused by:\n  -> configuration error\n  -> missing grpc endpoint")
+    keepalive = config.keepalive
+    proxy = config.proxy
+    return _text(
+        _set(
+            endpoint=config.endpoint,
+            origin=config.origin,
+            server_name=config.server_name,
+            compression=None if config.compression is None else _COMPRESSION[config.compression],
+            rate_limit=config.rate_limit,
+            tls=_tls_client(config.tls),
+            keepalive=None
+            if keepalive is None
+            else {
+                "tcp_keepalive": _duration(keepalive.tcp_keepalive),
+                "http2_keepalive": _duration(keepalive.http2_keepalive),
+                "timeout": _duration(keepalive.timeout),
+                "keep_alive_while_idle": keepalive.keep_alive_while_idle,
+            },
+            proxy=None
+            if proxy is None or proxy.url is None
+            else _set(
+                url=proxy.url,
+                username=proxy.username,
+                password=proxy.password,
+                headers=dict(proxy.headers),
+                tls=_tls_client(proxy.tls),
+            ),
+            connect_timeout=_duration(config.connect_timeout),
+            request_timeout=_duration(config.request_timeout),
+            buffer_size=config.buffer_size,
+            headers=dict(config.headers) or None,
+            auth=_auth(config.auth),
+            backoff=_backoff(config.backoff),
+            metadata=_metadata(config.metadata),
+        )
+    )
+
+
+def server_text(config: r.ServerConfig) -> str:
+    """A server, for Service.run_server."""
+    tls = config.tls
+    return _text(
+        _set(
+            endpoint=check_text(config.endpoint),
+            tls=_set(
+                insecure=tls.insecure,
+                source=_source(tls.source),
+                client_ca=_authorities(tls.client_ca),
+                include_system_ca_certs_pool=tls.include_system_ca_certs_pool,
+                tls_version=tls.tls_version,
+                reload_client_ca_file=tls.reload_client_ca_file,
+            ),
+            http2_only=config.http2_only,
+            max_frame_size=config.max_frame_size,
+            max_concurrent_streams=config.max_concurrent_streams,
+            max_header_list_size=config.max_header_list_size,
+            read_buffer_size=config.read_buffer_size,
+            write_buffer_size=config.write_buffer_size,
+            keepalive={
+                "max_connection_idle": _duration(config.keepalive.max_connection_idle),
+                "max_connection_age": _duration(config.keepalive.max_connection_age),
+                "max_connection_age_grace": _duration(config.keepalive.max_connection_age_grace),
+                "time": _duration(config.keepalive.time),
+                "timeout": _duration(config.keepalive.timeout),
+            },
+            auth=_auth(config.auth),
+            metadata=_metadata(config.metadata),
+        )
+    )
+
+
+def secret_text(identity: str, secret: str) -> str:
+    """An identity by a shared secret."""
+    return _text({"type": "shared_secret", "id": identity, "data": secret})
+
+
+def provider_text(config: Any) -> str:
+    """One's own identity. SlimError.InvalidArgument, SlimError.AuthError."""
+    if config.is_none():
+        raise SlimError.InvalidArgument("Cannot create AuthProvider from None variant")
+    if config.is_shared_secret():
+        if not config.id:
+            raise SlimError.AuthError("token malformed")
+        return secret_text(config.id, config.data)
+    if config.is_spire():
+        return _text(_spire(config.config))
+    if config.is_static_jwt():
+        return _text(_static_jwt(config.config))
+    if config.config.subject is None:
+        raise SlimError.AuthError("token invalid: missing subject claim")
+    return _text(_jwt(config.config))
+
+
+def verifier_text(config: Any) -> str:
+    """How others are checked. SlimError.InvalidArgument."""
+    if config.is_none():
+        raise SlimError.InvalidArgument("Cannot create AuthVerifier from None variant")
+    if config.is_shared_secret():
+        return secret_text(config.id or "verifier", config.data)
+    return _text(_spire(config.config) if config.is_spire() else _jwt(config.config))

@@ -1,0 +1,790 @@
+"""Service, App, Session, CompletionHandle. All may be used from any thread; async forms from any event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Generator
+from datetime import timedelta
+from typing import Any
+
+from . import _config, _slim
+from . import _records as r
+from ._errors import SlimError, internal
+from ._loop import current, deadline_of, finish, nanoseconds, new_key
+from ._names import Name, check_number, check_text, parts_of
+from ._unions import Direction, SessionType
+
+GONE = "Session already closed or dropped"
+_TYPES = (SessionType.POINT_TO_POINT, SessionType.GROUP)
+_DIRECTIONS = {Direction.BIDIRECTIONAL: 0, Direction.SEND: 1, Direction.RECV: 2, Direction.NONE: 3}
+_PUBLISHES_PER_TURN = 64  # after so many the loop gets a turn, whatever the program does
+
+
+def _fail(kind: type, error: _slim.Error) -> Exception:
+    return kind(error.args[1])
+
+
+def _wait(op: _slim.Op, kind: type) -> None:
+    try:
+        op.wait(None)
+    except _slim.Error as error:
+        raise _fail(kind, error) from None
+
+
+async def _finish(op: _slim.Op, kind: type) -> None:
+    try:
+        await finish(op)
+    except _slim.Error as error:
+        raise _fail(kind, error) from None
+
+
+def _bytes(data: Any) -> bytes:
+    if type(data) is bytes:
+        return data
+    try:
+        return bytes(memoryview(data))
+    except TypeError:
+        raise TypeError(f"a bytes-like object is required, not '{type(data).__name__}'") from None
+
+
+class _NoConstructor:
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        raise ValueError("This class has no default constructor")
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, memo: dict) -> Any:
+        return self
+
+    def __reduce__(self) -> Any:
+        raise TypeError(f"cannot pickle '{type(self).__name__}' object")
+
+
+class CompletionHandle(_NoConstructor):
+    """The end of something that was begun. Wait for it once, in one of four ways or with `await`."""
+
+    _op: _slim.Op
+    _kind: type
+    _is_consumed: bool
+    _key: int
+
+    @classmethod
+    def _of(cls, op: _slim.Op, kind: type) -> CompletionHandle:
+        made = cls.__new__(cls)
+        made._op = op
+        made._kind = kind
+        made._is_consumed = False
+        made._key = 0
+        return made
+
+    def _claim(self) -> None:
+        if self._is_consumed:
+            raise SlimError.InternalError("CompletionHandle already consumed (wait can only be called once)")
+        self._is_consumed = True
+
+    def _end_by(self, deadline: int | None) -> bool:
+        try:
+            return self._op.wait(deadline)
+        except _slim.Error as error:
+            raise _fail(self._kind, error) from None
+        except BaseException:  # Ctrl-C: it was not waited for
+            self._is_consumed = False
+            raise
+
+    async def _end_by_async(self, deadline: int | None) -> bool:
+        op = self._op
+        try:
+            if op.poll():
+                return True
+            if not self._key:
+                self._key = new_key()
+            return await current().park(self._key, lambda: op, deadline) and op.poll()
+        except _slim.Error as error:
+            raise _fail(self._kind, error) from None
+        except asyncio.CancelledError:
+            self._is_consumed = False
+            raise
+
+    def wait(self) -> None:
+        """Wait until it has ended; raises what went wrong."""
+        self._claim()
+        self._end_by(None)
+
+    async def wait_async(self) -> None:
+        """Wait until it has ended; raises what went wrong."""
+        self._claim()
+        await self._end_by_async(None)
+
+    def wait_for(self, timeout: timedelta) -> None:
+        """Wait for so long at most. SlimError.Timeout: it goes on."""
+        deadline = deadline_of(timeout)
+        self._claim()
+        if not self._end_by(deadline):
+            raise SlimError.Timeout()
+
+    async def wait_for_async(self, timeout: timedelta) -> None:
+        """Wait for so long at most. SlimError.Timeout: it goes on."""
+        deadline = deadline_of(timeout)
+        self._claim()
+        if not await self._end_by_async(deadline):
+            raise SlimError.Timeout()
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return self.wait_async().__await__()
+
+
+class Session(_NoConstructor):
+    """A conversation with a peer, or membership of a group. Also an async iterator of its messages."""
+
+    _n: _slim.Session
+    _key: int
+    _info: tuple
+    _published: int
+
+    @classmethod
+    def _of(cls, native: _slim.Session) -> Session:
+        made = cls.__new__(cls)
+        made._n = native
+        made._key = new_key()
+        made._info = native.info()
+        made._published = 0
+        return made
+
+    def __repr__(self) -> str:
+        number, kind, is_initiator, *_ = self._info
+        side = "initiator" if is_initiator else "member"
+        state = ", over" if self._n.is_over() else ""
+        return f"<Session {number}: {_TYPES[kind].name} with {Name._of(self._info[7])}, {side}{state}>"
+
+    def _look(self, index: int) -> Any:
+        if self._n.is_over():
+            raise SlimError.SessionError(GONE)
+        return self._info[index]
+
+    def session_id(self) -> int:
+        """Its number, 32 bits, the same at all members."""
+        return self._look(0)
+
+    def session_type(self) -> SessionType:
+        """With one peer or with a group."""
+        return _TYPES[self._look(1)]
+
+    def is_initiator(self) -> bool:
+        """Was it begun here?"""
+        return self._look(2)
+
+    def source(self) -> Name:
+        """The full name of the application here."""
+        return Name._of(self._look(6))
+
+    def destination(self) -> Name:
+        """The peer or the channel."""
+        return Name._of(self._look(7))
+
+    def metadata(self) -> dict[str, str]:
+        """What the initiator gave to all who join."""
+        return dict(self._look(8))
+
+    def config(self) -> r.SessionConfig:
+        """How it was begun."""
+        interval = self._look(5)
+        return r.SessionConfig(
+            session_type=_TYPES[self._info[1]],
+            enable_mls=self._info[3],
+            max_retries=self._info[4] if interval else None,
+            interval=timedelta(milliseconds=interval) if interval else None,
+            metadata=dict(self._info[8]),
+        )
+
+    def participants_list(self) -> list[Name]:
+        """Full names of the members now."""
+        self._look(0)
+        try:
+            return [Name._of(parts) for parts in self._n.participants()]
+        except _slim.Error as error:
+            raise _fail(SlimError.SessionError, error) from None
+
+    async def participants_list_async(self) -> list[Name]:
+        """Full names of the members now."""
+        return self.participants_list()
+
+    # ---- receiving
+
+    def _message(self, parts: tuple) -> r.ReceivedMessage:
+        source, destination, kind, metadata, connection, identity, payload, _ = parts
+        if self._info[1] == 0:  # point to point: answers are ordinary messages
+            metadata.pop("PUBLISH_TO", None)
+        context = r.MessageContext(
+            source_name=Name._of(source),
+            destination_name=Name._of(destination),
+            payload_type=kind,
+            metadata=metadata,
+            input_connection=connection,
+            identity=identity,
+        )
+        return r.ReceivedMessage(context=context, payload=payload)
+
+    def get_message(self, timeout: timedelta | None = None) -> r.ReceivedMessage:
+        """The next message. SlimError.SessionError: none in time ("receive timeout waiting for message"), or "session closed"."""
+        deadline = deadline_of(timeout)
+        try:
+            parts = self._n.receive(deadline)
+        except _slim.Error as error:
+            raise _fail(SlimError.SessionError, error) from None
+        if parts is None:
+            raise SlimError.SessionError("receive timeout waiting for message")
+        return self._message(parts)
+
+    async def get_message_async(self, timeout: timedelta | None = None) -> r.ReceivedMessage:
+        """As get_message. When it is cancelled, the message stays for the next call."""
+        deadline = deadline_of(timeout)
+        native = self._n
+        try:
+            parts = native.receive(0)
+            while parts is None:
+                if not await current().park(self._key, native.await_message, deadline):
+                    parts = native.receive(0)
+                    break
+                parts = native.receive(0)
+        except _slim.Error as error:
+            raise _fail(SlimError.SessionError, error) from None
+        if parts is None:
+            raise SlimError.SessionError("receive timeout waiting for message")
+        return self._message(parts)
+
+    def __aiter__(self) -> AsyncIterator[r.ReceivedMessage]:
+        return self
+
+    async def __anext__(self) -> r.ReceivedMessage:
+        try:
+            return await self.get_message_async(None)
+        except SlimError.SessionError as error:
+            if error.message == "session closed":
+                raise StopAsyncIteration from None
+            raise
+
+    # ---- publishing
+
+    def publish(
+        self, data: bytes, payload_type: str | None = None, metadata: dict[str, str] | None = None
+    ) -> CompletionHandle:
+        """To everybody in the session. The handle ends when all who are members have acknowledged it.
+
+        data: anything with the buffer protocol, at most 4 MiB. payload_type: None is "msg".
+        """
+        native = self._n
+        if native.is_over():
+            raise SlimError.SessionError(GONE)
+        return CompletionHandle._of(native.publish(_bytes(data), payload_type, metadata), SlimError.SessionError)
+
+    async def publish_async(
+        self, data: bytes, payload_type: str | None = None, metadata: dict[str, str] | None = None
+    ) -> CompletionHandle:
+        """As publish."""
+        handle = self.publish(data, payload_type, metadata)
+        self._published += 1
+        if self._published >= _PUBLISHES_PER_TURN:
+            self._published = 0
+            await asyncio.sleep(0)
+        return handle
+
+    def publish_and_wait(
+        self, data: bytes, payload_type: str | None = None, metadata: dict[str, str] | None = None
+    ) -> None:
+        """As publish, and wait for the end."""
+        self.publish(data, payload_type, metadata).wait()
+
+    async def publish_and_wait_async(
+        self, data: bytes, payload_type: str | None = None, metadata: dict[str, str] | None = None
+    ) -> None:
+        """As publish, and wait for the end."""
+        await self.publish(data, payload_type, metadata).wait_async()
+
+    def publish_to(
+        self,
+        message_context: r.MessageContext,
+        data: bytes,
+        payload_type: str | None = None,
+        metadata: dict[str, str] | None = None,
+    ) -> CompletionHandle:
+        """To the one member that a message came from. Its metadata gets "PUBLISH_TO"."""
+        if not isinstance(message_context, r.MessageContext):
+            raise TypeError(f"Expected MessageContext instance, {type(message_context).__name__} found")
+        member = parts_of(message_context.source_name)
+        if self._n.is_over():
+            raise SlimError.SessionError("session closed")
+        op = self._n.publish_to(member, _bytes(data), payload_type, metadata)
+        return CompletionHandle._of(op, SlimError.SessionError)
+
+    async def publish_to_async(
+        self,
+        message_context: r.MessageContext,
+        data: bytes,
+        payload_type: str | None = None,
+        metadata: dict[str, str] | None = None,
+    ) -> CompletionHandle:
+        """As publish_to."""
+        return self.publish_to(message_context, data, payload_type, metadata)
+
+    def publish_to_and_wait(
+        self,
+        message_context: r.MessageContext,
+        data: bytes,
+        payload_type: str | None = None,
+        metadata: dict[str, str] | None = None,
+    ) -> None:
+        """As publish_to, and wait for the end."""
+        self.publish_to(message_context, data, payload_type, metadata).wait()
+
+    async def publish_to_and_wait_async(
+        self,
+        message_context: r.MessageContext,
+        data: bytes,
+        payload_type: str | None = None,
+        metadata: dict[str, str] | None = None,
+    ) -> None:
+        """As publish_to, and wait for the end."""
+        await self.publish_to(message_context, data, payload_type, metadata).wait_async()
+
+    def publish_with_params(
+        self,
+        destination: Name,
+        fanout: int,
+        data: bytes,
+        connection_out: int | None = None,
+        payload_type: str | None = None,
+        metadata: dict[str, str] | None = None,
+    ) -> None:
+        """To the session's destination as publish, to any other name as publish_to.
+
+        fanout and connection_out are checked, and have no effect: the session knows how many members it has and where they are.
+        """
+        parts = parts_of(destination)
+        check_number(fanout, 32)
+        if connection_out is not None:
+            check_number(connection_out)
+        if self._n.is_over():
+            raise SlimError.SessionError("session closed")
+        content = (_bytes(data), payload_type, metadata)
+        if parts[:3] == self._info[7][:3]:
+            self._n.publish(*content)
+        else:
+            self._n.publish_to(parts, *content)
+
+    async def publish_with_params_async(
+        self,
+        destination: Name,
+        fanout: int,
+        data: bytes,
+        connection_out: int | None = None,
+        payload_type: str | None = None,
+        metadata: dict[str, str] | None = None,
+    ) -> None:
+        """As publish_with_params."""
+        self.publish_with_params(destination, fanout, data, connection_out, payload_type, metadata)
+
+    # ---- members
+
+    def _change(self, participant: Name, begin: Callable[[tuple], _slim.Op], verb: str) -> CompletionHandle:
+        parts = parts_of(participant)
+        if self._n.is_over():
+            raise SlimError.SessionError("session closed")
+        if self._info[1] == 0:
+            where = "to" if verb == "invite" else "from"
+            raise SlimError.SessionError(f"cannot {verb} participant {where} point-to-point session")
+        if not self._info[2]:
+            raise SlimError.SessionError("only initiator can modify participants")
+        return CompletionHandle._of(begin(parts), SlimError.SessionError)
+
+    def invite(self, participant: Name) -> CompletionHandle:
+        """Moderators of groups: the handle ends when the member can receive."""
+        return self._change(participant, self._n.invite, "invite")
+
+    async def invite_async(self, participant: Name) -> CompletionHandle:
+        """As invite."""
+        return self.invite(participant)
+
+    def invite_and_wait(self, participant: Name) -> None:
+        """As invite, and wait for the end."""
+        self.invite(participant).wait()
+
+    async def invite_and_wait_async(self, participant: Name) -> None:
+        """As invite, and wait for the end."""
+        await self.invite(participant).wait_async()
+
+    def remove(self, participant: Name) -> CompletionHandle:
+        """Moderators of groups: the handle ends when the member is out."""
+        return self._change(participant, self._n.remove, "remove")
+
+    async def remove_async(self, participant: Name) -> CompletionHandle:
+        """As remove."""
+        return self.remove(participant)
+
+    def remove_and_wait(self, participant: Name) -> None:
+        """As remove, and wait for the end."""
+        self.remove(participant).wait()
+
+    async def remove_and_wait_async(self, participant: Name) -> None:
+        """As remove, and wait for the end."""
+        await self.remove(participant).wait_async()
+
+    async def __aenter__(self) -> Session:  # noqa: PYI034
+        return self
+
+    async def __aexit__(self, *unused: object) -> None:
+        await _finish(self._n.delete(), SlimError.SessionError)
+
+
+class App(_NoConstructor):
+    """One identity under one name. `App(...)` is made on the global service."""
+
+    _n: _slim.App
+    _key: int
+
+    def __init__(self, base_name: Name, identity_provider_config: Any, identity_verifier_config: Any) -> None:
+        from ._setup import get_global_service
+
+        made = get_global_service().create_app(base_name, identity_provider_config, identity_verifier_config)
+        self._n, self._key = made._n, made._key
+
+    @classmethod
+    def _of(cls, native: _slim.App) -> App:
+        made = cls.__new__(cls)
+        made._n = native
+        made._key = new_key()
+        return made
+
+    @classmethod
+    def new_with_direction(
+        cls, name: Name, identity_provider_config: Any, identity_verifier_config: Any, direction: Direction
+    ) -> App:
+        """On the global service, for sending or receiving only."""
+        from ._setup import get_global_service
+
+        provider, verifier = identity_provider_config, identity_verifier_config
+        return cls._of(get_global_service()._app(name, provider, verifier, direction))
+
+    @classmethod
+    def new_with_secret(cls, name: Name, secret: str) -> App:
+        """On the global service, with a secret that all share: at least 32 bytes."""
+        from ._setup import get_global_service
+
+        return cls._of(get_global_service()._app_with_secret(name, secret))
+
+    def __repr__(self) -> str:
+        return f"<App {self.name()}>"
+
+    def id(self) -> int:
+        """Its number, 64 bits."""
+        return self._n.name()[3]
+
+    def name(self) -> Name:
+        """Its full name."""
+        return Name._of(self._n.name())
+
+    # ---- subscriptions and routes
+
+    def _named(self, begin: Callable[..., _slim.Op], name: Name, connection_id: int | None) -> _slim.Op:
+        return begin(parts_of(name), None if connection_id is None else check_number(connection_id))
+
+    def subscribe(self, name: Name, connection_id: int | None = None) -> None:
+        """Tell a connection that `name` is ours. None: only inside the service."""
+        _wait(self._named(self._n.subscribe, name, connection_id), SlimError.ServiceError)
+
+    async def subscribe_async(self, name: Name, connection_id: int | None = None) -> None:
+        """As subscribe."""
+        await _finish(self._named(self._n.subscribe, name, connection_id), SlimError.ServiceError)
+
+    def unsubscribe(self, name: Name, connection_id: int | None = None) -> None:
+        """Undo subscribe."""
+        _wait(self._named(self._n.unsubscribe, name, connection_id), SlimError.ServiceError)
+
+    async def unsubscribe_async(self, name: Name, connection_id: int | None = None) -> None:
+        """Undo subscribe."""
+        await _finish(self._named(self._n.unsubscribe, name, connection_id), SlimError.ServiceError)
+
+    def set_route(self, name: Name, connection_id: int) -> None:
+        """Messages for `name` go by this connection."""
+        check_number(connection_id)
+        _wait(self._named(self._n.set_route, name, connection_id), SlimError.ServiceError)
+
+    async def set_route_async(self, name: Name, connection_id: int) -> None:
+        """As set_route."""
+        check_number(connection_id)
+        await _finish(self._named(self._n.set_route, name, connection_id), SlimError.ServiceError)
+
+    def remove_route(self, name: Name, connection_id: int) -> None:
+        """Undo set_route."""
+        check_number(connection_id)
+        _wait(self._named(self._n.remove_route, name, connection_id), SlimError.ServiceError)
+
+    async def remove_route_async(self, name: Name, connection_id: int) -> None:
+        """Undo set_route."""
+        check_number(connection_id)
+        await _finish(self._named(self._n.remove_route, name, connection_id), SlimError.ServiceError)
+
+    # ---- sessions
+
+    def create_session(self, config: r.SessionConfig, destination: Name) -> r.SessionWithCompletion:
+        """Begin a session. The handle ends when the peer has joined, for a group at once."""
+        parts = parts_of(destination)
+        if not isinstance(config, r.SessionConfig):
+            raise TypeError(f"Expected SessionConfig instance, {type(config).__name__} found")
+        if config.session_type not in _TYPES:
+            raise ValueError(config.session_type)
+        is_reliable = config.max_retries is not None and config.interval is not None
+        interval = max(1, nanoseconds(config.interval) // 10**6) if is_reliable else 0
+        retries = check_number(config.max_retries, 32) if is_reliable else 0
+        kind = _TYPES.index(config.session_type)
+        native, op = self._n.create_session(kind, bool(config.enable_mls), retries, interval, config.metadata, parts)
+        return r.SessionWithCompletion(
+            session=Session._of(native), completion=CompletionHandle._of(op, SlimError.SessionError)
+        )
+
+    async def create_session_async(self, config: r.SessionConfig, destination: Name) -> r.SessionWithCompletion:
+        """As create_session."""
+        return self.create_session(config, destination)
+
+    def create_session_and_wait(self, config: r.SessionConfig, destination: Name) -> Session:
+        """Begin a session and wait until it stands."""
+        made = self.create_session(config, destination)
+        made.completion.wait()
+        return made.session
+
+    async def create_session_and_wait_async(self, config: r.SessionConfig, destination: Name) -> Session:
+        """Begin a session and wait until it stands."""
+        made = self.create_session(config, destination)
+        await made.completion.wait_async()
+        return made.session
+
+    def delete_session(self, session: Session) -> CompletionHandle:
+        """End it: the moderator for all, others leave. One that is over already is no error."""
+        if not isinstance(session, Session):
+            raise TypeError(f"Expected Session instance, {type(session).__name__} found")
+        return CompletionHandle._of(session._n.delete(), SlimError.SessionError)
+
+    async def delete_session_async(self, session: Session) -> CompletionHandle:
+        """As delete_session."""
+        return self.delete_session(session)
+
+    def delete_session_and_wait(self, session: Session) -> None:
+        """As delete_session, and wait for the end."""
+        self.delete_session(session).wait()
+
+    async def delete_session_and_wait_async(self, session: Session) -> None:
+        """As delete_session, and wait for the end."""
+        await self.delete_session(session).wait_async()
+
+    def listen_for_session(self, timeout: timedelta | None = None) -> Session:
+        """The next session that somebody made us a member of. SlimError.ReceiveError: none in time."""
+        deadline = deadline_of(timeout)
+        try:
+            native = self._n.listen(deadline)
+        except _slim.Error as error:
+            raise _fail(SlimError.ReceiveError, error) from None
+        if native is None:
+            raise SlimError.ReceiveError("listen_for_session timed out")
+        return Session._of(native)
+
+    async def listen_for_session_async(self, timeout: timedelta | None = None) -> Session:
+        """As listen_for_session. When it is cancelled, the session stays for the next call."""
+        deadline = deadline_of(timeout)
+        native = self._n
+        try:
+            found = native.listen(0)
+            while found is None:
+                in_time = await current().park(self._key, native.await_session, deadline)
+                found = native.listen(0)
+                if not in_time:
+                    break
+        except _slim.Error as error:
+            raise _fail(SlimError.ReceiveError, error) from None
+        if found is None:
+            raise SlimError.ReceiveError("listen_for_session timed out")
+        return Session._of(found)
+
+
+class Service:
+    """An engine with its own thread: links to nodes, servers, applications."""
+
+    _n: _slim.Service
+    _config: r.ServiceConfig | None
+
+    def __init__(self, name: str) -> None:
+        from ._setup import initialize_default_once
+
+        initialize_default_once()
+        self._make(check_text(name), None)
+
+    def _make(self, name: str, config: r.ServiceConfig | None) -> None:
+        if "/" in name:
+            raise internal(SlimError.ServiceError, f'Invalid service name: InvalidCharacter("{name}")')
+        try:
+            self._n = _slim.Service(name)
+        except _slim.Error as error:
+            raise _fail(SlimError.ServiceError, error) from None
+        self._name = f"slim/{name}"
+        self._config = config
+
+    @classmethod
+    def _of(cls, other: Service) -> Service:
+        made = cls.__new__(cls)
+        made._n, made._name, made._config = other._n, other._name, other._config
+        return made
+
+    @classmethod
+    def new_with_config(cls, name: str, config: r.ServiceConfig) -> Service:
+        """With servers and links that run() starts."""
+        made = cls(name)
+        made._config = config
+        return made
+
+    def __copy__(self) -> Service:
+        return self
+
+    def __deepcopy__(self, memo: dict) -> Service:
+        return self
+
+    def __reduce__(self) -> Any:
+        raise TypeError("cannot pickle 'Service' object")
+
+    def __repr__(self) -> str:
+        return f"<Service {self._name}>"
+
+    def get_name(self) -> str:
+        """ "slim/" and its name."""
+        return self._name
+
+    def config(self) -> r.ServiceConfig:
+        """What it was made with."""
+        from ._setup import new_service_config
+
+        return self._config if self._config is not None else new_service_config()
+
+    # ---- links
+
+    def connect(self, config: r.ClientConfig) -> int:
+        """Link to a node; goes on trying unless the back-off says otherwise. The number of the connection."""
+        op = self._n.connect(_config.client_text(config))
+        _wait(op, SlimError.ServiceError)
+        return op.connection()
+
+    async def connect_async(self, config: r.ClientConfig) -> int:
+        """As connect."""
+        op = self._n.connect(_config.client_text(config))
+        await _finish(op, SlimError.ServiceError)
+        return op.connection()
+
+    def disconnect(self, conn_id: int) -> None:
+        """End a link."""
+        _wait(self._n.disconnect(check_number(conn_id)), SlimError.ServiceError)
+
+    def get_connection_id(self, endpoint: str) -> int | None:
+        """The connection to an endpoint."""
+        return self._n.connection(check_text(endpoint))
+
+    # ---- servers
+
+    def run_server(self, config: r.ServerConfig) -> None:
+        """Be a node too; returns when it listens."""
+        _wait(self._n.run_server(_config.server_text(config)), SlimError.ServiceError)
+
+    async def run_server_async(self, config: r.ServerConfig) -> None:
+        """As run_server."""
+        await _finish(self._n.run_server(_config.server_text(config)), SlimError.ServiceError)
+
+    def stop_server(self, endpoint: str) -> None:
+        """By the endpoint as given to run_server."""
+        _wait(self._n.stop_server(check_text(endpoint)), SlimError.ServiceError)
+
+    def _begin_run(self) -> list[_slim.Op]:
+        plane = self.config().dataplane
+        if not plane.servers and not plane.clients:
+            raise SlimError.ServiceError("no server or client configured")
+        return [self._n.run_server(_config.server_text(server)) for server in plane.servers] + [
+            self._n.connect(_config.client_text(client)) for client in plane.clients
+        ]
+
+    def run(self) -> None:
+        """Start what the service was configured with."""
+        for op in self._begin_run():
+            _wait(op, SlimError.ServiceError)
+
+    async def run_async(self) -> None:
+        """As run."""
+        for op in self._begin_run():
+            await _finish(op, SlimError.ServiceError)
+
+    def shutdown(self) -> None:
+        """End everything in order."""
+        _wait(self._n.shutdown(), SlimError.ServiceError)
+
+    async def shutdown_async(self) -> None:
+        """As shutdown."""
+        await _finish(self._n.shutdown(), SlimError.ServiceError)
+
+    async def __aenter__(self) -> Service:  # noqa: PYI034
+        return self
+
+    async def __aexit__(self, *unused: object) -> None:
+        await self.shutdown_async()
+
+    # ---- applications
+
+    def _native_app(self, name: tuple, provider: str, verifier: str, direction: Direction) -> _slim.App:
+        if direction not in _DIRECTIONS:
+            raise ValueError(direction)
+        try:
+            return self._n.app(name, provider, verifier, _DIRECTIONS[direction], False)
+        except _slim.Error as error:
+            raise _fail(SlimError.AuthError, error) from None
+
+    def _app(self, name: Name, provider: Any, verifier: Any, direction: Direction) -> _slim.App:
+        parts = parts_of(name)
+        texts = _config.provider_text(provider), _config.verifier_text(verifier)
+        return self._native_app(parts, *texts, direction)
+
+    def _app_with_secret(self, name: Name, secret: str) -> _slim.App:
+        parts = parts_of(name)
+        if len(check_text(secret).encode()) < 32:
+            raise SlimError.AuthError("hmac key is too short")
+        text = _config.secret_text(str(name), secret)
+        return self._native_app(parts, text, text, Direction.BIDIRECTIONAL)
+
+    def create_app(self, base_name: Name, identity_provider_config: Any, identity_verifier_config: Any) -> App:
+        """An application with an identity of its own."""
+        provider, verifier = identity_provider_config, identity_verifier_config
+        return App._of(self._app(base_name, provider, verifier, Direction.BIDIRECTIONAL))
+
+    async def create_app_async(
+        self, base_name: Name, identity_provider_config: Any, identity_verifier_config: Any
+    ) -> App:
+        """As create_app; an identity that must be fetched first does not hold up the loop."""
+        arguments = (base_name, identity_provider_config, identity_verifier_config)
+        return await asyncio.get_running_loop().run_in_executor(None, self.create_app, *arguments)
+
+    def create_app_with_direction(
+        self, base_name: Name, identity_provider_config: Any, identity_verifier_config: Any, direction: Direction
+    ) -> App:
+        """An application for sending or receiving only."""
+        return App._of(self._app(base_name, identity_provider_config, identity_verifier_config, direction))
+
+    async def create_app_with_direction_async(
+        self, name: Name, identity_provider_config: Any, identity_verifier_config: Any, direction: Direction
+    ) -> App:
+        """As create_app_with_direction."""
+        arguments = (name, identity_provider_config, identity_verifier_config, direction)
+        return await asyncio.get_running_loop().run_in_executor(None, self.create_app_with_direction, *arguments)
+
+    def create_app_with_secret(self, name: Name, secret: str) -> App:
+        """An application with a secret that all share: at least 32 bytes."""
+        return App._of(self._app_with_secret(name, secret))
+
+    async def create_app_with_secret_async(self, name: Name, secret: str) -> App:
+        """As create_app_with_secret."""
+        return self.create_app_with_secret(name, secret)
+
+
+for _class in (Name, CompletionHandle, Session, App, Service):
+    _class.__module__ = "slim_bindings.slim_bindings"
