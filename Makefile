@@ -15,7 +15,7 @@ all:
 demo:
 	@tools/setup demo
 	@tools/build build
-	@build/venv/1.0.1/bin/python demo/demo.py --node build/cmd/slim/slim
+	@python3 demo/demo.py --node build/cmd/slim/slim --guest build/venv/1.0.1/bin/slim-bindings-group
 
 test:
 	@tools/test
@@ -53,7 +53,7 @@ clean:
 
 help:
 	@echo "make               build into build/ (installs missing Debian packages first)"
-	@echo "make demo          the tutorial in one terminal: node, moderator, two participants, MLS"
+	@echo "make demo          the tutorial in one terminal: node, moderator, participants, MLS"
 	@echo "make test          every test; the last line is 'N passed, N failed, N skipped'"
 	@echo "make install       PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
 	@echo "make check         format, tidy, include arrows, sanitizers, fuzzing; make check-fast: under a minute"

@@ -3,9 +3,9 @@
     demo.py --node PROGRAM        our node (make demo)
     demo.py --reference-node      the reference's node, to compare
 
-Starts the node with the tutorial's configuration, a relay in front of it that reads along, and the unmodified example programs
-of the reference's Python package (release 1.0.1): two participants and a moderator, in a group with MLS. They talk, a
-participant is removed, comes back, and the moderator closes the group.
+Starts the node with the tutorial's configuration, a relay in front of it that reads along, and three chat programs (slim-group):
+two participants and a moderator, in a group with MLS. They talk, a participant is removed, comes back, a guest joins, and the
+moderator closes the group. The guest is the unmodified example program of the reference's Python package (release 1.0.1), when it is there.
 
 Every line is what a real process printed, behind its name; lines of "demo" say what happens next. Status 0 when every expected
 line came, each message reached each member exactly once, nobody outside the group read anything, and all processes ended as
@@ -67,8 +67,10 @@ THIRD = "client-2 joins the conversation"
 AFTER_REMOVAL = "client-2 must not read this"
 FROM_THE_REST = "client-1 is still here"
 WELCOME_BACK = "welcome back"
+FOR_THE_GUEST = "the moderator greets the guest"
+FROM_THE_GUEST = "client-3 is written in another language"
 REPLY = "message received by"
-PAYLOADS = (FIRST, SECOND, THIRD, AFTER_REMOVAL, FROM_THE_REST, WELCOME_BACK, REPLY)
+PAYLOADS = (FIRST, SECOND, THIRD, AFTER_REMOVAL, FROM_THE_REST, WELCOME_BACK, FOR_THE_GUEST, FROM_THE_GUEST, REPLY)
 
 
 def step(text):
@@ -141,9 +143,9 @@ class Demo:
         relay = self.start("relay", command)
         return relay, relay.expect(r"listening on (127\.0\.0\.1:\d+),.*").group(1)
 
-    def start_chat(self, name, url, more=()):
+    def start_chat(self, name, url, more=(), program=None):
         local = f"agntcy/ns/{name}"
-        command = [self.options.group, "--slim", url, "--local", local, "--shared-secret", SHARED_SECRET, *more]
+        command = [program or self.options.group, "--slim", url, "--local", local, "--shared-secret", SHARED_SECRET, *more]
         chat = self.start(name, command, local=local)
         chat.expect(rf".* INFO slim slim_service::service: \d+: client connected endpoint={url} conn_id=0")
         chat.expect(r"Using shared-secret authentication\.")
@@ -151,8 +153,8 @@ class Demo:
         chat.full_name = f"{local}/{app_id:x}"
         return chat
 
-    def start_member(self, name, url):
-        member = self.start_chat(name, url)
+    def start_member(self, name, url, program=None):
+        member = self.start_chat(name, url, program=program)
         member.expect(r"Waiting for session\.\.\.")
         return member
 
@@ -187,6 +189,12 @@ class Demo:
         for member in receivers:
             sender.expect(answer_of(member), count=answers[member] + 1)
 
+    def invite(self, moderator, member):
+        moderator.type(f"invite {member.local}")
+        moderator.expect(rf"Inviting participant: {member.local}")
+        moderator.wait_for_prompt()
+        self.expect_welcome(member)
+
     # ---- the story
 
     def run(self):
@@ -220,20 +228,29 @@ class Demo:
 
         step("client-2 starts anew and is invited again")
         again = self.start_member("client-2", url)
-        moderator.type(f"invite {again.local}")
-        moderator.expect(rf"Inviting participant: {again.local}")
-        moderator.wait_for_prompt()
-        self.expect_welcome(again)
+        self.invite(moderator, again)
         self.say(moderator, WELCOME_BACK, [one, again])
+
+        chats = [moderator, one, two, again]
+        messages = [(moderator, FIRST, (one, two)), (one, SECOND, (moderator, two)), (two, THIRD, (moderator, one)),
+                    (moderator, AFTER_REMOVAL, (one,)), (one, FROM_THE_REST, (moderator,)), (moderator, WELCOME_BACK, (one, again))]
+        if self.options.guest is not None:
+            step("a guest: the example program of the reference's Python package")
+            guest = self.start_member("client-3", url, program=self.options.guest)
+            self.invite(moderator, guest)
+            self.say(moderator, FOR_THE_GUEST, [one, again, guest])
+            self.say(guest, FROM_THE_GUEST, [moderator, one, again])
+            chats.append(guest)
+            messages += [(moderator, FOR_THE_GUEST, (one, again, guest)), (guest, FROM_THE_GUEST, (moderator, one, again))]
 
         step("the moderator closes the group: all programs end")
         moderator.type("exit")
-        for chat in (moderator, one, again):
+        for chat in chats:
             chat.expect_end()
 
         step("what the relay saw")
         relay.terminate()
-        relay.expect(r"carried \d+ bytes in 4 connections")
+        relay.expect(rf"carried \d+ bytes in {len(chats)} connections")
         relay.expect(r'the name "client-1" was seen in clear')
         relay.expect(rf"none of {len(PAYLOADS)} payloads was seen in clear")
         relay.expect_end()
@@ -244,7 +261,7 @@ class Demo:
             node.expect(r".*: received signal, starting shutdown signal=SIGTERM")
             node.expect(r".*: stopping service service=slim/0")
         node.expect_end()
-        check_once(moderator, one, two, again)
+        check_once(chats, messages)
 
 
 def message_of(sender, text):
@@ -255,25 +272,17 @@ def answer_of(member):
     return rf"{member.full_name} > {REPLY} {member.full_name}"
 
 
-def check_once(moderator, one, two, again):
+def check_once(chats, messages):
     """Each message was printed once by each member of its time and by nobody else."""
-    table = (
-        (moderator, FIRST, (one, two)),
-        (one, SECOND, (moderator, two)),
-        (two, THIRD, (moderator, one)),
-        (moderator, AFTER_REMOVAL, (one,)),
-        (one, FROM_THE_REST, (moderator,)),
-        (moderator, WELCOME_BACK, (one, again)),
-    )
-    for sender, text, receivers in table:
-        for chat in (moderator, one, two, again):
+    for sender, text, receivers in messages:
+        for chat in chats:
             if chat is sender:
                 continue
             wanted = 1 if chat in receivers else 0
             seen = sum(1 for line in chat.lines if text in line)
             if seen != wanted or chat.count(message_of(sender, text)) != wanted:
                 raise DemoError(f"{chat.full_name} printed {text!r} {seen} times, expected {wanted}")
-    show("demo", f"{len(table)} messages, each printed once by each member of its time and by nobody else")
+    show("demo", f"{len(messages)} messages, each printed once by each member of its time and by nobody else")
 
 
 def main():
@@ -281,10 +290,17 @@ def main():
     node = parser.add_mutually_exclusive_group(required=True)
     node.add_argument("--node", help="the program slim")
     node.add_argument("--reference-node", action="store_true", help="the node of the Python package that runs this program")
-    parser.add_argument("--group", default=str(pathlib.Path(sys.executable).parent / "slim-bindings-group"),
-                        help="the chat program of the participants")
+    parser.add_argument("--group", help="the chat program of the participants; default: slim-group of the same build as the node")
+    parser.add_argument("--guest", help="the chat program of one more participant; left out when it is not there")
     parser.add_argument("--without-mls", action="store_true", help="to see that the relay would notice: this must fail")
     options = parser.parse_args()
+    if options.group is None and options.node is not None:
+        options.group = str(pathlib.Path(options.node).resolve().parents[1] / "slim-group/slim-group")
+    elif options.group is None:
+        options.group = str(pathlib.Path(sys.executable).parent / "slim-bindings-group")
+    if options.guest is not None and not os.access(options.guest, os.X_OK):
+        step(f"{options.guest} is not there: no guest")
+        options.guest = None
     for program in (options.node, options.group):
         if program is not None and not os.access(program, os.X_OK):
             parser.error(f"{program} is not there; `make demo` builds and fetches it")

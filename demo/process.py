@@ -164,8 +164,8 @@ class Process:
         os.write(self._fd, text.encode() + b"\r")
 
     def wait_for_prompt(self, seconds=30):
-        """Wait until the program has done what the last typed line asked for."""
-        if not self._wait(lambda: self._prompts_shown() > len(self._typed), seconds):
+        """Wait until the program has done what the last typed line asked for, and its prompt stands in the last row."""
+        if not self._wait(lambda: self._prompt is not None and self._partial.startswith(self._prompt), seconds):
             raise DemoError(f"{self.name} was not done with {self._typed[-1]!r} within {seconds} s")
 
     def count(self, pattern):

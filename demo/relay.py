@@ -58,7 +58,10 @@ class Relay:
             print(f"the node cannot be reached: {error}", flush=True)
             writer.close()
             return
-        await asyncio.gather(self.carry(reader, node_writer), self.carry(node_reader, writer))
+        try:
+            await asyncio.gather(self.carry(reader, node_writer), self.carry(node_reader, writer))
+        except asyncio.CancelledError:
+            pass # the relay ends before this connection does
 
 
 async def run(options):

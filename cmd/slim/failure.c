@@ -1,5 +1,18 @@
 #include "slim/failure.h"
 
+/* Causes may hold words of a peer: what could steer a terminal, or look like another line, becomes '?'. */
+static void put_line(FILE *to, const char *text)
+{
+    enum { C1_LEAD = 0xc2, C1_FIRST = 0x80, C1_LAST = 0x9f, DELETE = 0x7f };
+    for (const uint8_t *at = (const uint8_t *)text; *at != 0; at++) {
+        bool is_c1 = at[0] == C1_LEAD && at[1] >= C1_FIRST && at[1] <= C1_LAST;
+        bool is_control = *at < ' ' || *at == DELETE || is_c1;
+        (void)fputc(is_control ? '?' : *at, to);
+        at += is_c1 ? 1 : 0;
+    }
+    (void)fputc('\n', to);
+}
+
 void slim_failure_print(FILE *to, const struct slim_config_error *failure)
 {
     /* a terminal that takes no more text cannot be told so */
@@ -10,10 +23,11 @@ void slim_failure_print(FILE *to, const struct slim_config_error *failure)
     (void)fprintf(to, "\nCaused by:\n");
     for (size_t i = 0; i < failure->cause_count; i++) {
         if (failure->cause_count == 1) {
-            (void)fprintf(to, "    %s\n", failure->cause[i]);
+            (void)fprintf(to, "    ");
         } else {
-            (void)fprintf(to, "    %zu: %s\n", i, failure->cause[i]);
+            (void)fprintf(to, "    %zu: ", i);
         }
+        put_line(to, failure->cause[i]);
     }
 }
 

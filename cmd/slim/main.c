@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "io/listener.h"
 #include "slim/args.h"
+#include "slim/check.h"
 #include "slim/failure.h"
 #include "slim/node.h"
 #include "slim/signals.h"
@@ -43,6 +44,9 @@ static int check_file(const char *path)
         (void)fputc('\n', stderr);
     }
     size_t total = report->problem_count + report->left_out_count;
+    if (total == 0) {
+        total = slim_check_certificates(stderr, report->config);
+    }
     if (total > 0) {
         (void)fprintf(stderr, "%s: %zu problem%s\n", path, total, total == 1 ? "" : "s");
     } else {

@@ -153,6 +153,12 @@ static void on_error(void *ctx, const char *text)
         text; /* subscriptions and routes for connections that are gone: as the reference, no more than a log line of the engine */
 }
 
+static void on_wanted(void *ctx)
+{
+    struct slim_app *app = ctx;
+    slim_client_identity_fetch(&app->identity);
+}
+
 static enum slim_status attach(struct slim_app *app, const struct slim_app_config *config,
                                struct slim_error *error)
 {
@@ -168,6 +174,7 @@ static enum slim_status attach(struct slim_app *app, const struct slim_app_confi
                                               : SLIM_SESSION_PROTECTION_REQUIRED,
         .on_event = slim_client_session_on_event,
         .on_error = on_error,
+        .on_wanted = on_wanted,
         .ctx = app,
     };
     memcpy(options.name.part, app->name.part, sizeof(options.name.part));
@@ -176,10 +183,22 @@ static enum slim_status attach(struct slim_app *app, const struct slim_app_confi
     return SLIM_OK;
 }
 
+/* Its creation, when the first token is still awaited. */
+static void end_pending(struct slim_app *app, enum slim_status status, const char *text)
+{
+    struct slim_client_request *pending = app->pending;
+    app->pending = NULL;
+    if (pending != NULL) {
+        slim_client_request_end(pending, status, text);
+    }
+}
+
 void slim_client_app_close(struct slim_app *app)
 {
+    end_pending(app, SLIM_ERR_CLOSED, "the service is shut down");
     slim_client_local_free(app->local);
     app->local = NULL;
+    slim_client_identity_fini(&app->identity); /* while the engine that it fetches with is there */
     for (size_t i = 0; i < app->bucket_count; i++) {
         while (app->table[i] != NULL) {
             struct slim_session *session = app->table[i];
@@ -203,7 +222,7 @@ static void app_free(struct slim_app *app)
     while ((node = slim_list_take_first(&app->backlog)) != NULL) {
         slim_client_session_unref_memory(SLIM_LIST_ENTRY(node, struct slim_session, in_backlog));
     }
-    slim_client_identity_fini(&app->identity);
+    slim_task_cancel(&app->token);
     (void)pthread_cond_destroy(&app->cond);   /* nobody waits */
     (void)pthread_mutex_destroy(&app->mutex); /* nobody holds it */
     slim_buf_fini(&app->name_text);
@@ -234,6 +253,8 @@ void slim_app_unref(struct slim_app *app)
     slim_service_unref(service);
 }
 
+static void on_token_task(struct slim_task *task);
+
 static struct slim_app *app_alloc(struct slim_service *service, const struct slim_name *name)
 {
     struct slim_app *app = calloc(1, sizeof(*app));
@@ -242,6 +263,7 @@ static struct slim_app *app_alloc(struct slim_service *service, const struct sli
     }
     atomic_init(&app->user_count, 1);
     slim_list_init(&app->in_service);
+    slim_task_init(&app->token, on_token_task);
     slim_list_init(&app->backlog);
     slim_list_init(&app->listeners);
     app->bucket_count = BUCKETS_MIN;
@@ -261,7 +283,7 @@ static struct slim_app *app_alloc(struct slim_service *service, const struct sli
     return app;
 }
 
-/* secret   instead of config's provider and verifier, when it is not empty */
+/* secret   instead of config's provider and verifier, when they are not there */
 struct new_request {
     struct slim_client_request common;
     struct slim_app *app;
@@ -269,28 +291,73 @@ struct new_request {
     struct slim_view secret;
 };
 
+/* It knows itself in its service now, unless its first token must be awaited. */
+static void finish_new(struct slim_app *app, struct new_request *request, enum slim_status status,
+                       struct slim_error *error)
+{
+    if (status == SLIM_OK) {
+        status = attach(app, request->config, error);
+    }
+    if ((status == SLIM_OK || status == SLIM_AGAIN) && !slim_list_is_linked(&app->in_service)) {
+        slim_list_put_last(&app->service->apps, &app->in_service);
+    }
+    if (status == SLIM_AGAIN) {
+        app->pending = &request->common;
+        return;
+    }
+    app->pending = NULL;
+    if (status != SLIM_OK) {
+        slim_client_identity_fini(&app->identity); /* while the engine is there */
+    }
+    slim_client_request_end(&request->common, status, error->text);
+}
+
+/* The first token may be there. */
+static void on_token_task(struct slim_task *task)
+{
+    struct slim_app *app = SLIM_CONTAINER_OF(task, struct slim_app, token);
+    struct slim_error error = {.status = SLIM_OK};
+    if (app->pending != NULL) {
+        finish_new(app, (struct new_request *)app->pending, SLIM_OK, &error);
+    }
+}
+
+static void on_token(void *ctx)
+{
+    struct slim_app *app = ctx;
+    slim_loop_at_turn_end(app->service->loop, &app->token);
+}
+
 static void run_new(struct slim_client_request *common)
 {
     struct new_request *request = (struct new_request *)common;
     struct slim_app *app = request->app;
     struct slim_error error = {.status = SLIM_OK};
+    const struct slim_client_identity_options options = {
+        .datapath = app->service->datapath,
+        .name = "application",
+        .provider = request->config->provider,
+        .verifier = request->config->verifier,
+        .on_change = on_token,
+        .ctx = app,
+    };
     enum slim_status status =
-        request->config->provider == NULL
+        options.provider == NULL
             ? slim_client_identity_init_secret(&app->identity, &app->name, request->secret, &error)
-            : slim_client_identity_init(&app->identity, request->config->provider,
-                                        request->config->verifier, &error);
-    if (status == SLIM_OK) {
-        status = attach(app, request->config, &error);
-    }
-    if (status == SLIM_OK) {
-        slim_list_put_last(&app->service->apps, &app->in_service);
-    }
-    slim_client_request_end(common, status, error.text);
+            : slim_client_identity_init(&app->identity, &options, &error);
+    finish_new(app, request, status, &error);
+}
+
+static void on_give_up(struct slim_job *job)
+{
+    end_pending(SLIM_CONTAINER_OF(job, struct slim_app, give_up), SLIM_ERR_TIMEOUT,
+                "no token has come from the identity provider in time");
 }
 
 static enum slim_status make_app(struct slim_service *service, const struct slim_name *name,
                                  const struct slim_app_config *config, struct slim_view secret,
-                                 struct slim_app **result, struct slim_error *error)
+                                 uint64_t deadline_ns, struct slim_app **result,
+                                 struct slim_error *error)
 {
     SLIM_TRY(slim_client_check(service, error));
     struct slim_app *app = app_alloc(service, name);
@@ -306,7 +373,11 @@ static enum slim_status make_app(struct slim_service *service, const struct slim
         ((struct new_request *)request)->secret = secret;
         slim_client_request_post(request);
     }
-    /* what the request borrows lives on our stack: wait for as long as it takes, which is not long */
+    if (slim_op_wait(op, deadline_ns, NULL) == SLIM_AGAIN) {
+        app->give_up.on_loop = on_give_up;
+        slim_loop_post(service->loop, &app->give_up);
+    }
+    /* what the request borrows lives on our stack: it ends now, or has */
     enum slim_status status = slim_finish(op, SLIM_FOREVER, error);
     if (status != SLIM_OK) {
         slim_app_unref(app);
@@ -320,12 +391,11 @@ enum slim_status slim_app_new(struct slim_service *service, const struct slim_na
                               const struct slim_app_config *config, uint64_t deadline_ns,
                               struct slim_app **app, struct slim_error *error)
 {
-    (void)deadline_ns;
     if (config == NULL || config->provider == NULL || config->verifier == NULL) {
         return slim_error_set(error, SLIM_ERR_ARGUMENT,
                               "an application needs an identity provider and a verifier");
     }
-    return make_app(service, name, config, (struct slim_view){0}, app, error);
+    return make_app(service, name, config, (struct slim_view){0}, deadline_ns, app, error);
 }
 
 enum slim_status slim_app_new_with_secret(struct slim_service *service,
@@ -333,7 +403,7 @@ enum slim_status slim_app_new_with_secret(struct slim_service *service,
                                           struct slim_app **app, struct slim_error *error)
 {
     struct slim_app_config config = {.provider = NULL};
-    return make_app(service, name, &config, slim_view_str(secret), app, error);
+    return make_app(service, name, &config, slim_view_str(secret), SLIM_FOREVER, app, error);
 }
 
 const struct slim_name *slim_app_name(const struct slim_app *app)

@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "client/describe.h"
 #include "client/internal.h"
+#include "datapath/auth.h"
 
 /* The reference's sentences, which programs look for. */
 static enum slim_status secret_error(struct slim_error *error, const struct slim_error *inner,
@@ -48,23 +49,110 @@ enum slim_status slim_client_identity_init_secret(struct slim_client_identity *i
 
 void slim_client_identity_fini(struct slim_client_identity *identity)
 {
-    slim_auth_provider_free(identity->provider);
-    slim_auth_verifier_free(identity->verifier);
+    if (identity->made_provider == NULL) {
+        slim_auth_provider_free(identity->provider);
+    }
+    if (identity->made_verifier == NULL) {
+        slim_auth_verifier_free(identity->verifier);
+    }
+    slim_datapath_auth_unref(identity->made_provider);
+    slim_datapath_auth_unref(identity->made_verifier);
     *identity = (struct slim_client_identity){0};
 }
 
+void slim_client_identity_fetch(struct slim_client_identity *identity)
+{
+    if (identity->made_provider != NULL) {
+        slim_datapath_auth_fetch(identity->made_provider);
+    }
+}
+
+/* What is wrong without the chain of links, which identities have nothing to do with, and with the file that it is about. */
+static enum slim_status name_file(enum slim_status status, const struct slim_config_auth *config,
+                                  struct slim_error *error)
+{
+    static const char chain[] = "auth config error\n";
+    const char *file = config->file != NULL ? config->file : config->jwt_key.file;
+    char text[sizeof(error->text)];
+    memcpy(text, error->text, sizeof(text));
+    const char *what =
+        strncmp(text, chain, sizeof(chain) - 1) == 0 ? text + sizeof(chain) - 1 : text;
+    if (status != SLIM_ERR_CONFIG) {
+        return status;
+    }
+    bool is_named = file == NULL || strncmp(what, file, strlen(file)) == 0;
+    return slim_error_set(error, status, "%s%s%s", is_named ? "" : file, is_named ? "" : ": ",
+                          what);
+}
+
+static bool is_none(const struct slim_config_auth *config)
+{
+    return config->kind == SLIM_CONFIG_AUTH_NONE;
+}
+
+static enum slim_status make_provider(struct slim_client_identity *identity,
+                                      const struct slim_client_identity_options *options,
+                                      const struct slim_config_auth *config,
+                                      struct slim_error *error)
+{
+    struct slim_error inner = {.status = SLIM_OK};
+    if (config->kind == SLIM_CONFIG_AUTH_SHARED_SECRET) {
+        return slim_auth_provider_new_secret(slim_view_str(config->id), slim_view_str(config->data),
+                                             slim_random_fill, &identity->provider,
+                                             &inner) == SLIM_OK
+                   ? SLIM_OK
+                   : secret_error(error, &inner, slim_view_str(config->data));
+    }
+    if (is_none(config)) {
+        return slim_error_set(error, SLIM_ERR_CONFIG,
+                              "Cannot create AuthProvider from None variant");
+    }
+    enum slim_status status = slim_datapath_auth_new_provider(
+        options->datapath, config, options->name, options->on_change, options->ctx,
+        &identity->made_provider, error);
+    if (status != SLIM_OK) {
+        return name_file(status, config, error);
+    }
+    identity->provider = slim_datapath_auth_provider(identity->made_provider);
+    return SLIM_OK;
+}
+
+static enum slim_status make_verifier(struct slim_client_identity *identity,
+                                      const struct slim_client_identity_options *options,
+                                      const struct slim_config_auth *config,
+                                      struct slim_error *error)
+{
+    struct slim_error inner = {.status = SLIM_OK};
+    if (config->kind == SLIM_CONFIG_AUTH_SHARED_SECRET) {
+        return slim_auth_verifier_new_secret(slim_view_str(config->data), slim_random_fill,
+                                             &identity->verifier, &inner) == SLIM_OK
+                   ? SLIM_OK
+                   : secret_error(error, &inner, slim_view_str(config->data));
+    }
+    if (is_none(config)) {
+        return slim_error_set(error, SLIM_ERR_CONFIG,
+                              "Cannot create AuthVerifier from None variant");
+    }
+    enum slim_status status = slim_datapath_auth_new_server(
+        options->datapath, config, options->name, &identity->made_verifier, error);
+    if (status != SLIM_OK) {
+        return name_file(status, config, error);
+    }
+    identity->verifier = slim_datapath_auth_verifier(identity->made_verifier);
+    return SLIM_OK;
+}
+
 enum slim_status slim_client_identity_init(struct slim_client_identity *identity,
-                                           const char *provider, const char *verifier,
+                                           const struct slim_client_identity_options *options,
                                            struct slim_error *error)
 {
     struct slim_config *config = NULL;
-    SLIM_TRY(slim_client_read_identity(provider, verifier, &config, error));
-    const struct slim_config_auth *auth = &config->services[0].controller.token_provider;
-    enum slim_status status =
-        auth->kind == SLIM_CONFIG_AUTH_SHARED_SECRET
-            ? init_secret(identity, slim_view_str(auth->id), slim_view_str(auth->data), error)
-            : slim_error_set(error, SLIM_ERR_CONFIG,
-                             "Cannot create AuthProvider from None variant");
+    SLIM_TRY(slim_client_read_identity(options->provider, options->verifier, &config, error));
+    const struct slim_config_controller *texts = &config->services[0].controller;
+    enum slim_status status = make_provider(identity, options, &texts->token_provider, error);
+    if (status == SLIM_OK) {
+        status = make_verifier(identity, options, &texts->token_verifier, error);
+    }
     slim_config_free(config);
     return status;
 }

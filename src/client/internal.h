@@ -42,16 +42,20 @@ struct slim_service {
     pthread_mutex_t mutex;
 };
 
-/* Identity of an application, made from texts of the configuration (identity.c). */
+/* Identity of an application, made from texts of the configuration (identity.c).
+ * made_provider, made_verifier   what they belong to when they read files or fetch; else they are ours alone */
 struct slim_client_identity {
     struct slim_auth_provider *provider;
     struct slim_auth_verifier *verifier;
+    struct slim_datapath_auth *made_provider;
+    struct slim_datapath_auth *made_verifier;
 };
 
 /* mutex    guards backlog, listeners, is_over
  * backlog  sessions somebody began, for slim_app_listen: slim_session.in_backlog
  * table    sessions by id; bucket_count is a power of two
- * name_text   what the views of `name` point into */
+ * name_text   what the views of `name` point into
+ * pending     its own creation, while the first token is awaited; loop thread. token: one may have come. give_up: the deadline is over */
 struct slim_app {
     _Atomic uint32_t user_count;
     struct slim_service *service;
@@ -70,6 +74,9 @@ struct slim_app {
     struct slim_list listeners;
     bool is_over;
     struct slim_job last;
+    struct slim_client_request *pending;
+    struct slim_task token;
+    struct slim_job give_up;
 };
 
 /* ref_count   memory: one while it is in its application's table, one of all users together, one of each request
@@ -136,11 +143,23 @@ struct slim_name slim_client_name_of(const struct slim_wire_name *name);
 
 /* ---- identity.c */
 
-/* provider, verifier   YAML or JSON. On the loop thread. SLIM_ERR_CONFIG, SLIM_ERR_AUTH, SLIM_ERR_NO_MEMORY. */
-SLIM_MUST_CHECK enum slim_status slim_client_identity_init(struct slim_client_identity *identity,
-                                                           const char *provider,
-                                                           const char *verifier,
-                                                           struct slim_error *error);
+/* provider, verifier   YAML or JSON. On the loop thread. SLIM_ERR_CONFIG, SLIM_ERR_AUTH, SLIM_ERR_NO_MEMORY.
+ * on_change            a token that the provider had to fetch has come, or another; from inside callbacks of others: do little */
+struct slim_client_identity_options {
+    struct slim_datapath *datapath;
+    const char *name; /* for log lines */
+    const char *provider;
+    const char *verifier;
+    void (*on_change)(void *ctx);
+    void *ctx;
+};
+SLIM_MUST_CHECK enum slim_status
+slim_client_identity_init(struct slim_client_identity *identity,
+                          const struct slim_client_identity_options *options,
+                          struct slim_error *error);
+
+/* The provider said SLIM_AGAIN for a token with a key: fetch it. */
+void slim_client_identity_fetch(struct slim_client_identity *identity);
 SLIM_MUST_CHECK enum slim_status
 slim_client_identity_init_secret(struct slim_client_identity *identity,
                                  const struct slim_name *name, struct slim_view secret,

@@ -6,13 +6,17 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "client/inbox.h"
+
+#define SLIM_LOG_TARGET "slim_auth::identity"
 
 enum { US_PER_S = 1000000 };
 
 /* name_text   what the views of `name` point into
- * out         scratch for subscriptions */
+ * out         scratch for subscriptions
+ * refused     limit of the lines about identities that were refused */
 struct slim_client_local {
     struct slim_loop *loop;
     struct slim_datapath *datapath;
@@ -20,7 +24,9 @@ struct slim_client_local {
     struct slim_auth_verifier *verifier;
     void (*on_event)(void *ctx, const struct slim_session_event *event);
     void (*on_error)(void *ctx, const char *text);
+    void (*on_wanted)(void *ctx);
     void *ctx;
+    struct slim_log_limit refused;
     struct slim_session_app *sessions;
     struct slim_wire_name name;
     struct slim_buf name_text;
@@ -153,13 +159,37 @@ static enum slim_status identity_token(void *ctx, struct slim_view *token)
     return slim_auth_provider_token(app->provider, wall_s(), token);
 }
 
+/* Nobody else says it: to the session layer the message never came. */
+static void say_refused(struct slim_client_local *app, const struct slim_name_key *source,
+                        const char *why)
+{
+    char id[24];
+    (void)snprintf(id, sizeof(id), "%llx", (unsigned long long)source->id); /* fits */
+    slim_log_limited(&app->refused, WARN, "identity of a peer refused, its message is dropped",
+                     SLIM_LOG_STR("peer_id", id), SLIM_LOG_STR("error", why));
+}
+
 static enum slim_status identity_check(void *ctx, struct slim_view token,
                                        const struct slim_name_key *source)
 {
     struct slim_client_local *app = ctx;
     struct slim_auth_identity identity;
-    SLIM_TRY(slim_auth_verify(app->verifier, token, wall_s(), NULL, &identity));
-    return slim_auth_identity_is_source(&identity, source) ? SLIM_OK : SLIM_ERR_DENIED;
+    enum slim_auth_check check = SLIM_AUTH_CHECK_NONE;
+    enum slim_status status = slim_auth_verify(app->verifier, token, wall_s(), &check, &identity);
+    if (status == SLIM_AGAIN) {
+        return status;
+    }
+    if (status != SLIM_OK) {
+        say_refused(app, source,
+                    check == SLIM_AUTH_CHECK_NONE ? slim_status_text(status)
+                                                  : slim_auth_check_text(check));
+        return status;
+    }
+    if (!slim_auth_identity_is_source(&identity, source)) {
+        say_refused(app, source, "the token belongs to another name than the message");
+        return SLIM_ERR_DENIED;
+    }
+    return SLIM_OK;
 }
 
 static bool identity_is_source(void *ctx, struct slim_view subject,
@@ -173,7 +203,11 @@ static bool identity_is_source(void *ctx, struct slim_view subject,
 static enum slim_status identity_make(void *ctx, const uint8_t *key, struct slim_buf *token)
 {
     struct slim_client_local *app = ctx;
-    return slim_auth_provider_make(app->provider, wall_s(), key, token);
+    enum slim_status status = slim_auth_provider_make(app->provider, wall_s(), key, token);
+    if (status == SLIM_AGAIN && app->on_wanted != NULL) {
+        app->on_wanted(app->ctx);
+    }
+    return status;
 }
 
 static enum slim_status identity_read(void *ctx, struct slim_view token, bool any_age,
@@ -352,6 +386,7 @@ enum slim_status slim_client_local_new(const struct slim_client_local_options *o
         .verifier = options->verifier,
         .on_event = options->on_event,
         .on_error = options->on_error,
+        .on_wanted = options->on_wanted,
         .ctx = options->ctx,
     };
     slim_task_init(&app->task, on_turn_end);

@@ -117,6 +117,7 @@ static void destroy(struct slim_service *service)
 static void *thread_main(void *ctx)
 {
     struct slim_service *service = ctx;
+    slim_log_thread("slim", ""); /* as the reference calls the threads of its bindings */
     slim_loop_run(service->loop);
     if (atomic_load(&service->is_orphan)) {
         destroy(service);

@@ -35,7 +35,10 @@ static void read_format(struct slim_config_reader *reader, const struct slim_con
 {
     static const char *const words[] = {"pem", "jwk", "jwks", NULL};
     struct slim_config_jwt_key *key = target;
-    if (slim_config_read_word(reader, node, "variant identifier", words) != NULL) {
+    /* a form of our own, which the reference's sentence about others does not name */
+    bool is_bundle = node->kind == SLIM_CONFIG_YAML_STRING &&
+                     slim_view_is_equal(node->text, SLIM_VIEW("bundle"));
+    if (is_bundle || slim_config_read_word(reader, node, "variant identifier", words) != NULL) {
         (void)slim_config_copy_text(reader, node, &key->format); /* a problem was put */
     }
 }

@@ -101,7 +101,7 @@ enum slim_config_auth_kind {
 };
 
 /* jwt.key. kind: encoding signs, decoding checks, autoresolve fetches the keys of the issuer.
- * algorithm   "HS256" ... "EdDSA";  format  "pem", "jwk" or "jwks"
+ * algorithm   "HS256" ... "EdDSA";  format  "pem", "jwk", "jwks", or "bundle" (a SPIRE trust bundle: {trust domain: base64 of a JWKS})
  * file, data  exactly one is not NULL. data is secret. */
 struct slim_config_jwt_key {
     enum slim_config_jwt_key_kind {

@@ -26,6 +26,7 @@ struct slim_datapath_auth {
     size_t ref_count;
     char *endpoint;
     bool is_server;
+    bool is_identity; /* of an application: tokens speak for it, not for a link */
     void (*on_change)(void *ctx);
     void *ctx;
     struct slim_auth_link *link;
@@ -217,8 +218,10 @@ static enum slim_status parse_key(const struct slim_config_jwt_key *key, enum sl
     static const struct {
         const char *name;
         enum slim_auth_key_format format;
-    } formats[] = {
-        {"pem", SLIM_AUTH_KEY_PEM}, {"jwk", SLIM_AUTH_KEY_JWK}, {"jwks", SLIM_AUTH_KEY_JWKS}};
+    } formats[] = {{"pem", SLIM_AUTH_KEY_PEM},
+                   {"jwk", SLIM_AUTH_KEY_JWK},
+                   {"jwks", SLIM_AUTH_KEY_JWKS},
+                   {"bundle", SLIM_AUTH_KEY_BUNDLE}};
     const char *name = key->format == NULL ? "" : key->format;
     if (slim_auth_alg_parse(slim_view_str(key->algorithm), alg) != SLIM_OK) {
         return slim_error_set(error, SLIM_ERR_CONFIG, "unknown algorithm of the key");
@@ -332,7 +335,7 @@ static enum slim_status make_jwt_client(struct slim_datapath_auth *auth,
         .audience_count = config->audiences.count,
         .custom_claims = slim_view_str(config->custom_claims),
         .duration_s = config->duration_ms / 1000,
-        .is_for_link = true,
+        .is_for_link = !auth->is_identity,
     };
     SLIM_TRY(parse_key(&config->jwt_key, &options.alg, &options.format, error));
     struct slim_auth_provider *provider = NULL;
@@ -363,8 +366,8 @@ static enum slim_status make_static(struct slim_datapath_auth *auth,
     }
     enum slim_status status = open_file(auth, config->file, &text, error);
     if (status == SLIM_OK) {
-        status =
-            slim_auth_provider_new_static(slim_buf_view(&text), wall_s(), true, &provider, error);
+        status = slim_auth_provider_new_static(slim_buf_view(&text), wall_s(), !auth->is_identity,
+                                               &provider, error);
     }
     slim_buf_wipe(&text);
     SLIM_TRY(status);
@@ -441,7 +444,7 @@ static void auth_free(struct slim_datapath_auth *auth)
     free(auth);
 }
 
-static enum slim_status auth_new(struct slim_datapath *datapath, bool is_server,
+static enum slim_status auth_new(struct slim_datapath *datapath, bool is_server, bool is_identity,
                                  const struct slim_config_auth *config, const char *endpoint,
                                  struct slim_datapath_auth **auth, struct slim_error *error)
 {
@@ -455,6 +458,7 @@ static enum slim_status auth_new(struct slim_datapath *datapath, bool is_server,
     }
     made->datapath = datapath;
     made->is_server = is_server;
+    made->is_identity = is_identity;
     made->ref_count = 1;
     slim_list_init(&made->node);
     slim_timer_init(&made->timer, on_timer);
@@ -480,7 +484,7 @@ enum slim_status slim_datapath_auth_new_server(struct slim_datapath *datapath,
                                                struct slim_datapath_auth **auth,
                                                struct slim_error *error)
 {
-    return auth_new(datapath, true, config, endpoint, auth, error);
+    return auth_new(datapath, true, false, config, endpoint, auth, error);
 }
 
 enum slim_status slim_datapath_auth_new_client(struct slim_datapath *datapath,
@@ -489,12 +493,43 @@ enum slim_status slim_datapath_auth_new_client(struct slim_datapath *datapath,
                                                void *ctx, struct slim_datapath_auth **auth,
                                                struct slim_error *error)
 {
-    SLIM_TRY(auth_new(datapath, false, config, endpoint, auth, error));
+    SLIM_TRY(auth_new(datapath, false, false, config, endpoint, auth, error));
     if (*auth != NULL) {
         (*auth)->on_change = on_change;
         (*auth)->ctx = ctx;
     }
     return SLIM_OK;
+}
+
+enum slim_status slim_datapath_auth_new_provider(struct slim_datapath *datapath,
+                                                 const struct slim_config_auth *config,
+                                                 const char *name, void (*on_change)(void *ctx),
+                                                 void *ctx, struct slim_datapath_auth **auth,
+                                                 struct slim_error *error)
+{
+    SLIM_TRY(auth_new(datapath, false, true, config, name, auth, error));
+    if (*auth != NULL) {
+        (*auth)->on_change = on_change;
+        (*auth)->ctx = ctx;
+    }
+    return SLIM_OK;
+}
+
+struct slim_auth_provider *slim_datapath_auth_provider(struct slim_datapath_auth *auth)
+{
+    return slim_auth_link_provider(auth->link);
+}
+
+struct slim_auth_verifier *slim_datapath_auth_verifier(struct slim_datapath_auth *auth)
+{
+    return slim_auth_link_verifier(auth->link);
+}
+
+void slim_datapath_auth_fetch(struct slim_datapath_auth *auth)
+{
+    if (auth->spire != NULL) {
+        slim_spire_wake(auth->spire);
+    }
 }
 
 struct slim_datapath_auth *slim_datapath_auth_ref(struct slim_datapath_auth *auth)

@@ -1,6 +1,6 @@
 /* Link authentication as configured (spec node.md 3.8, auth.md 7): the authorization header that our calls carry, and the check of the one
  * that peers' calls carry. Reads the files of keys and tokens, again when they change; fetches the keys of issuers; asks the SPIFFE agent.
- * Private to src/datapath. */
+ * Identities of applications are the same without the header (slim_datapath_auth_provider, _verifier): src/client makes them. */
 #ifndef SLIM_DATAPATH_AUTH_H
 #define SLIM_DATAPATH_AUTH_H
 
@@ -20,6 +20,21 @@ SLIM_MUST_CHECK enum slim_status
 slim_datapath_auth_new_client(struct slim_datapath *datapath, const struct slim_config_auth *config,
                               const char *endpoint, void (*on_change)(void *ctx), void *ctx,
                               struct slim_datapath_auth **auth, struct slim_error *error);
+
+/* What makes the tokens of an application, from its token_provider. Shared secrets are not for here. `name` is for log lines.
+ * on_change   as above; a first token that must be fetched has come */
+SLIM_MUST_CHECK enum slim_status
+slim_datapath_auth_new_provider(struct slim_datapath *datapath,
+                                const struct slim_config_auth *config, const char *name,
+                                void (*on_change)(void *ctx), void *ctx,
+                                struct slim_datapath_auth **auth, struct slim_error *error);
+
+/* Of a client or provider; of a server (an application's token_verifier is one, too). Borrowed. */
+struct slim_auth_provider *slim_datapath_auth_provider(struct slim_datapath_auth *auth);
+struct slim_auth_verifier *slim_datapath_auth_verifier(struct slim_datapath_auth *auth);
+
+/* slim_auth_provider_make said SLIM_AGAIN: ask the agent. */
+void slim_datapath_auth_fetch(struct slim_datapath_auth *auth);
 
 /* Servers and their sockets share one. NULL is allowed. Not from inside on_change. */
 struct slim_datapath_auth *slim_datapath_auth_ref(struct slim_datapath_auth *auth);

@@ -22,6 +22,7 @@ enum { SLIM_DATAPATH_CONN_KINDS = 3 };
  * link         NULL on the server side, and once the link has let go of it
  * is_closing   no new streams;  is_dropped: it makes room for others
  * auth         server side: what calls must show; NULL: nothing.  guess_count: calls that did not
+ * tls_bytes    what OpenSSL holds for it, by estimate (in datapath->tls_bytes)
  * text         address of the peer, for log lines */
 struct slim_datapath_socket {
     struct slim_datapath *datapath;
@@ -32,6 +33,7 @@ struct slim_datapath_socket {
     struct slim_datapath_link *link;
     struct slim_datapath_auth *auth;
     uint32_t guess_count;
+    size_t tls_bytes;
     bool is_closing;
     bool is_dropped;
     char text[64];

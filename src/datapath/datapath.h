@@ -33,7 +33,7 @@ struct slim_datapath_options {
 /* Why a call was not let in, where a server wants authorization (node.md 3.8). */
 enum slim_datapath_refusal {
     SLIM_DATAPATH_ADMITTED,
-    SLIM_DATAPATH_REFUSED_MISSING,  /* no authorization, or of another scheme */
+    SLIM_DATAPATH_REFUSED_MISSING,  /* no authorization, several, or of another scheme */
     SLIM_DATAPATH_REFUSED_PASSWORD, /* wrong user name or password */
     SLIM_DATAPATH_REFUSED_TOKEN, /* no token, or one with a form or algorithm that is not allowed */
     SLIM_DATAPATH_REFUSED_TIME,  /* expired, or not valid yet */

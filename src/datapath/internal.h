@@ -36,6 +36,7 @@ struct slim_datapath {
     struct slim_datapath_options options;
     char slim_version[SLIM_DATAPATH_VERSION_BYTES_MAX];
     size_t memory_max;
+    size_t tls_bytes; /* what OpenSSL holds for our sockets, by estimate */
     size_t
         memory_besides; /* of the process, in none of our figures; 0 unless options.is_whole_process */
 

@@ -8,6 +8,9 @@ enum {
     /* over memory_max: where no queue is larger than this, sockets without a stream go before queues */
     SLIM_DATAPATH_SMALL_BYTES = 64 * 1024,
     SLIM_DATAPATH_SOCKET_BYTES = 10 * 1024, /* what a socket holds at least */
+    /* what OpenSSL holds for a socket besides (measured): during the handshake, and afterwards */
+    SLIM_DATAPATH_TLS_SHAKING_BYTES = 44 * 1024,
+    SLIM_DATAPATH_TLS_OPEN_BYTES = 16 * 1024,
 
     /* streams and applications; more are refused with RESOURCE_EXHAUSTED */
     SLIM_DATAPATH_CONNECTIONS_MAX = 262144,

@@ -39,6 +39,25 @@ static void refuse(struct slim_datapath *datapath, struct slim_grpc_call *call,
     slim_grpc_call_finish(call, status, slim_view_str(text), true);
 }
 
+/* The answer to the request's authorization header. Proxies and servers differ in which of several counts: none does. */
+static enum slim_datapath_refusal judge(struct slim_datapath_socket *socket,
+                                        const struct slim_grpc_request *request, const char **why)
+{
+    struct slim_view value = {NULL, 0};
+    size_t count = 0;
+    for (size_t i = 0; i < request->header_count; i++) {
+        if (slim_view_is_equal(request->headers[i].name, SLIM_VIEW("authorization"))) {
+            value = request->headers[i].value;
+            count++;
+        }
+    }
+    if (count > 1) {
+        *why = "several authorization headers";
+        return SLIM_DATAPATH_REFUSED_MISSING;
+    }
+    return slim_datapath_auth_admit(socket->auth, value, why);
+}
+
 /* Is the peer allowed to call? If not, the call is finished, and after a few such calls the socket is closed. */
 static bool is_admitted(struct slim_datapath_socket *socket, struct slim_grpc_call *call,
                         const struct slim_grpc_request *request)
@@ -48,8 +67,7 @@ static bool is_admitted(struct slim_datapath_socket *socket, struct slim_grpc_ca
         return true;
     }
     const char *why = "";
-    struct slim_view value = slim_grpc_request_header(request, SLIM_VIEW("authorization"));
-    enum slim_datapath_refusal refusal = slim_datapath_auth_admit(socket->auth, value, &why);
+    enum slim_datapath_refusal refusal = judge(socket, request, &why);
     if (refusal == SLIM_DATAPATH_ADMITTED) {
         return true;
     }
@@ -69,11 +87,20 @@ static bool is_admitted(struct slim_datapath_socket *socket, struct slim_grpc_ca
     return false;
 }
 
+static void set_tls_bytes(struct slim_datapath_socket *socket, size_t bytes)
+{
+    socket->datapath->tls_bytes += bytes - socket->tls_bytes;
+    socket->tls_bytes = bytes;
+}
+
 static void on_call(void *ctx, struct slim_grpc_call *call, const struct slim_grpc_request *request)
 {
     struct slim_datapath_socket *socket = ctx;
     struct slim_datapath *datapath = socket->datapath;
     slim_grpc_call_set_ctx(call, NULL);
+    if (socket->tls_bytes == SLIM_DATAPATH_TLS_SHAKING_BYTES) {
+        set_tls_bytes(socket, SLIM_DATAPATH_TLS_OPEN_BYTES);
+    }
     if (slim_datapath_health_take(socket, call, request->path) ||
         !is_admitted(socket, call, request)) {
         return;
@@ -207,7 +234,7 @@ void slim_datapath_count_socket_end(struct slim_datapath_socket *socket, enum sl
     }
 }
 
-/* The peer broke HTTP/2, flooded us or said nothing; everything else is the network's life. */
+/* The peer broke TLS or HTTP/2, flooded us or said nothing; everything else is the network's life. */
 static bool is_peers_mistake(enum slim_status status, enum slim_grpc_cause cause)
 {
     return status == SLIM_ERR_MALFORMED || status == SLIM_ERR_LIMIT ||
@@ -223,7 +250,7 @@ static void note_closed(struct slim_datapath_socket *socket, enum slim_status st
         return;
     }
     if (is_peers_mistake(status, cause)) {
-        slim_log_limited(&datapath->log_socket, WARN, "socket closed: the peer broke HTTP/2",
+        slim_log_limited(&datapath->log_socket, WARN, "socket closed: the peer broke the rules",
                          SLIM_LOG_STR("remote_addr", socket->text), SLIM_LOG_STR("why", text));
     } else {
         slim_log_limited(&datapath->log_socket, DEBUG, "socket closed",
@@ -253,6 +280,7 @@ void slim_datapath_socket_free(struct slim_datapath_socket *socket)
     slim_datapath_health_forget(socket);
     slim_transport_free(socket->transport);
     slim_list_remove(&socket->node);
+    set_tls_bytes(socket, 0);
     slim_datapath_slow_gone(socket->datapath);
     slim_datapath_auth_unref(socket->auth);
     socket->datapath->socket_count--;
@@ -304,6 +332,7 @@ static void on_accept(void *ctx, int fd, const struct slim_address *peer)
         slim_heap_return(datapath->heap, socket);
         return;
     }
+    set_tls_bytes(socket, tls == NULL ? 0 : SLIM_DATAPATH_TLS_SHAKING_BYTES);
     socket->auth = slim_datapath_auth_ref(server->auth);
     slim_list_put_last(&datapath->sockets, &socket->node);
     datapath->socket_count++;

@@ -160,7 +160,8 @@ static void start_waiting(struct slim_datapath_conn *conn)
 static size_t memory_in_use(const struct slim_datapath *datapath)
 {
     return slim_block_pool_stats(datapath->pool)->bytes_in_use +
-           slim_heap_stats(datapath->heap)->bytes_in_use + datapath->memory_besides;
+           slim_heap_stats(datapath->heap)->bytes_in_use + datapath->tls_bytes +
+           datapath->memory_besides;
 }
 
 static size_t memory_kept(const struct slim_datapath *datapath)
@@ -189,7 +190,7 @@ bool slim_datapath_slow_is_over_memory(const struct slim_datapath *datapath)
 bool slim_datapath_slow_has_table_room(const struct slim_datapath *datapath)
 {
     return !slim_datapath_slow_is_over_memory(datapath) &&
-           slim_heap_stats(datapath->heap)->bytes_in_use <
+           slim_heap_stats(datapath->heap)->bytes_in_use + datapath->tls_bytes <
                datapath->memory_max / SLIM_DATAPATH_TABLES_DIVISOR;
 }
 
@@ -423,7 +424,7 @@ static size_t drop_streamless(struct slim_datapath *datapath, size_t bytes, size
         if (socket->link != NULL || socket->is_closing || !slim_list_is_empty(&socket->conns)) {
             continue;
         }
-        returning += SLIM_DATAPATH_SOCKET_BYTES +
+        returning += SLIM_DATAPATH_SOCKET_BYTES + socket->tls_bytes +
                      slim_grpc_conn_pending_bytes(slim_transport_grpc(socket->transport));
         socket->is_closing = true;
         socket->is_dropped = true;
@@ -439,7 +440,7 @@ bool slim_datapath_slow_make_room(struct slim_datapath *datapath)
 {
     size_t tables_max = datapath->memory_max / SLIM_DATAPATH_TABLES_DIVISOR;
     size_t wanted_max = tables_max - tables_max / SLIM_DATAPATH_SUBSCRIPTIONS_DIVISOR;
-    size_t in_use = slim_heap_stats(datapath->heap)->bytes_in_use;
+    size_t in_use = slim_heap_stats(datapath->heap)->bytes_in_use + datapath->tls_bytes;
     if (SLIM_UNLIKELY(in_use > wanted_max)) {
         (void)drop_streamless(datapath, in_use - wanted_max, SLIM_DATAPATH_FULL_DROPS);
     }

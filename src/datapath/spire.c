@@ -362,3 +362,8 @@ struct slim_auth_workload *slim_spire_workload(struct slim_spire *spire)
 {
     return slim_auth_workload_link_client(spire->link);
 }
+
+void slim_spire_wake(struct slim_spire *spire)
+{
+    slim_loop_at_turn_end(spire->spires->loop, &spire->tick);
+}

@@ -52,6 +52,9 @@ slim_spire_ref(struct slim_spires *spires, const struct slim_config_spire *confi
 /* Providers and verifiers on it must be freed before. NULL is allowed. */
 void slim_spire_unref(struct slim_spire *spire, struct slim_spire_user *user);
 
+/* Something new is wanted of the client of the Workload API: it asks at the end of the turn. */
+void slim_spire_wake(struct slim_spire *spire);
+
 /* The client of the Workload API: what has come so far. */
 struct slim_auth_workload *slim_spire_workload(struct slim_spire *spire);
 

@@ -115,6 +115,8 @@ enum {
     /* sealed bytes, and answers of TLS itself (to handshakes, wishes to negotiate again), that a peer does not take: beyond it, it is
      * given up. More than what is sealed for one write. */
     SLIM_TLS_PENDING_MAX = 512 * 1024,
+    /* messages of TLS itself (key updates, tickets) behind the handshake in the bytes of one _take: each costs as much as many records */
+    SLIM_TLS_UPDATES_MAX = 32,
 };
 
 /* Take the `len` received bytes at buffer + SLIM_TLS_HEADROOM, all of them. The plain bytes are put at the front of the buffer,
@@ -122,7 +124,7 @@ enum {
  * SLIM_OK            go on
  * SLIM_ERR_CLOSED    the peer's close_notify
  * SLIM_ERR_DENIED    the handshake or a record was refused, by us or by the peer: *error has the sentence
- * SLIM_ERR_NO_MEMORY, SLIM_ERR_LIMIT (SLIM_TLS_PENDING_MAX) */
+ * SLIM_ERR_NO_MEMORY, SLIM_ERR_LIMIT (SLIM_TLS_PENDING_MAX, SLIM_TLS_UPDATES_MAX) */
 SLIM_MUST_CHECK enum slim_status slim_tls_session_take(struct slim_tls_session *session,
                                                        uint8_t *buffer, size_t len,
                                                        size_t *plain_len, struct slim_error *error);

@@ -20,6 +20,7 @@ struct slim_tls_context {
  * pending      sealed bytes that wait, before those in room
  * room         the caller's, between _seal and _sent; the sealed bytes begin at room_begin
  * error        the caller's, during _take
+ * update_count messages of TLS itself behind the handshake, during _take
  * name         what a client asked for, for the sentence; NULL for servers */
 struct slim_tls_session {
     struct slim_tls_context *context;
@@ -31,6 +32,7 @@ struct slim_tls_session {
     size_t room_len;
     size_t room_size;
     struct slim_error *error;
+    size_t update_count;
     char *name;
     bool is_open;
     bool is_broken;

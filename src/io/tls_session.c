@@ -23,6 +23,9 @@ static int on_read(BIO *bio, char *out, int size)
 {
     struct slim_tls_session *session = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
+    if (session->update_count > SLIM_TLS_UPDATES_MAX) {
+        return -1; /* OpenSSL would go through all of them before it comes back */
+    }
     if (session->in_len == 0 || size <= 0) {
         BIO_set_retry_read(bio);
         return -1;
@@ -101,6 +104,20 @@ static BIO *new_bio(struct slim_tls_session *session)
     return bio;
 }
 
+/* OpenSSL has a message of its own protocols before it. */
+static void on_protocol_message(int is_written, int version, int type, const void *bytes,
+                                size_t len, SSL *ssl, void *arg)
+{
+    (void)version;
+    (void)bytes;
+    (void)len;
+    (void)ssl;
+    struct slim_tls_session *session = arg;
+    if (session->is_open && is_written == 0 && type == SSL3_RT_HANDSHAKE) {
+        session->update_count++;
+    }
+}
+
 /* ---------------------------------------------------------------------------------------------------- life */
 
 /* Ask for the name, and have the certificate checked against it. An address is checked, and not asked for (RFC 6066, 3). */
@@ -146,6 +163,8 @@ enum slim_status slim_tls_session_new(struct slim_tls_context *context, const ch
     if (bio != NULL) {
         SSL_set_bio(made->ssl, bio, bio);
         SSL_set_app_data(made->ssl, made);
+        SSL_set_msg_callback(made->ssl, on_protocol_message);
+        SSL_set_msg_callback_arg(made->ssl, made);
         status = server_name == NULL ? SLIM_OK : set_name(made, server_name);
     }
     ERR_clear_error();
@@ -187,6 +206,11 @@ static enum slim_status fail(struct slim_tls_session *session)
     if (session->is_out_of_memory) {
         ERR_clear_error();
         return slim_error_set(session->error, SLIM_ERR_NO_MEMORY, "out of memory");
+    }
+    if (session->update_count > SLIM_TLS_UPDATES_MAX) {
+        ERR_clear_error();
+        return slim_error_set(session->error, SLIM_ERR_LIMIT,
+                              "TLS failed: too many key updates at once");
     }
     return slim_tls_explain(session, session->error);
 }
@@ -257,6 +281,7 @@ enum slim_status slim_tls_session_take(struct slim_tls_session *session, uint8_t
     session->in = buffer + SLIM_TLS_HEADROOM;
     session->in_len = len;
     session->error = error;
+    session->update_count = 0;
     enum slim_status status = session->is_open ? SLIM_OK : shake_hands(session);
     if (status == SLIM_OK) {
         status = open_records(session, buffer, plain_len);

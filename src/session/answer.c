@@ -4,7 +4,12 @@
  * therefore stay unanswered, one that comes because it was lost must not. Between our own no such care is needed. */
 #include "session/state.h"
 
-enum { ANSWERS_MIN = 8 };
+enum {
+    ANSWERS_MIN = 8,
+    COPY_MS = 50, /* where the interval is not known, what comes so soon is a copy */
+    STEPS_MAX =
+        3, /* whoever was silent for so many intervals had stopped asking: what comes then is late */
+};
 
 struct slim_session_answer *slim_session_find_answer(struct slim_session *session,
                                                      const struct slim_session_incoming *in)
@@ -56,20 +61,32 @@ void slim_session_note_answer(struct slim_session *session, const struct slim_se
     }
 }
 
+/* A repetition, not a copy that the network made of one: in step with those before it. */
+static bool is_repetition(struct slim_session_answer *answer, uint64_t now_ms, uint64_t interval_ms)
+{
+    uint64_t gap_ms = now_ms - answer->counted_ms;
+    if (gap_ms < (interval_ms > 0 ? interval_ms / 2 : COPY_MS)) {
+        return false;
+    }
+    answer->step_ms = answer->duplicate_count == 0 ? gap_ms : answer->step_ms;
+    uint64_t step_ms = interval_ms > 0 ? interval_ms : answer->step_ms;
+    answer->is_out_of_step = answer->is_out_of_step || gap_ms / STEPS_MAX >= step_ms;
+    answer->counted_ms = now_ms;
+    answer->duplicate_count++;
+    return !answer->is_out_of_step;
+}
+
 bool slim_session_deserves_answer(struct slim_session_answer *answer, uint64_t now_ms,
                                   uint64_t interval_ms, uint64_t conn_id, bool is_peer_ours,
                                   bool is_channel_wide)
 {
-    bool is_repetition = now_ms - answer->counted_ms >= interval_ms / 2;
-    if (is_repetition) {
-        answer->duplicate_count++;
-        answer->counted_ms = now_ms;
-    }
+    bool is_again = is_repetition(answer, now_ms, interval_ms);
     bool is_due = is_peer_ours || answer->is_link_lost ||
-                  (is_repetition && !is_channel_wide && answer->duplicate_count > 1);
+                  (is_again && !is_channel_wide && answer->duplicate_count > 1);
     if (is_due) {
         answer->conn_id = conn_id;
         answer->is_link_lost = false;
+        answer->is_out_of_step = false;
     }
     return is_due;
 }

@@ -6,8 +6,7 @@ enum {
     HEAP_KEEP_BYTES = 1 << 20,
     BUCKETS_MIN = 16,
     OWNED_MAX = 1024,
-    DISCOVERY_INTERVAL_MS = 100, /* that of the session is not known yet */
-    EVENTS_PER_SESSION = 2,      /* BEGUN and CLOSED */
+    EVENTS_PER_SESSION = 2, /* BEGUN and CLOSED */
 };
 
 /* ---- the application */
@@ -345,8 +344,8 @@ static bool must_answer_discovery(struct slim_session_app *app,
             seen->session_id == head->session_id &&
             slim_name_is_equal(&seen->source, &head->source.name)) {
             app->stats.duplicates++;
-            return slim_session_deserves_answer(&seen->answer, app->now_ms, DISCOVERY_INTERVAL_MS,
-                                                in->conn_id, false, false);
+            return slim_session_deserves_answer(&seen->answer, app->now_ms, 0, in->conn_id, false,
+                                                false);
         }
     }
     app->seen[app->seen_next] = (struct slim_session_seen){

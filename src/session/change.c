@@ -80,8 +80,11 @@ static void hold_back(struct slim_session *session, const struct slim_session_re
 {
     if (session->is_mls && request != NULL && request->foreign_count > 0) {
         slim_session_sender_hold(session->sender);
+        /* one change after the other does not starve the publisher */
+        session->held_back_until_ms = session->is_held_back
+                                          ? session->held_back_until_ms
+                                          : session->app->now_ms + session->interval_ms;
         session->is_held_back = true;
-        session->held_back_until_ms = session->app->now_ms + session->interval_ms;
     }
 }
 

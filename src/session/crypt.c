@@ -34,6 +34,7 @@ struct kept_commit {
 };
 
 /* commit_id    of the last change made or applied
+ * far_id       the highest one that was refused as too far ahead
  * is_broken    a commit that was kept turned out bad
  * head         first bytes of every PrivateMessage of the group, up to the epoch
  * members      by leaf
@@ -44,6 +45,7 @@ struct slim_session_crypt {
     struct slim_mls_group *group;
     uint64_t first_epoch;
     uint32_t commit_id;
+    uint32_t far_id;
     bool is_removed;
     bool is_broken;
     uint8_t head[HEAD_LEN + 1 + GROUP_ID_MAX];
@@ -640,6 +642,7 @@ enum slim_status slim_session_crypt_take_commit(struct slim_session_crypt *crypt
         return SLIM_ERR_EXISTS;
     }
     if (commit_id - crypt->commit_id > SLIM_SESSION_COMMITS_AHEAD_MAX) {
+        crypt->far_id = commit_id > crypt->far_id ? commit_id : crypt->far_id;
         return slim_error_set(error, SLIM_ERR_LIMIT, "too far ahead");
     }
     if (commit_id > crypt->commit_id + 1) {
@@ -653,7 +656,7 @@ enum slim_status slim_session_crypt_take_commit(struct slim_session_crypt *crypt
 
 bool slim_session_crypt_is_behind(const struct slim_session_crypt *crypt)
 {
-    return crypt->is_broken || crypt->kept_count > 0;
+    return crypt->is_broken || crypt->kept_count > 0 || crypt->far_id > crypt->commit_id;
 }
 
 /* ---- messages */

@@ -95,7 +95,7 @@ SLIM_MUST_CHECK enum slim_status slim_session_crypt_take_commit(struct slim_sess
                                                                 struct slim_view commit,
                                                                 struct slim_error *error);
 
-/* A commit is missing while later ones wait. */
+/* A commit is missing: later ones wait, or were too far ahead to be kept. */
 bool slim_session_crypt_is_behind(const struct slim_session_crypt *crypt);
 
 /* Is `name` a member of the MLS group as of now? For "an add or remove must match its commit". */

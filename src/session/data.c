@@ -2,7 +2,7 @@
  *
  *   MSG --> a member's? --> look: duplicate? --> open (MLS) --> take --> acknowledge
  *                                                  |
- *                                                  +--> epoch to come: reserve, acknowledge, keep --> open when it has come
+ *                                                  +--> epoch to come: reserve, keep --> when it has come: open, acknowledge
  *
  * What was not opened moves nothing and is not acknowledged. */
 #include <stdio.h>
@@ -12,6 +12,7 @@
 enum {
     RESEAL_EPOCHS = 6, /* receivers remember eight: a repetition this old is sealed again */
     DUE_SOON_MS = SLIM_SESSION_BASE_WAIT_MS,
+    RIVALS_MAX = 4,  /* messages kept under one number */
     EARLY_MAX = 256, /* messages kept before the welcome */
     /* A commit that was missed is told again with the pings. What waits for it was acknowledged, and must not be dropped before. */
     COMMIT_WAIT_MS = (SLIM_SESSION_PING_MISSES + 2) * SLIM_SESSION_PING_MS,
@@ -357,12 +358,16 @@ void slim_session_held_free(struct slim_session *session)
     }
 }
 
-static void refuse_plaintext(struct slim_session *session)
+/* Told once for each member, who may not know better. */
+static void refuse_plaintext(struct slim_session *session, struct slim_session_member *source)
 {
     session->app->stats.refused_plaintext++;
-    if (!session->has_warned_plaintext) {
-        session->has_warned_plaintext = true;
-        slim_session_problem(session, "a message in clear was refused: this session requires MLS");
+    if (!source->has_sent_plaintext) {
+        char name[SLIM_SESSION_NAME_TEXT_MAX];
+        source->has_sent_plaintext = true;
+        slim_session_problem(session,
+                             "a message in clear from %s was refused: this session requires MLS",
+                             slim_session_name_format(&source->name.wire, name));
     }
 }
 
@@ -381,7 +386,7 @@ static enum slim_status open_blob(struct slim_session *session,
         if (app->options.protection == SLIM_SESSION_PROTECTION_PLAINTEXT) {
             return SLIM_OK;
         }
-        refuse_plaintext(session);
+        refuse_plaintext(session, in->source);
         return SLIM_ERR_DENIED;
     case SLIM_SESSION_BLOB_FUTURE:
         return SLIM_AGAIN;
@@ -406,7 +411,95 @@ static enum slim_status open_blob(struct slim_session *session,
     return SLIM_OK;
 }
 
-/* A message of this number is NEW: take it, or keep it until it can be opened. Then acknowledge. */
+/* Read a kept message again. False: it makes no sense any more. */
+static bool read_held(const struct slim_session *session, const struct slim_session_held *held,
+                      struct slim_wire_session_message *message, struct slim_session_incoming *in)
+{
+    *in = (struct slim_session_incoming){
+        .message = message,
+        .bytes = slim_view_of(held->bytes, held->len),
+        .conn_id = held->conn_id,
+    };
+    if (slim_wire_read_session_message(in->bytes, message) != SLIM_OK) {
+        return false;
+    }
+    in->source = slim_session_members_by_source(&session->members, &message->head.source.name);
+    return true;
+}
+
+/* What is kept under the number of this message: how many, and is this one among them? */
+struct kept {
+    uint32_t count;
+    bool has_same;
+};
+
+static struct kept find_kept(const struct slim_session *session,
+                             const struct slim_session_incoming *in)
+{
+    struct kept found = {.count = 0};
+    SLIM_LIST_EACH(node, &session->held)
+    {
+        const struct slim_session_held *held =
+            SLIM_LIST_ENTRY(node, struct slim_session_held, node);
+        struct slim_wire_session_message message;
+        struct slim_session_incoming kept;
+        if (held->is_reserved && held->slot == in->source->slot &&
+            held->message_id == in->message->head.message_id &&
+            read_held(session, held, &message, &kept)) {
+            found.count++;
+            found.has_same = found.has_same || slim_view_is_equal(message.payload.app.blob,
+                                                                  in->message->payload.app.blob);
+        }
+    }
+    return found;
+}
+
+/* Is another message, or another copy, still kept under the number of this one? */
+static bool has_rival(const struct slim_session *session, const struct slim_session_held *held)
+{
+    SLIM_LIST_EACH(node, &session->held)
+    {
+        const struct slim_session_held *other =
+            SLIM_LIST_ENTRY(node, struct slim_session_held, node);
+        if (other != held && other->is_reserved && other->slot == held->slot &&
+            other->message_id == held->message_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One under this number has turned out genuine: the others are nobody's. */
+static void disown_held(struct slim_session *session, uint32_t slot, uint32_t message_id)
+{
+    SLIM_LIST_EACH(node, &session->held)
+    {
+        struct slim_session_held *held = SLIM_LIST_ENTRY(node, struct slim_session_held, node);
+        if (held->is_reserved && held->slot == slot && held->message_id == message_id) {
+            held->slot = SLIM_SESSION_NO_SLOT;
+        }
+    }
+}
+
+/* A message comes under a number that others have taken which cannot be opened yet: whichever opens is the genuine one. True: this one is. */
+static bool take_rival(struct slim_session *session, const struct slim_session_incoming *in,
+                       struct slim_session_origin *origin, const struct kept *rivals)
+{
+    struct slim_view blob = in->message->payload.app.blob;
+    enum slim_status status = open_blob(session, in, &blob, &origin->is_sealed);
+    if (status == SLIM_AGAIN && rivals->count < RIVALS_MAX) {
+        status = keep(session, in, true) == SLIM_OK ? SLIM_AGAIN : SLIM_ERR_LIMIT;
+    }
+    if (status != SLIM_OK || !origin->is_sealed) {
+        return false;
+    }
+    disown_held(session, in->source->slot, origin->message_id);
+    slim_session_receiver_give_up(session->receiver, session->app->now_ms, in->source->slot,
+                                  origin->message_id);
+    return take_opened(session, in, origin, blob) == SLIM_OK;
+}
+
+/* A message of this number is NEW: take it (SLIM_OK: acknowledge it), or keep it until it can be opened (SLIM_AGAIN): it may be forged. */
 static enum slim_status take_new(struct slim_session *session,
                                  const struct slim_session_incoming *in,
                                  struct slim_session_origin *origin)
@@ -422,6 +515,7 @@ static enum slim_status take_new(struct slim_session *session,
                 slim_session_receiver_give_up(session->receiver, session->app->now_ms,
                                               in->source->slot, origin->message_id);
             }
+            status = status == SLIM_OK ? SLIM_AGAIN : status;
         }
     } else if (status == SLIM_OK) {
         status = take_opened(session, in, origin, blob);
@@ -438,11 +532,15 @@ enum slim_status slim_session_on_msg(struct slim_session *session,
         return SLIM_AGAIN;
     }
     struct slim_session_origin origin = origin_of(session, in);
+    struct kept kept;
     switch (slim_session_receiver_look(session->receiver, in->source->slot, origin.message_id,
                                        origin.is_direct, in->bytes.len)) {
     case SLIM_SESSION_DUPLICATE:
         app->stats.duplicates++;
-        acknowledge(session, in, origin.is_direct);
+        kept = find_kept(session, in);
+        if (kept.count == 0 || (!kept.has_same && take_rival(session, in, &origin, &kept))) {
+            acknowledge(session, in, origin.is_direct);
+        }
         return SLIM_AGAIN;
     case SLIM_SESSION_BEYOND:
         app->stats.beyond_window++;
@@ -511,22 +609,6 @@ enum slim_status slim_session_keep_early(struct slim_session *session,
     return SLIM_AGAIN;
 }
 
-/* Read a kept message again. False: it makes no sense any more. */
-static bool read_held(const struct slim_session *session, const struct slim_session_held *held,
-                      struct slim_wire_session_message *message, struct slim_session_incoming *in)
-{
-    *in = (struct slim_session_incoming){
-        .message = message,
-        .bytes = slim_view_of(held->bytes, held->len),
-        .conn_id = held->conn_id,
-    };
-    if (slim_wire_read_session_message(in->bytes, message) != SLIM_OK) {
-        return false;
-    }
-    in->source = slim_session_members_by_source(&session->members, &message->head.source.name);
-    return true;
-}
-
 void slim_session_take_early(struct slim_session *session)
 {
     struct slim_list early;
@@ -566,7 +648,13 @@ static bool resolve(struct slim_session *session, const struct slim_session_held
     if (status == SLIM_AGAIN) {
         return false;
     }
-    if (status != SLIM_OK || take_opened(session, &in, &origin, blob) != SLIM_OK) {
+    if (status == SLIM_OK) {
+        status = take_opened(session, &in, &origin, blob);
+    }
+    if (status == SLIM_OK) {
+        acknowledge(session, &in, origin.is_direct);
+        disown_held(session, held->slot, held->message_id);
+    } else if (!has_rival(session, held)) {
         slim_session_receiver_give_up(session->receiver, session->app->now_ms, held->slot,
                                       held->message_id);
     }
@@ -598,6 +686,8 @@ void slim_session_expire_held(struct slim_session *session)
             held->is_reserved && !session->is_initiator && held->slot == session->peer_slot;
         if (held->is_reserved) {
             session->app->stats.undecryptable++;
+        }
+        if (held->is_reserved && held->slot != SLIM_SESSION_NO_SLOT && !has_rival(session, held)) {
             slim_session_receiver_give_up(session->receiver, session->app->now_ms, held->slot,
                                           held->message_id);
         }

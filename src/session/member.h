@@ -29,6 +29,7 @@ enum slim_session_standing {
 /* is_ours          it answers every duplicate request and follows several changes at once (SLIM_C)
  * is_seen, misses  liveness: it was heard of since the last ping; pings in a row it has missed
  * conn_id          it was last heard of by this connection; has_route: a route to it was added there (route_conn)
+ * has_sent_plaintext   in a session that requires MLS; it was told
  * told_ms          when we learned of it; from_welcome: by our own welcome; commit_id: with this commit (MLS) */
 struct slim_session_member {
     struct slim_session_name name;
@@ -41,6 +42,7 @@ struct slim_session_member {
     bool is_seen;
     bool has_route;
     bool is_from_welcome;
+    bool has_sent_plaintext;
     uint64_t conn_id;
     uint64_t route_conn;
     uint64_t told_ms;

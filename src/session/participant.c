@@ -376,6 +376,7 @@ static enum slim_status follow_commit(struct slim_session *session,
     } else if (session->behind_since_ms == UINT64_MAX) {
         session->behind_since_ms = session->app->now_ms;
         session->wait_until_ms = session->app->now_ms + slim_session_patience_ms(session);
+        slim_session_touch(session); /* it is due then */
     }
     if (status == SLIM_OK) {
         slim_session_open_held(session);
@@ -432,6 +433,19 @@ static bool is_overtaken(const struct slim_session *session, const struct slim_s
     return session->is_mls && in->message->payload.group_change.mls.commit_id < member->commit_id;
 }
 
+/* We are out, by name or by the commit: acknowledge, and wait for LEAVE_REQUEST. */
+static enum slim_status be_expelled(struct slim_session *session,
+                                    const struct slim_session_incoming *in)
+{
+    answer(session, SLIM_WIRE_TYPE_GROUP_ACK, in);
+    if (session->state == SLIM_SESSION_JOINED) {
+        session->wait_until_ms = session->app->now_ms + slim_session_patience_ms(session);
+        session->state = SLIM_SESSION_EXPELLED;
+        slim_session_touch(session);
+    }
+    return SLIM_AGAIN;
+}
+
 static enum slim_status on_group_add(struct slim_session *session,
                                      const struct slim_session_incoming *in)
 {
@@ -441,6 +455,9 @@ static enum slim_status on_group_add(struct slim_session *session,
     }
     bool was_behind = session->is_mls && slim_session_crypt_is_behind(session->crypt);
     enum slim_status status = follow_commit(session, in);
+    if (status == SLIM_ERR_REMOVED) {
+        return be_expelled(session, in);
+    }
     if (status != SLIM_OK && status != SLIM_ERR_EXISTS) {
         return status;
     }
@@ -471,7 +488,10 @@ static enum slim_status on_group_remove(struct slim_session *session,
         return SLIM_AGAIN;
     }
     bool was_behind = session->is_mls && slim_session_crypt_is_behind(session->crypt);
-    enum slim_status status = is_self ? SLIM_OK : follow_commit(session, in);
+    enum slim_status status = is_self ? SLIM_ERR_REMOVED : follow_commit(session, in);
+    if (status == SLIM_ERR_REMOVED) {
+        return be_expelled(session, in);
+    }
     if (status != SLIM_OK && status != SLIM_ERR_EXISTS) {
         return status;
     }
@@ -487,10 +507,6 @@ static enum slim_status on_group_remove(struct slim_session *session,
         agree_with_keys(session);
     }
     answer(session, SLIM_WIRE_TYPE_GROUP_ACK, in);
-    if (is_self && session->state == SLIM_SESSION_JOINED) {
-        session->wait_until_ms = session->app->now_ms + slim_session_patience_ms(session);
-        return SLIM_OK; /* LEAVE_REQUEST is to come */
-    }
     return SLIM_AGAIN;
 }
 
@@ -621,7 +637,7 @@ const struct slim_session_cell
                     [ON(JOIN_REQUEST)] = {on_join_request, TO(JOINED)},
                     [ON(GROUP_WELCOME)] = {on_welcome_again, TO(JOINED)},
                     [ON(GROUP_ADD)] = {on_group_add, TO(JOINED)},
-                    [ON(GROUP_REMOVE)] = {on_group_remove, TO(EXPELLED)},
+                    [ON(GROUP_REMOVE)] = {on_group_remove, TO(JOINED)},
                     [ON(MSG)] = {slim_session_on_msg, TO(JOINED)},
                     [ON(MSG_ACK)] = {slim_session_on_msg_ack, TO(JOINED)},
                     [ON(RTX_REQUEST)] = {slim_session_on_rtx_request, TO(JOINED)},
@@ -649,7 +665,7 @@ const struct slim_session_cell
                     [ON(JOIN_REQUEST)] = {on_join_request, TO(LEAVING_SOON)},
                     [ON(GROUP_WELCOME)] = {on_welcome_again, TO(LEAVING_SOON)},
                     [ON(GROUP_ADD)] = {on_group_add, TO(LEAVING_SOON)},
-                    [ON(GROUP_REMOVE)] = {on_group_remove, TO(EXPELLED)},
+                    [ON(GROUP_REMOVE)] = {on_group_remove, TO(LEAVING_SOON)},
                     [ON(MSG_ACK)] = {slim_session_on_msg_ack, TO(LEAVING_SOON)},
                     [ON(RTX_REQUEST)] = {slim_session_on_rtx_request, TO(LEAVING_SOON)},
                     [ON(RTX_REPLY)] = {slim_session_on_rtx_reply, TO(LEAVING_SOON)},

@@ -435,14 +435,17 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-static void release(struct slim_session *session)
+/* Let go what was held back; when what went out is to be repeated. */
+static uint64_t release(struct slim_session *session)
 {
     if (session->is_held_back && (session->app->now_ms >= session->held_back_until_ms ||
                                   !slim_session_is_changing(session))) {
         session->is_held_back = false;
         session->held_back_until_ms = UINT64_MAX;
         slim_session_sender_release(session->sender, session->app->now_ms);
+        return session->app->now_ms + session->interval_ms;
     }
+    return UINT64_MAX;
 }
 
 /* What only waits for its time. */
@@ -478,7 +481,7 @@ void slim_session_settle(struct slim_session *session)
         slim_session_moderator_settle(session);
     }
     if (session->state != SLIM_SESSION_ENDED) {
-        release(session);
+        due_ms = earlier(due_ms, release(session));
     }
     bool is_draining =
         session->state == SLIM_SESSION_CLOSING_SOON || session->state == SLIM_SESSION_LEAVING_SOON;

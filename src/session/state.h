@@ -94,7 +94,9 @@ struct slim_session_answer {
     uint64_t conn_id;
     uint32_t duplicate_count;
     uint64_t counted_ms; /* when the last duplicate was counted, or the answer given */
-    bool is_link_lost;   /* the connection the answer went over was down since */
+    uint64_t step_ms;    /* between the first two requests */
+    bool is_out_of_step;
+    bool is_link_lost; /* the connection the answer went over was down since */
 };
 
 struct slim_session_answers {
@@ -158,7 +160,6 @@ struct slim_session {
     bool is_draining;
     bool is_writable_promised; /* publish said SLIM_AGAIN */
     uint8_t promised_count;    /* events of this session that have room */
-    bool has_warned_plaintext;
     bool is_held_back; /* the sender holds new messages until a commit is known */
     uint32_t max_retries;
     uint64_t interval_ms;
@@ -382,8 +383,8 @@ void slim_session_close_channel(struct slim_session *session);
 struct slim_session_answer *slim_session_find_answer(struct slim_session *session,
                                                      const struct slim_session_incoming *in);
 void slim_session_note_answer(struct slim_session *session, const struct slim_session_incoming *in);
-/* A duplicate came by conn_id: shall it be answered again? interval_ms: how far apart repetitions are; what comes sooner is a copy that the
- * network made, and is neither answered nor counted. */
+/* A duplicate came by conn_id: shall it be answered again? interval_ms: how far apart repetitions are, 0: not known; what comes much sooner
+ * or later is a copy that the network made or kept. */
 bool slim_session_deserves_answer(struct slim_session_answer *answer, uint64_t now_ms,
                                   uint64_t interval_ms, uint64_t conn_id, bool is_peer_ours,
                                   bool is_channel_wide);

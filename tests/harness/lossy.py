@@ -91,8 +91,12 @@ class Lossy:
         self.server.add_insecure_port(f"127.0.0.1:{self.port}")
         self.server.start()
 
+    def direction(self, name, seed):
+        """From the client to the node is "up"."""
+        return Direction(self, seed)
+
     def _channel(self, requests, context):
-        up, down = Direction(self, self.seed * 2), Direction(self, self.seed * 2 + 1)
+        up, down = self.direction("up", self.seed * 2), self.direction("down", self.seed * 2 + 1)
         channel = grpc.insecure_channel(f"127.0.0.1:{self.node_port}")
         answers = channel.stream_stream(PATH, identity, identity)(iter(up))
 

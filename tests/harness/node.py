@@ -209,8 +209,9 @@ class Node:
         return self._status_kib("VmRSS") * 1024
 
     def is_sanitized(self):
-        """A build for the address sanitizer: its memory says nothing."""
-        return "libasan" in Path(f"/proc/{self.pid}/maps").read_text()
+        """A build for the address or the thread sanitizer: its memory says nothing."""
+        maps = Path(f"/proc/{self.pid}/maps").read_text()
+        return "libasan" in maps or "libtsan" in maps
 
     def peak_rss_bytes(self):
         return self._status_kib("VmHWM") * 1024

@@ -202,10 +202,11 @@ def literal(key, value):
 
 
 def open_with(conn, value, path=h2raw.PATH):
-    """A request with this authorization header (None: without), which is longer than h2raw's own encoder likes."""
+    """A request with this authorization header (None: without; a list: several), longer than h2raw's own encoder likes."""
     headers = [(":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "127.0.0.1"),
                ("te", "trailers"), ("content-type", "application/grpc")]
-    headers += [] if value is None else [("authorization", value)]
+    values = value if isinstance(value, list) else [value]
+    headers += [("authorization", one) for one in values if one is not None]
     block = b"".join(literal(key.encode(), value.encode()) for key, value in headers)
     stream = h2raw.Stream(conn, conn.next_id)
     with conn.changed:

@@ -159,7 +159,8 @@ def test_a_refusal_says_why_and_guessing_needs_many_connections(start, keys, pro
     assert stream.header(":status") == "401" and stream.header("grpc-status") == "16"
     assert stream.header("www-authenticate") == "Bearer"
     assert stream.header("grpc-message") == "no%20authorization%20header"
-    assert ask(node, path="/grpc.health.v1.Health/Check").header(":status") == "401"
+    assert ask(node, path="/controller.proto.v1.ControllerService/OpenControlChannel").header(":status") == "401"
+    assert ask(node, path="/grpc.health.v1.Health/Check").header(":status") == "200"  # probes have no password
     assert "expired" in ask(node, token(probe, keys, age=700)).header("grpc-message")
     assert status_of(node, "Basic dTpw") == "401"
     assert status_of(node, token(probe, keys)) == "200"
@@ -169,6 +170,24 @@ def test_a_refusal_says_why_and_guessing_needs_many_connections(start, keys, pro
             stream = open_with(conn, "Bearer x")
             assert conn.wait(lambda: stream.headers is not None)  # noqa: B023
         assert conn.wait(lambda: conn.is_closed, timeout=10)
+
+
+GOOD = "Basic dXNlcjE6cGFzczp3b3Jk"  # of BASIC
+
+
+@pytest.mark.parametrize("value, why", [
+    ([GOOD, "Basic eA=="], "several authorization headers"), (["Basic eA==", GOOD], "several authorization headers"),
+    ([GOOD, GOOD], "several authorization headers"), ([GOOD, ""], "several authorization headers"),
+    (GOOD + "A", "wrong user name or password"), (GOOD[:-1], "wrong user name or password"),
+    (GOOD.upper(), "wrong user name or password"), (GOOD.replace(" ", "  "), "wrong user name or password"),
+    ("Basic " + "A" * 12000, "wrong user name or password"), ("", "no authorization header"),
+])
+def test_games_with_the_header_are_refused(start, value, why):
+    node = start(auth=BASIC)
+    assert status_of(node, GOOD) == "200"
+    stream = ask(node, value)
+    assert stream.header(":status") == "401" and stream.header("grpc-message") == why.replace(" ", "%20")
+    assert status_of(node, GOOD) == "200"
 
 
 # ---- our node is let in by real nodes

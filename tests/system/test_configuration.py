@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from harness.certs import Authority
 from harness.node import free_port
 from test_node_cli import TUTORIAL, chain, config, ours_only, slim, start  # noqa: F401  (fixtures among them)
 
@@ -110,7 +111,34 @@ def test_check_looks_at_the_files_that_are_named(config, tmp_path):  # noqa: F81
     assert "invalid pem format\n    4: no items found\n" in done.stderr
     key.write_text("-----BEGIN PRIVATE KEY-----\n")
     done = slim("--check", "--config", path)
+    assert done.returncode == 1 and "no certificate, or a broken one" in done.stderr
+    authority = Authority(tmp_path)
+    one, other = authority.pair("one"), authority.pair("other")
+    cert.write_bytes(one.cert.read_bytes())
+    key.write_bytes(other.key.read_bytes())
+    done = slim("--check", "--config", path)
+    assert done.returncode == 1 and done.stderr.endswith("config.yaml: 1 problem\n")
+    assert "3: the key does not belong to the certificate\n    4: service slim/0: server 127.0.0.1:1\n" in done.stderr
+    key.write_bytes(one.key.read_bytes())
+    done = slim("--check", "--config", path)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_check_looks_at_the_certificates_of_clients(config, tmp_path):  # noqa: F811
+    authority = Authority(tmp_path)
+    rubbish = tmp_path / "rubbish.pem"
+    rubbish.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+
+    def check(endpoint, ca):
+        return slim("--check", "--config", config(
+            f"services: {{slim/0: {{dataplane: {{clients: [{{endpoint: '{endpoint}', "
+            f"tls: {{ca_source: {{type: file, path: {ca}}}}}}}]}}}}}}\n"))
+
+    done = check("https://h:1", rubbish)
+    assert done.returncode == 1 and "no CA certificate, or a broken one" in done.stderr
+    assert "service slim/0: client https://h:1" in done.stderr
+    assert check("https://h:1", authority.path).returncode == 0
+    assert check("http://h:1", rubbish).returncode == 0, "plain whatever tls says"
 
 
 def test_check_prints_warnings_of_a_good_file(config):  # noqa: F811

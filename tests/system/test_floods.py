@@ -4,11 +4,13 @@ import re
 import resource
 import select
 import socket
+import ssl
 import struct
 import time
 
 import pytest
 from harness import h2raw, proto
+from harness.certs import Authority
 from harness.h2raw import (
     CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PREFACE, PRIORITY, RST_STREAM, SETTINGS,
     WINDOW_UPDATE, Conn, frame,
@@ -306,3 +308,32 @@ def test_connections_without_a_stream_do_not_keep_others_out(ours):
     for sock in socks:
         sock.close()
     check_calm(node, others, descriptors)
+
+
+def test_half_a_tls_handshake_counts_as_memory(ours, tmp_path):
+    """OpenSSL takes 44 KiB for a handshake: connections that never end it stay below memory_max, and the oldest make room."""
+    limit = 48 * MIB
+    authority = Authority(tmp_path)
+    pair = authority.pair("server")
+    node = ours(runtime={"memory_max": limit}, tls={"cert": pair.cert, "key": pair.key})
+    context = ssl.create_default_context(cafile=authority.path)
+    context.set_alpn_protocols(["h2"])
+
+    def does_tls_work():
+        with context.wrap_socket(socket.create_connection(("127.0.0.1", node.port), 10), server_hostname="localhost") as sock:
+            sock.sendall(PREFACE + frame(SETTINGS, 0, 0))
+            return len(sock.recv(9)) > 0
+
+    assert does_tls_work()
+    descriptors = node.fd_count()
+    hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(40)  # the head of a ClientHello
+    socks = []
+    for _ in range(6):
+        socks += [connect(node.port, hello) for _ in range(500)]
+        assert does_tls_work()
+    assert node.is_sanitized() or node.peak_rss_bytes() < 1.25 * limit
+    assert re.search(r"WARN.*socket without a stream closed to make room", node.log_text())
+    for sock in socks:
+        sock.close()
+    assert wait_until(lambda: node.fd_count() <= descriptors, 20), f"{node.fd_count()} descriptors"
+    assert does_tls_work()

@@ -4,10 +4,12 @@ import os
 import pathlib
 import signal
 import subprocess
+import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-COMMAND = [os.environ["PEER_1_0_1"], str(ROOT / "demo/demo.py"), "--node", os.environ["SLIM_BIN"]]
+GUEST = pathlib.Path(os.environ["PEER_1_0_1"]).parent / "slim-bindings-group"
+COMMAND = [sys.executable, str(ROOT / "demo/demo.py"), "--node", os.environ["SLIM_BIN"], "--guest", str(GUEST)]
 SECONDS = 180
 
 
@@ -36,7 +38,7 @@ def test_the_tutorial_is_seen_from_beginning_to_end():
     done = subprocess.run(COMMAND, capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr
     names = {line.split("|")[0].strip() for line in done.stdout.splitlines()}
-    assert names == {"demo", "node", "relay", "moderator", "client-1", "client-2"}
+    assert names == {"demo", "node", "relay", "moderator", "client-1", "client-2", "client-3"}
 
 
 def test_a_group_without_mls_is_noticed():

@@ -1,4 +1,5 @@
-// A client of a node over grpc-go: grpc_go ADDRESS SUBSCRIBE PUBLISH COUNT, both messages in hexadecimal.
+// A client of a node over grpc-go: grpc_go [-ca FILE [-cert FILE -key FILE]] [-authorization VALUE] ADDRESS SUBSCRIBE PUBLISH COUNT, both
+// messages in hexadecimal. -ca: over TLS, trusting this authority; -cert: showing this certificate.
 //
 // Two connections: one subscribes and waits for the confirmation, the other publishes COUNT times. All must arrive, and both streams
 // must end with OK after a half-close. Prints "ok".
@@ -7,7 +8,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -15,7 +19,9 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 )
 
 const method = "/dataplane.proto.v1.DataPlaneService/OpenChannel"
@@ -34,8 +40,24 @@ func check(err error, what string) {
 	}
 }
 
-func open(ctx context.Context, address string) grpc.ClientStream {
-	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()),
+func credentialsOf(ca, cert, key string) credentials.TransportCredentials {
+	if ca == "" {
+		return insecure.NewCredentials()
+	}
+	config := &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12}
+	text, err := os.ReadFile(ca)
+	check(err, "ca")
+	config.RootCAs.AppendCertsFromPEM(text)
+	if cert != "" {
+		pair, err := tls.LoadX509KeyPair(cert, key)
+		check(err, "certificate")
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return credentials.NewTLS(config)
+}
+
+func open(ctx context.Context, address string, how credentials.TransportCredentials) grpc.ClientStream {
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(how),
 		grpc.WithDefaultCallOptions(grpc.ForceCodec(rawCodec{})))
 	check(err, "client")
 	desc := &grpc.StreamDesc{StreamName: "OpenChannel", ServerStreams: true, ClientStreams: true}
@@ -55,21 +77,33 @@ func finish(stream grpc.ClientStream) {
 }
 
 func main() {
-	if len(os.Args) != 5 {
+	ca := flag.String("ca", "", "authority to trust")
+	cert := flag.String("cert", "", "certificate to show")
+	key := flag.String("key", "", "its key")
+	authorization := flag.String("authorization", "", "value of this header")
+	flag.Parse()
+	if flag.NArg() != 4 {
 		check(fmt.Errorf("ADDRESS SUBSCRIBE PUBLISH COUNT"), "arguments")
 	}
-	subscribe, err := hex.DecodeString(os.Args[2])
+	subscribe, err := hex.DecodeString(flag.Arg(1))
 	check(err, "subscribe")
-	publish, err := hex.DecodeString(os.Args[3])
+	publish, err := hex.DecodeString(flag.Arg(2))
 	check(err, "publish")
-	count, err := strconv.Atoi(os.Args[4])
+	count, err := strconv.Atoi(flag.Arg(3))
 	check(err, "count")
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 
-	receiver, sender := open(ctx, os.Args[1]), open(ctx, os.Args[1])
+	if *authorization != "" {
+		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", *authorization)
+	}
+
+	how := credentialsOf(*ca, *cert, *key)
+	receiver, sender := open(ctx, flag.Arg(0), how), open(ctx, flag.Arg(0), how)
 	var message []byte
-	check(receiver.SendMsg(&subscribe), "subscribe")
+	if err := receiver.SendMsg(&subscribe); err != io.EOF { // EOF: the status comes with the next read
+		check(err, "subscribe")
+	}
 	check(receiver.RecvMsg(&message), "confirmation")
 	go func() {
 		for i := 0; i < count; i++ {

@@ -649,6 +649,29 @@ static void a_flood_of_key_updates_costs_a_bounded_queue(void **state)
     pair_free(&pair);
 }
 
+static void key_updates_that_come_at_once_are_counted(void **state)
+{
+    (void)state;
+    static const int rows[] = {1, SLIM_TLS_UPDATES_MAX, SLIM_TLS_UPDATES_MAX + 1, 5000};
+    for (size_t i = 0; i < SLIM_COUNT(rows); i++) {
+        struct pair pair;
+        pair_make(&pair, &plain_rules);
+        struct stranger stranger = stranger_new("\2h2");
+        meet(&stranger, &pair.server);
+        for (int at = 0; at < rows[i]; at++) {
+            CHECK(SSL_key_update(stranger.ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1);
+            CHECK(SSL_do_handshake(stranger.ssl) == 1);
+        }
+        CHECK(SSL_write(stranger.ssl, "x", 1) == 1);
+        meet(&stranger, &pair.server);
+        bool is_flood = rows[i] > SLIM_TLS_UPDATES_MAX;
+        CHECK(pair.server.status == (is_flood ? SLIM_ERR_LIMIT : SLIM_OK));
+        CHECK(pair.server.plain.len == (is_flood ? 0 : 1));
+        stranger_free(&stranger);
+        pair_free(&pair);
+    }
+}
+
 static void nobody_negotiates_again(void **state)
 {
     (void)state;
@@ -757,6 +780,7 @@ int main(void)
         cmocka_unit_test(servers_choose_h2_and_tolerate_no_choice),
         cmocka_unit_test(key_updates_are_answered),
         cmocka_unit_test(a_flood_of_key_updates_costs_a_bounded_queue),
+        cmocka_unit_test(key_updates_that_come_at_once_are_counted),
         cmocka_unit_test(nobody_negotiates_again),
         cmocka_unit_test(no_memory_is_a_status),
     };

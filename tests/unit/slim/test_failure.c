@@ -34,6 +34,20 @@ static void chains_are_printed_as_the_reference_does(void **state)
                 "Error: error loading services\n");
 }
 
+static void words_of_a_peer_cannot_steer_a_terminal(void **state)
+{
+    (void)state;
+    check_print(
+        &(struct slim_config_error){
+            .stage = SLIM_CONFIG_STAGE_START,
+            .cause_count = 2,
+            .cause = {"\x1b[31mred\nError: forged\r\x7f", "\xc2\x9b"
+                                                          "1m, gr\xc3\xbc\xc3\x9f, \xc2"},
+        },
+        "Error: failed to start service\n\nCaused by:\n    0: ?[31mred?Error: forged??\n"
+        "    1: ?1m, gr\xc3\xbc\xc3\x9f, \xc2\n");
+}
+
 static void durations_are_short(void **state)
 {
     (void)state;
@@ -58,6 +72,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chains_are_printed_as_the_reference_does),
+        cmocka_unit_test(words_of_a_peer_cannot_steer_a_terminal),
         cmocka_unit_test(durations_are_short),
     };
     return cmocka_run_group_tests_name("failure", tests, NULL, NULL);
