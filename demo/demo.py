@@ -246,7 +246,7 @@ class Demo:
         step("the moderator closes the group: all programs end")
         moderator.type("exit")
         for chat in chats:
-            chat.expect_end()
+            chat.expect_end(seconds=60) # the guest's program may look for half a minute
 
         step("what the relay saw")
         relay.terminate()

@@ -121,14 +121,43 @@ static void print_message(const struct slim_message_info *info)
     slim_buf_fini(&line);
 }
 
-/* A session's messages until it is over or *left is 0. */
+/* Sessions that others began and that are not over. */
+struct sessions {
+    struct slim_session **items; /* NULL: it is over */
+    size_t count;
+};
+
+static bool keep(struct sessions *sessions, struct slim_session *session)
+{
+    struct slim_session **items = realloc(sessions->items, (sessions->count + 1) * sizeof(*items));
+    if (items == NULL) {
+        return false;
+    }
+    sessions->items = items;
+    sessions->items[sessions->count++] = session;
+    return true;
+}
+
+static void drop(struct sessions *sessions, const struct slim_session *session)
+{
+    for (size_t i = 0; i < sessions->count; i++) {
+        if (sessions->items[i] == session) {
+            slim_session_unref(sessions->items[i]);
+            sessions->items[i] = sessions->items[--sessions->count];
+            return;
+        }
+    }
+}
+
 static struct slim_op *await(struct slim_session *session, struct slim_queue *queue)
 {
     const struct slim_notify notify = {.queue = queue, .user = session};
     return slim_session_await_message(session, &notify);
 }
 
-static void take_messages(struct slim_session *session, struct slim_queue *queue, uint64_t *left)
+/* Until there is none now, it is over, or *left is 0. */
+static void take_messages(struct sessions *sessions, struct slim_session *session,
+                          struct slim_queue *queue, uint64_t *left)
 {
     struct slim_message *message;
     struct slim_error error;
@@ -140,7 +169,7 @@ static void take_messages(struct slim_session *session, struct slim_queue *queue
             slim_message_unref(message);
             *left -= 1;
         } else if (status == SLIM_ERR_CLOSED) {
-            slim_session_unref(session);
+            drop(sessions, session);
             return;
         } else if (status != SLIM_ERR_TIMEOUT) {
             (void)printf("-> %s\n", error.text);
@@ -152,6 +181,7 @@ static void take_messages(struct slim_session *session, struct slim_queue *queue
 int tool_sub(const struct tool_options *options)
 {
     struct tool_end end = {0};
+    struct sessions sessions = {0};
     struct slim_queue *queue = NULL;
     struct slim_error error;
     uint64_t left = options->count > 0 ? options->count : UINT64_MAX;
@@ -169,14 +199,22 @@ int tool_sub(const struct tool_options *options)
         struct slim_session *session = slim_op_user(op);
         slim_op_unref(op);
         if (session != NULL) {
-            take_messages(session, queue, &left);
+            take_messages(&sessions, session, queue, &left);
             continue;
         }
         while (slim_app_listen(end.app, 0, &session, &error) == SLIM_OK) {
-            slim_op_unref(await(session, queue));
+            if (keep(&sessions, session)) {
+                slim_op_unref(await(session, queue));
+            } else {
+                slim_session_unref(session); /* no memory: its messages are not shown */
+            }
         }
         slim_op_unref(slim_app_await_session(end.app, &notify));
     }
+    while (sessions.count > 0) {
+        drop(&sessions, sessions.items[0]);
+    }
+    free(sessions.items);
     tool_close(&end);
     slim_queue_unref(queue);
     return 0;

@@ -92,7 +92,8 @@ SLIM_API bool slim_name_same(const struct slim_name *a, const struct slim_name *
 
 /* ---- operations and queues */
 
-/* Where the end of an operation is told. Give NULL instead when nobody waits at a queue. user: yours. */
+/* Where the end of an operation is told. Give NULL instead when nobody waits at a queue. user: yours. An operation for which there was no
+ * memory is not told: its status is SLIM_ERR_NO_MEMORY at once. */
 struct slim_notify {
     struct slim_queue *queue;
     void *user;
@@ -152,8 +153,8 @@ SLIM_API struct slim_service *slim_service_ref(struct slim_service *service);
 /* The last one closes it: links, servers, sessions end at once. Applications keep it open. */
 SLIM_API void slim_service_unref(struct slim_service *service);
 
-/* End everything in order: sessions are left, queues flushed, for at most until the deadline of the caller's patience. Then everything
- * that is begun fails with SLIM_ERR_CLOSED. Again: complete at once. */
+/* End everything in order: sessions are deleted, for at most five seconds, then links and servers are, with what is queued in them, for
+ * at most five more. What is begun after this fails with SLIM_ERR_CLOSED; deletes are complete. Again: complete when the first is. */
 SLIM_CALL struct slim_op *slim_service_shutdown(struct slim_service *service,
                                                 const struct slim_notify *notify);
 
@@ -248,7 +249,7 @@ struct slim_pair {
 };
 
 /* interval_ms   0: unreliable: nothing is acknowledged or repeated, and max_retries does not count
- * metadata      told to everybody who joins */
+ * metadata      told to everybody who joins. Of a key that occurs twice the last one counts, here and in messages */
 struct slim_session_config {
     enum slim_session_type type;
     bool enable_mls;
@@ -322,7 +323,8 @@ SLIM_CALL struct slim_op *slim_session_publish_to(struct slim_session *session,
                                                   const struct slim_payload *payload,
                                                   const struct slim_notify *notify);
 
-/* slim_session_publish that nobody waits for. SLIM_AGAIN: too much is under way: slim_session_await_writable. */
+/* slim_session_publish that nobody waits for. SLIM_AGAIN: too much is under way: slim_session_await_writable. SLIM_ERR_CLOSED: the session is
+ * over. */
 SLIM_CALL enum slim_status slim_session_try_publish(struct slim_session *session,
                                                     const struct slim_payload *payload,
                                                     struct slim_error *error);
@@ -331,7 +333,8 @@ SLIM_CALL struct slim_op *slim_session_await_writable(struct slim_session *sessi
 
 /* The next message. SLIM_ERR_TIMEOUT "receive timeout waiting for message": none by the deadline (0: do not wait). SLIM_ERR_CLOSED
  * "session closed": the session is over, and everything was read. Other statuses are what the reader must know, in its place between the
- * messages, and reading goes on: "participant disconnected: <name>" (SLIM_ERR_RESET), "message lost for session id: <id>". */
+ * messages, and reading goes on: "participant disconnected: <name>" (SLIM_ERR_RESET), "message lost for session id: <id>". Whoever stops
+ * reading holds up reliable senders: above 16 MiB nothing more is acknowledged; of unreliable messages those above 64 MiB are lost. */
 SLIM_CALL enum slim_status slim_session_receive(struct slim_session *session, uint64_t deadline_ns,
                                                 struct slim_message **message,
                                                 struct slim_error *error);
@@ -382,7 +385,7 @@ struct slim_name_list {
     const struct slim_name *names;
 };
 
-/* SLIM_ERR_CLOSED "error getting the participants list": the session is over. The list is yours: slim_name_list_free. */
+/* SLIM_ERR_CLOSED "Session already closed or dropped": the session is over. The list is yours: slim_name_list_free. */
 SLIM_CALL enum slim_status slim_session_participants(struct slim_session *session,
                                                      struct slim_name_list **list,
                                                      struct slim_error *error);

@@ -2,7 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "client/internal.h"
+
+#define SLIM_LOG_TARGET "slim_service::app"
 
 enum { BUCKETS_MIN = 16 };
 
@@ -71,6 +74,7 @@ void slim_client_app_drop(struct slim_app *app, struct slim_session *session)
     session->is_in_table = false;
     app->session_count--;
     slim_client_session_unref_memory(session);
+    slim_client_service_left(app->service);
 }
 
 /* ------------------------------------------------------------------------------------------------ sessions that others begin */
@@ -104,10 +108,19 @@ static struct slim_session *take_offered(struct slim_app *app)
     return session;
 }
 
+static enum slim_status check(const struct slim_app *app, struct slim_error *error)
+{
+    return app == NULL ? slim_error_set(error, SLIM_ERR_ARGUMENT, "no application was given")
+                       : slim_client_check(app->service, error);
+}
+
 enum slim_status slim_app_listen(struct slim_app *app, uint64_t deadline_ns,
                                  struct slim_session **session, struct slim_error *error)
 {
-    SLIM_TRY(slim_client_check(app->service, error));
+    SLIM_TRY(check(app, error));
+    if (session == NULL) {
+        return slim_error_set(error, SLIM_ERR_ARGUMENT, "no place for the session was given");
+    }
     (void)pthread_mutex_lock(&app->mutex); /* our own mutex */
     bool is_in_time = true;
     struct slim_session *taken = take_offered(app);
@@ -128,14 +141,14 @@ enum slim_status slim_app_listen(struct slim_app *app, uint64_t deadline_ns,
 struct slim_op *slim_app_await_session(struct slim_app *app, const struct slim_notify *notify)
 {
     struct slim_error error = {.status = SLIM_OK};
-    if (slim_client_check(app->service, &error) != SLIM_OK) {
+    if (check(app, &error) != SLIM_OK) {
         return slim_client_op_failed(notify, error.status, error.text);
     }
     struct slim_op *op = slim_client_op_new(notify);
     (void)pthread_mutex_lock(&app->mutex); /* our own mutex */
     bool is_ready = !slim_list_is_empty(&app->backlog) || app->is_over;
     if (!is_ready && !op->is_static) {
-        slim_list_put_last(&app->listeners, &op->waiting);
+        slim_client_op_put(&app->listeners, op);
     }
     (void)pthread_mutex_unlock(&app->mutex); /* likewise */
     if (is_ready) {
@@ -146,11 +159,13 @@ struct slim_op *slim_app_await_session(struct slim_app *app, const struct slim_n
 
 /* ------------------------------------------------------------------------------------------------ its life */
 
+/* Subscriptions and routes for connections that are not there: as with the reference, no more than a line in the log. */
 static void on_error(void *ctx, const char *text)
 {
-    (void)ctx;
-    (void)
-        text; /* subscriptions and routes for connections that are gone: as the reference, no more than a log line of the engine */
+    static struct slim_log_limit limit;
+    (void)ctx; /* the text says which */
+    slim_log_limited(&limit, WARN, "the engine refused something",
+                     SLIM_LOG_QUOTED("error", slim_view_str(text)));
 }
 
 static void on_wanted(void *ctx)
@@ -174,6 +189,7 @@ static enum slim_status attach(struct slim_app *app, const struct slim_app_confi
                                               : SLIM_SESSION_PROTECTION_REQUIRED,
         .on_event = slim_client_session_on_event,
         .on_error = on_error,
+        .on_batch = slim_client_read_flush_all,
         .on_wanted = on_wanted,
         .ctx = app,
     };
@@ -196,9 +212,14 @@ static void end_pending(struct slim_app *app, enum slim_status status, const cha
 void slim_client_app_close(struct slim_app *app)
 {
     end_pending(app, SLIM_ERR_CLOSED, "the service is shut down");
-    slim_client_local_free(app->local);
+    slim_client_local_free(app->local); /* its sessions end silently: we say so instead */
     app->local = NULL;
     slim_client_identity_fini(&app->identity); /* while the engine that it fetches with is there */
+    struct slim_list *node;
+    while ((node = slim_list_take_first(&app->begun)) != NULL) {
+        slim_client_publish_end(SLIM_LIST_ENTRY(node, struct slim_op, waiting), SLIM_ERR_CLOSED,
+                                "session closed");
+    }
     for (size_t i = 0; i < app->bucket_count; i++) {
         while (app->table[i] != NULL) {
             struct slim_session *session = app->table[i];
@@ -212,6 +233,32 @@ void slim_client_app_close(struct slim_app *app)
     slim_client_op_end_all(&app->listeners, SLIM_OK, NULL);
     (void)pthread_mutex_unlock(&app->mutex); /* likewise */
     slim_list_remove(&app->in_service);
+}
+
+/* Closing one may end it at once, and others: look again from the front of the bucket each time. */
+static struct slim_session *next_to_leave(const struct slim_app *app, size_t bucket)
+{
+    struct slim_session *session = app->table[bucket];
+    while (session != NULL && session->is_leaving) {
+        session = session->table_next;
+    }
+    return session;
+}
+
+void slim_client_app_leave(struct slim_app *app)
+{
+    for (size_t i = 0; i < app->bucket_count; i++) {
+        struct slim_session *session;
+        while ((session = next_to_leave(app, i)) != NULL) {
+            session->is_leaving = true;
+            /* one that is ending already ends all the same; without memory it ends when patience does */
+            enum slim_status status = slim_client_session_close(session, 0, NULL);
+            (void)status;
+        }
+    }
+    if (app->local != NULL) { /* else its first token is still awaited */
+        slim_client_local_wake(app->local);
+    }
 }
 
 /* On the loop thread, behind everything that its users asked for. */
@@ -237,7 +284,9 @@ static void on_last(struct slim_job *job)
 
 struct slim_app *slim_app_ref(struct slim_app *app)
 {
-    atomic_fetch_add_explicit(&app->user_count, 1, memory_order_relaxed);
+    if (app != NULL) {
+        atomic_fetch_add_explicit(&app->user_count, 1, memory_order_relaxed);
+    }
     return app;
 }
 
@@ -266,6 +315,8 @@ static struct slim_app *app_alloc(struct slim_service *service, const struct sli
     slim_task_init(&app->token, on_token_task);
     slim_list_init(&app->backlog);
     slim_list_init(&app->listeners);
+    slim_list_init(&app->begun);
+    slim_list_init(&app->news);
     app->bucket_count = BUCKETS_MIN;
     app->table = calloc(BUCKETS_MIN, sizeof(struct slim_session *));
     if (app->table == NULL || slim_client_cond_init(&app->cond) != SLIM_OK) {
@@ -360,6 +411,10 @@ static enum slim_status make_app(struct slim_service *service, const struct slim
                                  struct slim_error *error)
 {
     SLIM_TRY(slim_client_check(service, error));
+    SLIM_TRY(slim_client_check_name(name, error));
+    if (result == NULL) {
+        return slim_error_set(error, SLIM_ERR_ARGUMENT, "no place for the application was given");
+    }
     struct slim_app *app = app_alloc(service, name);
     if (app == NULL) {
         return slim_error_set(error, SLIM_ERR_NO_MEMORY, "out of memory");
@@ -408,7 +463,7 @@ enum slim_status slim_app_new_with_secret(struct slim_service *service,
 
 const struct slim_name *slim_app_name(const struct slim_app *app)
 {
-    return &app->name;
+    return app == NULL ? NULL : &app->name;
 }
 
 /* ------------------------------------------------------------------------------------------------ subscriptions and routes */
@@ -422,6 +477,11 @@ struct name_request {
     struct slim_name name;
     struct slim_buf text;
 };
+
+static void drop_name(struct slim_client_request *common)
+{
+    slim_buf_fini(&((struct name_request *)common)->text);
+}
 
 static void run_name(struct slim_client_request *common)
 {
@@ -437,7 +497,6 @@ static void run_name(struct slim_client_request *common)
     }
     /* connections and routes that are not there are accepted silently, as by the reference */
     status = status == SLIM_ERR_NOT_FOUND || status == SLIM_ERR_NO_ROUTE ? SLIM_OK : status;
-    slim_buf_fini(&request->text);
     slim_client_request_end(common, status, NULL);
 }
 
@@ -445,19 +504,23 @@ static struct slim_op *change_name(struct slim_app *app, const struct slim_name 
                                    uint64_t connection, bool is_add, bool is_route,
                                    const struct slim_notify *notify)
 {
+    struct slim_error error = {.status = SLIM_OK};
     struct slim_op *op;
+    if (check(app, &error) != SLIM_OK || slim_client_check_name(name, &error) != SLIM_OK) {
+        return slim_client_op_failed(notify, error.status, error.text);
+    }
     struct slim_client_request *common =
         slim_client_request_new(app->service, sizeof(struct name_request), run_name, notify, &op);
     if (common == NULL) {
         return op;
     }
     struct name_request *request = (struct name_request *)common;
+    common->drop = drop_name;
     request->app = app;
     request->connection = connection == SLIM_ANY_ID ? SLIM_CLIENT_NO_CONN : connection;
     request->is_add = is_add;
     request->is_route = is_route;
     if (slim_client_name_copy(&request->text, name, &request->name) != SLIM_OK) {
-        slim_buf_fini(&request->text);
         slim_client_request_end(common, SLIM_ERR_NO_MEMORY, NULL);
         return op;
     }

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
@@ -24,6 +25,7 @@ struct slim_client_local {
     struct slim_auth_verifier *verifier;
     void (*on_event)(void *ctx, const struct slim_session_event *event);
     void (*on_error)(void *ctx, const char *text);
+    void (*on_batch)(void *ctx);
     void (*on_wanted)(void *ctx);
     void *ctx;
     struct slim_log_limit refused;
@@ -249,11 +251,15 @@ static void take_error(struct slim_client_local *app, struct slim_view text)
         if (slim_json_read_integer(slim_json_find(context, "session_id"), &session_id) &&
             slim_json_read_integer(slim_json_find(context, "message_id"), &message_id) &&
             slim_json_read_integer(slim_json_find(context, "session_message_type"), &type)) {
-            bool is_down = strstr(copy, "connection not found") != NULL;
+            static const char lead[] =
+                "message processing error: "; /* sessions put it in front themselves */
+            const char *why =
+                strncmp(copy, lead, sizeof(lead) - 1) == 0 ? copy + sizeof(lead) - 1 : copy;
+            bool is_down = strstr(why, "connection not found") != NULL;
             slim_session_app_take_error(app->sessions, slim_loop_now_ms(app->loop),
                                         is_down ? SLIM_SESSION_LINK_DOWN : SLIM_SESSION_NO_ROUTE,
                                         (uint32_t)session_id, (int32_t)type, (uint32_t)message_id,
-                                        copy);
+                                        why);
         } else if (app->on_error != NULL) {
             app->on_error(app->ctx, copy);
         }
@@ -286,6 +292,9 @@ static void do_what_is_due(struct slim_client_local *app)
         take(app, &entry);
     }
     uint64_t next_ms = slim_session_app_tick(app->sessions, now_ms);
+    if (app->on_batch != NULL) {
+        app->on_batch(app->ctx);
+    }
     if (!slim_client_inbox_is_empty(&app->inbox)) {
         wake(app); /* the engine answered what we just said */
     }
@@ -386,6 +395,7 @@ enum slim_status slim_client_local_new(const struct slim_client_local_options *o
         .verifier = options->verifier,
         .on_event = options->on_event,
         .on_error = options->on_error,
+        .on_batch = options->on_batch,
         .on_wanted = options->on_wanted,
         .ctx = options->ctx,
     };

@@ -21,6 +21,7 @@ struct slim_client_local;
  * others                as in struct slim_session_app_options
  * on_event              as in struct slim_session_owner
  * on_wanted             a token with a key is wanted that the provider does not have yet: have it fetched. May be NULL
+ * on_batch              the events of one turn have been told. May be NULL
  * on_error              the engine refused something that belongs to no session (a subscription, say): its sentence. May be NULL */
 struct slim_client_local_options {
     struct slim_loop *loop;
@@ -35,6 +36,7 @@ struct slim_client_local_options {
     bool has_plain_adds;
     void (*on_event)(void *ctx, const struct slim_session_event *event);
     void (*on_error)(void *ctx, const char *text);
+    void (*on_batch)(void *ctx);
     void (*on_wanted)(void *ctx);
     void *ctx;
 };

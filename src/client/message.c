@@ -1,14 +1,9 @@
 /* Received messages, in one piece of memory each: the struct, its metadata, its strings. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/internal.h"
-
-struct slim_message {
-    struct slim_message_info info;
-    size_t bytes;
-    struct slim_pair pairs[];
-};
 
 /* Where the next bytes go. */
 static struct slim_view place(uint8_t **at, struct slim_view view)
@@ -33,7 +28,7 @@ static size_t name_bytes(const struct slim_wire_name *name)
     return name->text.part[0].len + name->text.part[1].len + name->text.part[2].len;
 }
 
-/* Pairs with their bytes; the views of *pairs point into the message's encoded form until they are placed. */
+/* Pairs with their bytes, as often as they occur. */
 static size_t count_metadata(const struct slim_session_message *message, size_t *bytes)
 {
     struct slim_wire_metadata metadata = message->metadata;
@@ -45,6 +40,24 @@ static size_t count_metadata(const struct slim_session_message *message, size_t 
         count++;
     }
     return count;
+}
+
+/* Metadata is a map: of a key that occurs twice the last one counts. Nobody has thousands of them: what a peer sends to make us
+ * compare is left as it came. */
+static void drop_replaced(struct slim_message *message)
+{
+    enum { COMPARED_MAX = 256 };
+    size_t count = message->info.metadata_count;
+    size_t kept = 0;
+    if (count > COMPARED_MAX) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!slim_client_pair_is_replaced(message->pairs, count, i)) {
+            message->pairs[kept++] = message->pairs[i];
+        }
+    }
+    message->info.metadata_count = kept;
 }
 
 enum slim_status slim_client_message_new(const struct slim_session_message *message,
@@ -80,18 +93,30 @@ enum slim_status slim_client_message_new(const struct slim_session_message *mess
         made->pairs[i] =
             (struct slim_pair){.key = place(&at, pair.key), .value = place(&at, pair.value)};
     }
+    drop_replaced(made);
     *result = made;
     return SLIM_OK;
 }
 
-size_t slim_client_message_bytes(const struct slim_message *message)
+enum slim_status slim_client_message_new_notice(enum slim_status status, const char *text,
+                                                struct slim_message **result)
 {
-    return message->bytes;
+    assert(status != SLIM_OK);
+    size_t len = strlen(text);
+    struct slim_message *made = malloc(sizeof(*made) + len);
+    if (made == NULL) {
+        return SLIM_ERR_NO_MEMORY;
+    }
+    uint8_t *at = (uint8_t *)(made + 1);
+    *made = (struct slim_message){.status = status, .bytes = sizeof(*made) + len};
+    made->info.payload = place(&at, slim_view_of(text, len));
+    *result = made;
+    return SLIM_OK;
 }
 
 const struct slim_message_info *slim_message_look(const struct slim_message *message)
 {
-    return &message->info;
+    return message == NULL ? NULL : &message->info;
 }
 
 void slim_message_unref(struct slim_message *message)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/utf8.h"
 #include "client/internal.h"
 
 const char *slim_version(void)
@@ -37,6 +38,9 @@ static bool read_id(struct slim_view text, uint64_t *id)
 
 enum slim_status slim_name_parse(const char *text, struct slim_name *name)
 {
+    if (name == NULL) {
+        return SLIM_ERR_ARGUMENT;
+    }
     enum { PARTS = 3 };
     struct slim_view part[PARTS + 1] = {{0}};
     size_t count = 0;
@@ -60,6 +64,9 @@ enum slim_status slim_name_parse(const char *text, struct slim_name *name)
 
 size_t slim_name_print(const struct slim_name *name, char *out, size_t size)
 {
+    if (name == NULL || (out == NULL && size > 0)) {
+        return 0;
+    }
     int len = snprintf(out, size, "%.*s/%.*s/%.*s/%llx", SLIM_VIEW_ARG(name->part[0]),
                        SLIM_VIEW_ARG(name->part[1]), SLIM_VIEW_ARG(name->part[2]),
                        (unsigned long long)name->id);
@@ -84,6 +91,9 @@ struct slim_name slim_client_name_of(const struct slim_wire_name *wire)
 
 bool slim_name_same(const struct slim_name *a, const struct slim_name *b)
 {
+    if (a == NULL || b == NULL) {
+        return a == b;
+    }
     struct slim_wire_name first = slim_client_wire_name(a);
     struct slim_wire_name second = slim_client_wire_name(b);
     return slim_name_is_equal(&first.name, &second.name);
@@ -109,6 +119,58 @@ void slim_client_name_point(const struct slim_buf *text, struct slim_name *copy)
     }
 }
 
+/* ------------------------------------------------------------------------------------------------ what callers give */
+
+static bool is_text(struct slim_view text)
+{
+    return text.len == 0 || (text.data != NULL && slim_utf8_is_valid(text));
+}
+
+enum slim_status slim_client_check_name(const struct slim_name *name, struct slim_error *error)
+{
+    size_t bytes = 0;
+    if (name == NULL) {
+        return slim_error_set(error, SLIM_ERR_ARGUMENT, "no name was given");
+    }
+    for (size_t i = 0; i < SLIM_COUNT(name->part); i++) {
+        struct slim_view part = name->part[i];
+        if (part.len > SLIM_SESSION_NAME_BYTES_MAX - bytes) {
+            return slim_error_set(error, SLIM_ERR_ARGUMENT, "a name is longer than %d bytes",
+                                  SLIM_SESSION_NAME_BYTES_MAX);
+        }
+        if (!is_text(part)) {
+            return slim_error_set(error, SLIM_ERR_ARGUMENT, "part %zu of a name is not UTF-8", i);
+        }
+        bytes += part.len;
+    }
+    return SLIM_OK;
+}
+
+enum slim_status slim_client_check_pairs(const struct slim_pair *pairs, size_t count,
+                                         struct slim_error *error)
+{
+    if (count > SLIM_SESSION_METADATA_PAIRS_MAX || (count > 0 && pairs == NULL)) {
+        return slim_error_set(error, SLIM_ERR_ARGUMENT, "metadata has at most %d pairs",
+                              SLIM_SESSION_METADATA_PAIRS_MAX);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!is_text(pairs[i].key) || !is_text(pairs[i].value)) {
+            return slim_error_set(error, SLIM_ERR_ARGUMENT, "metadata pair %zu is not UTF-8", i);
+        }
+    }
+    return SLIM_OK;
+}
+
+bool slim_client_pair_is_replaced(const struct slim_pair *pairs, size_t count, size_t index)
+{
+    for (size_t i = index + 1; i < count; i++) {
+        if (slim_view_is_equal(pairs[i].key, pairs[index].key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void slim_name_list_free(struct slim_name_list *list)
 {
     free(list); /* one piece of memory, see session.c */
@@ -126,5 +188,9 @@ enum slim_status slim_log_start(int fd, const char *filter)
         .directives = slim_view_str(filter),
         .display_thread_names = true,
     };
-    return slim_log_init(&options, NULL);
+    enum slim_status status = slim_log_init(&options, NULL);
+    if (status != SLIM_OK && status != SLIM_ERR_CONFIG) {
+        atomic_store(&is_started, false);
+    }
+    return status;
 }

@@ -52,12 +52,23 @@ bool slim_client_wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64
  *
  * An operation has no lock of its own: there are too many of them and few are waited for. Waiters meet in one of a few lots. */
 
+enum slim_status slim_client_check_process(uint32_t process, struct slim_error *error)
+{
+    return process == slim_client_process()
+               ? SLIM_OK
+               : slim_error_set(
+                     error, SLIM_ERR_STATE,
+                     "this process was forked from the one that made the object: make a new "
+                     "service after the fork");
+}
+
 struct lot {
     pthread_mutex_t mutex;
     pthread_cond_t cond;
 };
 
 static struct lot lots[LOT_COUNT];
+static uint32_t process_number = 1; /* changes while a child has one thread only */
 static pthread_once_t lots_once = PTHREAD_ONCE_INIT;
 
 static void make_lots(void)
@@ -69,9 +80,28 @@ static void make_lots(void)
     }
 }
 
+/* In the child, before fork returns: threads that held a lock are not here to give it back. */
+static void on_child(void)
+{
+    process_number++;
+    make_lots();
+}
+
+static void begin(void)
+{
+    make_lots();
+    int failed = pthread_atfork(NULL, NULL, on_child);
+    assert(failed == 0); /* a few bytes, once, at the first service of the process */
+}
+
+uint32_t slim_client_process(void)
+{
+    (void)pthread_once(&lots_once, begin); /* cannot fail */
+    return process_number;
+}
+
 static struct lot *lot_of(const struct slim_op *op)
 {
-    (void)pthread_once(&lots_once, make_lots); /* cannot fail */
     return &lots[((uintptr_t)op / sizeof(*op)) % LOT_COUNT];
 }
 
@@ -83,6 +113,7 @@ static struct lot *lot_of(const struct slim_op *op)
 struct slim_queue {
     _Atomic uint32_t user_count;
     _Atomic uint32_t ref_count;
+    uint32_t process;
     pthread_mutex_t mutex;
     bool is_closed;
     struct slim_list ended;
@@ -91,6 +122,9 @@ struct slim_queue {
 
 enum slim_status slim_queue_new(struct slim_queue **queue)
 {
+    if (queue == NULL) {
+        return SLIM_ERR_ARGUMENT;
+    }
     struct slim_queue *made = calloc(1, sizeof(*made));
     if (made == NULL) {
         return SLIM_ERR_NO_MEMORY;
@@ -100,6 +134,7 @@ enum slim_status slim_queue_new(struct slim_queue **queue)
         free(made);
         return SLIM_ERR_IO;
     }
+    made->process = slim_client_process();
     atomic_init(&made->user_count, 1);
     atomic_init(&made->ref_count, 1);
     (void)pthread_mutex_init(&made->mutex, NULL); /* a plain mutex cannot fail here */
@@ -121,39 +156,46 @@ static void release(struct slim_queue *queue)
 
 struct slim_queue *slim_queue_ref(struct slim_queue *queue)
 {
-    atomic_fetch_add_explicit(&queue->user_count, 1, memory_order_relaxed);
+    if (queue != NULL) {
+        atomic_fetch_add_explicit(&queue->user_count, 1, memory_order_relaxed);
+    }
     return queue;
+}
+
+/* The queue's mutex is held. The reference of the queue becomes the caller's. */
+static struct slim_op *first_ended(struct slim_queue *queue)
+{
+    struct slim_list *node = slim_list_take_first(&queue->ended);
+    return node == NULL ? NULL : SLIM_LIST_ENTRY(node, struct slim_op, in_queue);
 }
 
 void slim_queue_unref(struct slim_queue *queue)
 {
     if (queue == NULL ||
-        atomic_fetch_sub_explicit(&queue->user_count, 1, memory_order_acq_rel) != 1) {
+        atomic_fetch_sub_explicit(&queue->user_count, 1, memory_order_acq_rel) != 1 ||
+        slim_client_check_process(queue->process, NULL) != SLIM_OK) {
         return;
     }
-    struct slim_list left;
-    slim_list_init(&left);
-    (void)pthread_mutex_lock(&queue->mutex); /* our own mutex */
-    queue->is_closed = true;
-    slim_list_take_all(&left, &queue->ended);
-    (void)pthread_mutex_unlock(&queue->mutex); /* likewise */
-    struct slim_list *node;
-    while ((node = slim_list_take_first(&left)) != NULL) {
-        slim_op_unref(SLIM_LIST_ENTRY(node, struct slim_op, in_queue));
-    }
+    struct slim_op *op;
+    do {
+        (void)pthread_mutex_lock(&queue->mutex); /* our own mutex */
+        queue->is_closed = true;
+        op = first_ended(queue);
+        (void)pthread_mutex_unlock(&queue->mutex); /* likewise */
+        slim_op_unref(op);
+    } while (op != NULL);
     release(queue);
 }
 
 int slim_queue_fd(const struct slim_queue *queue)
 {
-    return queue->fd;
+    return queue == NULL ? -1 : queue->fd;
 }
 
 static struct slim_op *take_ended(struct slim_queue *queue)
 {
     (void)pthread_mutex_lock(&queue->mutex); /* our own mutex */
-    struct slim_list *node = slim_list_take_first(&queue->ended);
-    struct slim_op *op = node == NULL ? NULL : SLIM_LIST_ENTRY(node, struct slim_op, in_queue);
+    struct slim_op *op = first_ended(queue);
     if (op != NULL) {
         op->is_told = true;
         if (slim_list_is_empty(&queue->ended)) {
@@ -177,6 +219,9 @@ static int ms_until(uint64_t deadline_ns)
 
 struct slim_op *slim_queue_next(struct slim_queue *queue, uint64_t deadline_ns)
 {
+    if (queue == NULL || slim_client_check_process(queue->process, NULL) != SLIM_OK) {
+        return NULL;
+    }
     for (;;) {
         struct slim_op *op = take_ended(queue);
         int wait_ms = op == NULL ? ms_until(deadline_ns) : 0;
@@ -207,12 +252,23 @@ static void tell_queue(struct slim_op *op)
 
 static struct slim_op no_memory = {.ref_count = 1, .status = SLIM_ERR_NO_MEMORY, .is_static = true};
 
+char *slim_client_text_copy(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = malloc(size);
+    if (copy != NULL) {
+        memcpy(copy, text, size);
+    }
+    return copy;
+}
+
 struct slim_op *slim_client_op_new(const struct slim_notify *notify)
 {
     struct slim_op *op = calloc(1, sizeof(*op));
     if (op == NULL) {
         return &no_memory;
     }
+    op->process = slim_client_process();
     atomic_init(&op->ref_count, 2);
     atomic_init(&op->status, SLIM_AGAIN);
     slim_list_init(&op->in_queue);
@@ -229,7 +285,7 @@ struct slim_op *slim_client_op_new(const struct slim_notify *notify)
 
 struct slim_op *slim_op_ref(struct slim_op *op)
 {
-    if (!op->is_static) {
+    if (op != NULL && !op->is_static) {
         atomic_fetch_add_explicit(&op->ref_count, 1, memory_order_relaxed);
     }
     return op;
@@ -252,7 +308,7 @@ void slim_client_op_end(struct slim_op *op, enum slim_status status, const char 
         return;
     }
     assert(status != SLIM_AGAIN && atomic_load(&op->status) == SLIM_AGAIN);
-    op->text = status == SLIM_OK || text == NULL ? NULL : strdup(text);
+    op->text = status == SLIM_OK || text == NULL ? NULL : slim_client_text_copy(text);
     atomic_store(&op->status, (int)status);
     if (atomic_load(&op->waiter_count) > 0) {
         struct lot *lot = lot_of(op);
@@ -282,8 +338,36 @@ void slim_client_op_end_all(struct slim_list *list, enum slim_status status, con
     }
 }
 
+/* Nobody waits at it, nobody has it, and no queue is to be told. */
+static bool is_abandoned(struct slim_op *op)
+{
+    bool is_wanted = atomic_load(&op->ref_count) > 1;
+    if (!is_wanted && op->queue != NULL) {
+        (void)pthread_mutex_lock(&op->queue->mutex); /* our own mutex */
+        is_wanted = !op->is_cancelled && !op->queue->is_closed;
+        (void)pthread_mutex_unlock(&op->queue->mutex); /* likewise */
+    }
+    return !is_wanted;
+}
+
+void slim_client_op_put(struct slim_list *list, struct slim_op *op)
+{
+    SLIM_LIST_EACH(node, list)
+    {
+        struct slim_op *other = SLIM_LIST_ENTRY(node, struct slim_op, waiting);
+        if (is_abandoned(other)) {
+            slim_list_remove(&other->waiting);
+            slim_client_op_end(other, SLIM_ERR_CLOSED, NULL);
+        }
+    }
+    slim_list_put_last(list, &op->waiting);
+}
+
 enum slim_status slim_op_status(const struct slim_op *op, struct slim_error *error)
 {
+    if (op == NULL) {
+        return slim_error_set(error, SLIM_ERR_ARGUMENT, "no operation was given");
+    }
     enum slim_status status = (enum slim_status)atomic_load(&op->status);
     if (status != SLIM_OK && status != SLIM_AGAIN) {
         return slim_error_set(error, status, "%s",
@@ -294,6 +378,11 @@ enum slim_status slim_op_status(const struct slim_op *op, struct slim_error *err
 
 enum slim_status slim_op_wait(struct slim_op *op, uint64_t deadline_ns, struct slim_error *error)
 {
+    enum slim_status status = slim_op_status(op, error);
+    if (status != SLIM_AGAIN || deadline_ns == 0) {
+        return status;
+    }
+    SLIM_TRY(slim_client_check_process(op->process, error));
     struct lot *lot = lot_of(op);
     (void)pthread_mutex_lock(&lot->mutex); /* our own mutex */
     atomic_fetch_add(&op->waiter_count, 1);
@@ -319,6 +408,9 @@ enum slim_status slim_finish(struct slim_op *op, uint64_t deadline_ns, struct sl
 
 bool slim_op_cancel(struct slim_op *op)
 {
+    if (op == NULL || (!op->is_static && slim_client_check_process(op->process, NULL) != SLIM_OK)) {
+        return false;
+    }
     if (op->queue == NULL || op->is_static) {
         return atomic_load(&op->status) == SLIM_AGAIN;
     }
@@ -341,10 +433,10 @@ bool slim_op_cancel(struct slim_op *op)
 
 void *slim_op_user(const struct slim_op *op)
 {
-    return op->user;
+    return op == NULL ? NULL : op->user;
 }
 
 uint64_t slim_op_connection(const struct slim_op *op)
 {
-    return op->connection;
+    return op == NULL ? 0 : op->connection;
 }

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "client/describe.h"
@@ -26,12 +25,8 @@ struct link {
 
 enum slim_status slim_client_check(const struct slim_service *service, struct slim_error *error)
 {
-    return service->pid == getpid()
-               ? SLIM_OK
-               : slim_error_set(
-                     error, SLIM_ERR_STATE,
-                     "this process was forked from the one that made the service: make a "
-                     "new service after the fork");
+    return service == NULL ? slim_error_set(error, SLIM_ERR_ARGUMENT, "no service was given")
+                           : slim_client_check_process(service->process, error);
 }
 
 struct slim_client_request *slim_client_request_new(struct slim_service *service, size_t size,
@@ -60,10 +55,13 @@ struct slim_client_request *slim_client_request_new(struct slim_service *service
 static void on_loop(struct slim_job *job)
 {
     struct slim_client_request *request = SLIM_CONTAINER_OF(job, struct slim_client_request, job);
-    if (request->service->is_over) {
-        slim_client_request_end(request, SLIM_ERR_CLOSED, "the service is shut down");
-    } else {
+    const struct slim_service *service = request->service;
+    if (!service->is_over && (!service->is_leaving || request->is_farewell)) {
         request->run(request);
+    } else if (request->when_over != NULL) {
+        request->when_over(request);
+    } else {
+        slim_client_request_end(request, SLIM_ERR_CLOSED, "the service is shut down");
     }
 }
 
@@ -77,6 +75,9 @@ void slim_client_request_end(struct slim_client_request *request, enum slim_stat
                              const char *text)
 {
     slim_client_op_end(request->op, status, text);
+    if (request->drop != NULL) {
+        request->drop(request);
+    }
     free(request);
 }
 
@@ -94,24 +95,96 @@ static void drop_link(struct link *link, enum slim_status status, const char *te
     free(link);
 }
 
-/* On the loop thread, or after it has ended. */
-static void destroy(struct slim_service *service)
+static void close_apps(struct slim_service *service)
 {
     service->is_over = true;
     SLIM_LIST_EACH(node, &service->apps)
     {
         slim_client_app_close(SLIM_LIST_ENTRY(node, struct slim_app, in_service));
     }
-    slim_datapath_free(service->datapath);
+}
+
+/* No link is any more. Their callbacks never come again. */
+static void finish(struct slim_service *service)
+{
     while (!slim_list_is_empty(&service->links)) {
         drop_link(SLIM_LIST_ENTRY(service->links.next, struct link, node), SLIM_ERR_CLOSED,
                   "the service was closed");
     }
     slim_client_op_end_all(&service->closing, SLIM_OK, NULL);
+}
+
+/* On the loop thread, or after it has ended. */
+static void destroy(struct slim_service *service)
+{
+    close_apps(service);
+    slim_datapath_free(service->datapath);
+    finish(service);
+    if (service->has_timer) {
+        slim_timer_cancel(service->loop, &service->patience);
+        slim_loop_release_timer(service->loop);
+    }
+    slim_task_cancel(&service->left);
     slim_loop_free(service->loop); /* runs the jobs that are left: last words of applications */
     (void)pthread_mutex_destroy(&service->mutex); /* nobody holds it */
     free(service->name);
     free(service);
+}
+
+/* ------------------------------------------------------------------------------------------------ shutdown
+ *
+ *   sessions are left --- the last has gone, or patience ends ---> the engine is emptied --- it is empty, or patience ends ---> over */
+
+static void on_drained(void *ctx)
+{
+    struct slim_service *service = ctx;
+    slim_timer_cancel(service->loop, &service->patience);
+    close_apps(service);
+    finish(service);
+}
+
+static void drain(struct slim_service *service)
+{
+    service->is_draining = true;
+    slim_timer_set(service->loop, &service->patience,
+                   slim_loop_now_ms(service->loop) + SLIM_CLIENT_PATIENCE_MS);
+    slim_datapath_drain(service->datapath, on_drained, service);
+}
+
+static void on_patience(struct slim_timer *timer)
+{
+    struct slim_service *service = SLIM_CONTAINER_OF(timer, struct slim_service, patience);
+    if (!service->is_draining) {
+        drain(service);
+        return;
+    }
+    close_apps(service);
+    slim_datapath_free(service->datapath); /* a peer that does not read: nothing more is lost */
+    service->datapath = NULL;
+    finish(service);
+}
+
+/* At the end of the turn in which the last session went. */
+static void on_left(struct slim_task *task)
+{
+    struct slim_service *service = SLIM_CONTAINER_OF(task, struct slim_service, left);
+    if (!service->is_draining && !service->is_over) {
+        drain(service);
+    }
+}
+
+void slim_client_service_left(struct slim_service *service)
+{
+    if (!service->is_leaving || service->is_draining) {
+        return;
+    }
+    SLIM_LIST_EACH(node, &service->apps)
+    {
+        if (SLIM_LIST_ENTRY(node, struct slim_app, in_service)->session_count > 0) {
+            return;
+        }
+    }
+    slim_loop_at_turn_end(service->loop, &service->left);
 }
 
 static void *thread_main(void *ctx)
@@ -125,12 +198,17 @@ static void *thread_main(void *ctx)
     return NULL;
 }
 
-/* Signals are the application's: the thread takes none. */
+/* Signals are the application's: the thread takes none but those that it would raise by a fault of its own, which a crash reporter
+ * wants to see, and the profiler's. */
 static enum slim_status start_thread(struct slim_service *service)
 {
+    static const int kept[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGPROF};
     sigset_t all;
     sigset_t before;
-    (void)sigfillset(&all);                            /* cannot fail */
+    (void)sigfillset(&all); /* cannot fail */
+    for (size_t i = 0; i < SLIM_COUNT(kept); i++) {
+        (void)sigdelset(&all, kept[i]); /* likewise */
+    }
     (void)pthread_sigmask(SIG_SETMASK, &all, &before); /* likewise */
     int failed = pthread_create(&service->thread, NULL, thread_main, service);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL); /* likewise */
@@ -141,14 +219,18 @@ static enum slim_status start_thread(struct slim_service *service)
 enum slim_status slim_service_new(const char *name, const struct slim_service_options *options,
                                   struct slim_service **result, struct slim_error *error)
 {
-    struct slim_service *service = calloc(1, sizeof(*service));
+    struct slim_service *service = result == NULL ? NULL : calloc(1, sizeof(*service));
     struct slim_datapath_options engine = {.slim_version = "1.4.0"};
     enum slim_status status;
     if (service == NULL) {
-        return slim_error_set(error, SLIM_ERR_NO_MEMORY, "out of memory");
+        return result == NULL
+                   ? slim_error_set(error, SLIM_ERR_ARGUMENT, "no place for the service was given")
+                   : slim_error_set(error, SLIM_ERR_NO_MEMORY, "out of memory");
     }
     atomic_init(&service->user_count, 1);
-    service->pid = getpid();
+    service->process = slim_client_process();
+    slim_timer_init(&service->patience, on_patience);
+    slim_task_init(&service->left, on_left);
     slim_list_init(&service->links);
     slim_list_init(&service->apps);
     slim_list_init(&service->closing);
@@ -157,8 +239,12 @@ enum slim_status slim_service_new(const char *name, const struct slim_service_op
         engine.memory_max_bytes = options->memory_max;
         service->announces_links = options->announce_links;
     }
-    service->name = strdup(name == NULL ? "" : name);
+    service->name = slim_client_text_copy(name == NULL ? "" : name);
     status = service->name == NULL ? SLIM_ERR_NO_MEMORY : slim_loop_new(&service->loop);
+    if (status == SLIM_OK) {
+        status = slim_loop_reserve_timer(service->loop);
+        service->has_timer = status == SLIM_OK;
+    }
     if (status == SLIM_OK) {
         status = slim_datapath_new(service->loop, &engine, &service->datapath);
     }
@@ -176,7 +262,9 @@ enum slim_status slim_service_new(const char *name, const struct slim_service_op
 
 struct slim_service *slim_service_ref(struct slim_service *service)
 {
-    atomic_fetch_add_explicit(&service->user_count, 1, memory_order_relaxed);
+    if (service != NULL) {
+        atomic_fetch_add_explicit(&service->user_count, 1, memory_order_relaxed);
+    }
     return service;
 }
 
@@ -184,7 +272,7 @@ void slim_service_unref(struct slim_service *service)
 {
     if (service == NULL ||
         atomic_fetch_sub_explicit(&service->user_count, 1, memory_order_acq_rel) != 1 ||
-        service->pid != getpid()) {
+        slim_client_check(service, NULL) != SLIM_OK) {
         return; /* after a fork its thread is not here, and what it held is not ours to free */
     }
     if (pthread_equal(pthread_self(), service->thread)) {
@@ -198,38 +286,28 @@ void slim_service_unref(struct slim_service *service)
     destroy(service);
 }
 
-/* ------------------------------------------------------------------------------------------------ shutdown */
-
-static void on_drained(void *ctx)
-{
-    struct slim_service *service = ctx;
-    service->is_over = true;
-    SLIM_LIST_EACH(node, &service->apps)
-    {
-        slim_client_app_close(SLIM_LIST_ENTRY(node, struct slim_app, in_service));
-    }
-    slim_client_op_end_all(&service->closing, SLIM_OK, NULL);
-}
-
 static void run_shutdown(struct slim_client_request *request)
 {
     struct slim_service *service = request->service;
     slim_list_put_last(&service->closing, &request->op->waiting);
     free(request);
-    if (!service->is_draining) {
-        service->is_draining = true;
-        slim_datapath_drain(service->datapath, on_drained, service);
+    if (service->is_leaving) {
+        return;
     }
+    service->is_leaving = true;
+    slim_timer_set(service->loop, &service->patience,
+                   slim_loop_now_ms(service->loop) + SLIM_CLIENT_PATIENCE_MS);
+    SLIM_LIST_EACH(node, &service->apps)
+    {
+        slim_client_app_leave(SLIM_LIST_ENTRY(node, struct slim_app, in_service));
+    }
+    slim_client_service_left(service);
 }
 
-static void on_shutdown_loop(struct slim_job *job)
+/* One that is over already is no failure here. */
+static void is_shut_down(struct slim_client_request *request)
 {
-    struct slim_client_request *request = SLIM_CONTAINER_OF(job, struct slim_client_request, job);
-    if (request->service->is_over) {
-        slim_client_request_end(request, SLIM_OK, NULL);
-    } else {
-        run_shutdown(request);
-    }
+    slim_client_request_end(request, SLIM_OK, NULL);
 }
 
 struct slim_op *slim_service_shutdown(struct slim_service *service,
@@ -239,8 +317,9 @@ struct slim_op *slim_service_shutdown(struct slim_service *service,
     struct slim_client_request *request =
         slim_client_request_new(service, sizeof(*request), run_shutdown, notify, &op);
     if (request != NULL) {
-        request->job.on_loop = on_shutdown_loop; /* one that is over already is no failure here */
-        slim_loop_post(service->loop, &request->job);
+        request->is_farewell = true;
+        request->when_over = is_shut_down;
+        slim_client_request_post(request);
     }
     return op;
 }
@@ -251,6 +330,11 @@ struct connect_request {
     struct slim_client_request common;
     struct slim_config *config;
 };
+
+static void drop_config(struct slim_client_request *request)
+{
+    slim_config_free(((struct connect_request *)request)->config);
+}
 
 enum { CHAIN_BYTES = 2 * SLIM_ERROR_TEXT_MAX };
 
@@ -268,7 +352,12 @@ static void on_connected(void *ctx, enum slim_status status, uint64_t conn_id, c
     struct link *link = ctx;
     if (status != SLIM_OK) {
         char whole[CHAIN_BYTES];
-        chain(whole, "", text);
+        chain(whole,
+              status == SLIM_ERR_CONNECT
+                  ? "transport error\n  -> transport error\n  -> tcp connect "
+                    "error\n  -> tcp connect error\n  -> "
+                  : "",
+              text);
         drop_link(link, status, whole);
         return;
     }
@@ -291,7 +380,6 @@ static void run_connect(struct slim_client_request *common)
     struct slim_error error = {.status = SLIM_OK};
     struct link *link = calloc(1, sizeof(*link));
     if (link == NULL) {
-        slim_config_free(request->config);
         slim_client_request_end(common, SLIM_ERR_NO_MEMORY, NULL);
         return;
     }
@@ -317,8 +405,10 @@ struct slim_op *slim_service_connect(struct slim_service *service, const char *c
     struct slim_error error = {.status = SLIM_OK};
     struct slim_config *config = NULL;
     struct slim_op *op;
-    enum slim_status status =
-        slim_client_read_client(client, service->announces_links, &config, &error);
+    enum slim_status status = slim_client_check(service, &error);
+    if (status == SLIM_OK) {
+        status = slim_client_read_client(client, service->announces_links, &config, &error);
+    }
     if (status != SLIM_OK) {
         return slim_client_op_failed(notify, status, error.text);
     }
@@ -329,6 +419,7 @@ struct slim_op *slim_service_connect(struct slim_service *service, const char *c
         return op;
     }
     ((struct connect_request *)request)->config = config;
+    request->drop = drop_config;
     slim_client_request_post(request);
     return op;
 }
@@ -338,7 +429,7 @@ enum slim_status slim_connect(struct slim_service *service, const char *client,
 {
     struct slim_op *op = slim_service_connect(service, client, NULL);
     enum slim_status status = slim_op_wait(op, deadline_ns, error);
-    if (status == SLIM_OK) {
+    if (status == SLIM_OK && connection != NULL) {
         *connection = slim_op_connection(op);
     } else if (status == SLIM_AGAIN) {
         status = slim_error_set(error, SLIM_ERR_TIMEOUT, "no connection to %s yet", client);
@@ -397,6 +488,9 @@ enum slim_status slim_service_connection(struct slim_service *service, const cha
 {
     enum slim_status status = SLIM_ERR_NOT_FOUND;
     SLIM_TRY(slim_client_check(service, NULL));
+    if (endpoint == NULL || connection == NULL) {
+        return SLIM_ERR_ARGUMENT;
+    }
     (void)pthread_mutex_lock(&service->mutex); /* our own mutex */
     SLIM_LIST_EACH(node, &service->links)
     {
@@ -424,7 +518,6 @@ static void run_listen(struct slim_client_request *common)
     } else {
         chain(whole, status == SLIM_ERR_BIND ? "bind error\n  -> " : "", error.text);
     }
-    slim_config_free(request->config);
     slim_client_request_end(common, status, whole);
 }
 
@@ -445,6 +538,7 @@ struct slim_op *slim_service_run_server(struct slim_service *service, const char
         return op;
     }
     ((struct connect_request *)request)->config = config;
+    request->drop = drop_config;
     slim_client_request_post(request);
     return op;
 }
@@ -468,6 +562,9 @@ struct slim_op *slim_service_stop_server(struct slim_service *service, const cha
                                          const struct slim_notify *notify)
 {
     struct slim_op *op;
+    if (endpoint == NULL) {
+        return slim_client_op_failed(notify, SLIM_ERR_ARGUMENT, "no endpoint was given");
+    }
     size_t len = strlen(endpoint) + 1;
     struct slim_client_request *request =
         slim_client_request_new(service, sizeof(struct text_request) + len, run_stop, notify, &op);

@@ -6,15 +6,19 @@
 #include "base/random.h"
 #include "client/internal.h"
 
-/* One thing to be read: a message, or (message NULL) a notice. */
-struct entry {
-    struct slim_list node;
-    struct slim_message *message;
-    enum slim_status status;
-    char text[];
-};
-
 /* ------------------------------------------------------------------------------------------------ its life */
+
+/* Metadata is a map: of a key that occurs twice the last one counts. */
+static size_t keep_last(struct slim_pair *pairs, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!slim_client_pair_is_replaced(pairs, count, i)) {
+            pairs[kept++] = pairs[i];
+        }
+    }
+    return kept;
+}
 
 enum slim_status slim_client_session_new(struct slim_app *app, const struct slim_session_look *look,
                                          struct slim_session **result)
@@ -34,7 +38,8 @@ enum slim_status slim_client_session_new(struct slim_app *app, const struct slim
     slim_list_init(&session->readers);
     slim_list_init(&session->writers);
     slim_list_init(&session->held);
-    slim_list_init(&session->begun);
+    slim_list_init(&session->arrived);
+    slim_list_init(&session->in_news);
     slim_list_init(&session->deletes);
     session->app = app;
     session->look = *look;
@@ -68,14 +73,9 @@ enum slim_status slim_client_session_new(struct slim_app *app, const struct slim
         metadata_at += pair->value.len;
     }
     session->look.metadata = session->pairs;
+    session->look.metadata_count = keep_last(session->pairs, look->metadata_count);
     *result = session;
     return SLIM_OK;
-}
-
-static void entry_free(struct entry *entry)
-{
-    slim_message_unref(entry->message);
-    free(entry);
 }
 
 void slim_client_session_unref_memory(struct slim_session *session)
@@ -85,7 +85,7 @@ void slim_client_session_unref_memory(struct slim_session *session)
     }
     struct slim_list *node;
     while ((node = slim_list_take_first(&session->inbox)) != NULL) {
-        entry_free(SLIM_LIST_ENTRY(node, struct entry, node));
+        slim_message_unref(SLIM_LIST_ENTRY(node, struct slim_message, in_inbox));
     }
     slim_client_op_end_all(&session->readers, SLIM_ERR_CLOSED, "session closed");
     slim_client_op_end_all(&session->writers, SLIM_ERR_CLOSED, "session closed");
@@ -98,14 +98,17 @@ void slim_client_session_unref_memory(struct slim_session *session)
 
 struct slim_session *slim_session_ref(struct slim_session *session)
 {
-    atomic_fetch_add_explicit(&session->user_count, 1, memory_order_relaxed);
+    if (session != NULL) {
+        atomic_fetch_add_explicit(&session->user_count, 1, memory_order_relaxed);
+    }
     return session;
 }
 
 void slim_session_unref(struct slim_session *session)
 {
     if (session == NULL ||
-        atomic_fetch_sub_explicit(&session->user_count, 1, memory_order_acq_rel) != 1) {
+        atomic_fetch_sub_explicit(&session->user_count, 1, memory_order_acq_rel) != 1 ||
+        slim_client_check(session->app->service, NULL) != SLIM_OK) {
         return;
     }
     struct slim_app *app = session->app;
@@ -115,141 +118,51 @@ void slim_session_unref(struct slim_session *session)
 
 const struct slim_session_look *slim_session_info(const struct slim_session *session)
 {
-    return &session->look;
-}
-
-/* ------------------------------------------------------------------------------------------------ reading */
-
-/* Something can be read, or nothing will ever be. The session's mutex is held. */
-static void tell_readers(struct slim_session *session)
-{
-    (void)pthread_cond_broadcast(&session->cond); /* cannot fail */
-    slim_client_op_end_all(&session->readers, SLIM_OK, NULL);
-}
-
-static void put_entry(struct slim_session *session, struct slim_message *message,
-                      enum slim_status status, const char *text)
-{
-    size_t len = text == NULL ? 0 : strlen(text);
-    struct entry *entry = calloc(1, sizeof(*entry) + len + 1);
-    if (entry == NULL) {
-        slim_message_unref(message);
-        return; /* without memory it is as if the network had lost it */
-    }
-    entry->message = message;
-    entry->status = status;
-    memcpy(entry->text, text == NULL ? "" : text, len);
-    (void)pthread_mutex_lock(&session->mutex); /* our own mutex */
-    session->inbox_bytes += message == NULL ? 0 : slim_client_message_bytes(message);
-    slim_list_put_last(&session->inbox, &entry->node);
-    tell_readers(session);
-    (void)pthread_mutex_unlock(&session->mutex); /* likewise */
-}
-
-static void close_inbox(struct slim_session *session)
-{
-    (void)pthread_mutex_lock(&session->mutex); /* our own mutex */
-    session->is_over = true;
-    tell_readers(session);
-    slim_client_op_end_all(&session->writers, SLIM_ERR_CLOSED, "session closed");
-    (void)pthread_mutex_unlock(&session->mutex); /* likewise */
-}
-
-enum slim_status slim_session_receive(struct slim_session *session, uint64_t deadline_ns,
-                                      struct slim_message **message, struct slim_error *error)
-{
-    (void)pthread_mutex_lock(&session->mutex); /* our own mutex */
-    bool is_in_time = true;
-    struct slim_list *node = slim_list_take_first(&session->inbox);
-    while (node == NULL && !session->is_over && is_in_time) {
-        is_in_time = slim_client_wait_until(&session->cond, &session->mutex, deadline_ns);
-        node = slim_list_take_first(&session->inbox);
-    }
-    bool is_over = session->is_over;
-    struct entry *entry = node == NULL ? NULL : SLIM_LIST_ENTRY(node, struct entry, node);
-    if (entry != NULL && entry->message != NULL) {
-        session->inbox_bytes -= slim_client_message_bytes(entry->message);
-    }
-    (void)pthread_mutex_unlock(&session->mutex); /* likewise */
-    if (entry == NULL) {
-        return is_over
-                   ? slim_error_set(error, SLIM_ERR_CLOSED, "session closed")
-                   : slim_error_set(error, SLIM_ERR_TIMEOUT, "receive timeout waiting for message");
-    }
-    enum slim_status status = entry->status;
-    if (status == SLIM_OK) {
-        *message = entry->message;
-        entry->message = NULL;
-    } else {
-        (void)slim_error_set(error, status, "%s", entry->text);
-    }
-    entry_free(entry);
-    return status;
-}
-
-struct slim_op *slim_session_await_message(struct slim_session *session,
-                                           const struct slim_notify *notify)
-{
-    struct slim_op *op = slim_client_op_new(notify);
-    (void)pthread_mutex_lock(&session->mutex); /* our own mutex */
-    bool is_ready = !slim_list_is_empty(&session->inbox) || session->is_over;
-    if (!is_ready && !op->is_static) {
-        slim_list_put_last(&session->readers, &op->waiting);
-    }
-    (void)pthread_mutex_unlock(&session->mutex); /* likewise */
-    if (is_ready) {
-        slim_client_op_end(op, SLIM_OK, NULL);
-    }
-    return op;
+    return session == NULL ? NULL : &session->look;
 }
 
 /* ------------------------------------------------------------------------------------------------ requests */
 
-/* A call in a session. For a publish: the payload behind the struct, metadata in `pairs`; in `held` while the window is full. */
-struct session_request {
-    struct slim_client_request common;
-    struct slim_session *session;
-    struct slim_list in_held;
-    struct slim_session_settings settings;
-    struct slim_name name;
-    struct slim_buf text;
-    struct slim_view blob;
-    struct slim_view type;
-    struct slim_wire_pair *pairs;
-    size_t pair_count;
-    bool is_direct;
-    bool is_delete;
-    struct slim_name_list **list;
-};
-
-static void request_free(struct session_request *request)
+static void drop(struct slim_client_request *common)
 {
+    struct slim_client_call *request = (struct slim_client_call *)common;
     slim_buf_fini(&request->text);
     free(request->pairs);
     slim_client_session_unref_memory(request->session);
+}
+
+static void request_free(struct slim_client_call *request)
+{
+    drop(&request->common);
     free(request);
 }
 
-/* It is over for the request; its operation goes on with the session, or has ended. */
-static void fail(struct session_request *request, enum slim_status status, const char *text)
+void slim_client_call_fail(struct slim_client_call *request, enum slim_status status,
+                           const char *text)
 {
-    struct slim_op *op = request->common.op;
-    slim_list_remove(&op->waiting);
-    if (op->bytes > 0) {
-        atomic_fetch_sub(&request->session->under_way_count, 1);
-        atomic_fetch_sub(&request->session->under_way_bytes, op->bytes);
-    }
-    slim_client_op_end(op, status, text);
+    slim_client_publish_end(request->common.op, status, text);
     request_free(request);
 }
 
-static struct session_request *request_new(struct slim_session *session,
-                                           void (*run)(struct slim_client_request *),
-                                           const struct slim_notify *notify, struct slim_op **op)
+/* The service is shut down. */
+static void when_over(struct slim_client_request *common)
 {
-    struct session_request *request = (struct session_request *)slim_client_request_new(
-        session->app->service, sizeof(struct session_request), run, notify, op);
+    slim_client_call_fail((struct slim_client_call *)common, SLIM_ERR_CLOSED,
+                          "Session already closed or dropped");
+}
+
+struct slim_client_call *slim_client_call_new(struct slim_session *session,
+                                              void (*run)(struct slim_client_request *),
+                                              const struct slim_notify *notify, struct slim_op **op)
+{
+    if (session == NULL) {
+        *op = slim_client_op_failed(notify, SLIM_ERR_ARGUMENT, "no session was given");
+        return NULL;
+    }
+    struct slim_client_call *request = (struct slim_client_call *)slim_client_request_new(
+        session->app->service, sizeof(*request), run, notify, op);
     if (request != NULL) {
+        request->common.when_over = when_over;
         request->session = session;
         slim_list_init(&request->in_held);
         atomic_fetch_add_explicit(&session->ref_count, 1, memory_order_relaxed);
@@ -257,165 +170,43 @@ static struct session_request *request_new(struct slim_session *session,
     return request;
 }
 
-/* The application's sessions; the operation is among those under way, as the session may end it from inside what follows. NULL, and the request
- * has failed: all is over. */
-static struct slim_session_app *sessions_of(struct session_request *request)
+struct slim_session_app *slim_client_call_sessions(struct slim_client_call *request,
+                                                   const char *text)
 {
     struct slim_session *session = request->session;
-    if (session->app->local == NULL || !session->is_in_table) {
-        fail(request, SLIM_ERR_CLOSED, "Session already closed or dropped");
+    if (!session->is_in_table) {
+        slim_client_call_fail(request, SLIM_ERR_CLOSED, text);
         return NULL;
     }
-    slim_list_put_last(&session->begun, &request->common.op->waiting);
+    slim_list_put_last(&session->app->begun, &request->common.op->waiting);
     return slim_client_local_sessions(session->app->local);
 }
 
-static uint64_t number_of(const struct session_request *request)
+uint64_t slim_client_call_number(const struct slim_client_call *request)
 {
     return (uint64_t)(uintptr_t)request->common.op;
 }
 
-static uint64_t now_ms(const struct session_request *request)
+uint64_t slim_client_call_now_ms(const struct slim_client_call *request)
 {
     return slim_loop_now_ms(request->common.service->loop);
 }
 
-/* After an operation of a session was begun, or was not. */
-static void begun(struct session_request *request, enum slim_status status,
-                  const struct slim_error *error)
+void slim_client_call_begun(struct slim_client_call *request, enum slim_status status,
+                            const struct slim_error *error)
 {
     struct slim_client_local *local = request->session->app->local;
     if (status != SLIM_OK) {
-        fail(request, status, error->text);
+        slim_client_call_fail(request, status, error->text);
     } else {
         request_free(request);
     }
     slim_client_local_wake(local);
 }
 
-static struct slim_op *post_named(struct slim_session *session, const struct slim_name *name,
-                                  void (*run)(struct slim_client_request *),
-                                  const struct slim_notify *notify)
-{
-    struct slim_op *op;
-    struct session_request *request = request_new(session, run, notify, &op);
-    if (request == NULL) {
-        return op;
-    }
-    if (name != NULL && slim_client_name_copy(&request->text, name, &request->name) != SLIM_OK) {
-        fail(request, SLIM_ERR_NO_MEMORY, NULL);
-        return op;
-    }
-    slim_client_name_point(&request->text, &request->name);
-    slim_client_request_post(&request->common);
-    return op;
-}
-
-static void run_invite(struct slim_client_request *common)
-{
-    struct session_request *request = (struct session_request *)common;
-    struct slim_session_app *sessions = sessions_of(request);
-    struct slim_error error = {.status = SLIM_OK};
-    if (sessions != NULL) {
-        struct slim_wire_name name = slim_client_wire_name(&request->name);
-        begun(request,
-              slim_session_app_invite(sessions, now_ms(request), request->session->look.id, &name,
-                                      number_of(request), &error),
-              &error);
-    }
-}
-
-static void run_remove(struct slim_client_request *common)
-{
-    struct session_request *request = (struct session_request *)common;
-    struct slim_session_app *sessions = sessions_of(request);
-    struct slim_error error = {.status = SLIM_OK};
-    if (sessions != NULL) {
-        struct slim_wire_name name = slim_client_wire_name(&request->name);
-        begun(request,
-              slim_session_app_remove(sessions, now_ms(request), request->session->look.id, &name,
-                                      number_of(request), &error),
-              &error);
-    }
-}
-
-/* A session that is over already is deleted: complete at once. One that is ending: when it has ended. */
-static void run_delete(struct slim_client_request *common)
-{
-    struct session_request *request = (struct session_request *)common;
-    struct slim_session *session = request->session;
-    struct slim_error error = {.status = SLIM_OK};
-    if (session->app->local == NULL || !session->is_in_table) {
-        fail(request, SLIM_OK, NULL);
-        return;
-    }
-    if (!slim_list_is_empty(&session->held)) {
-        request->is_delete = true; /* what was published before it goes first */
-        slim_list_put_last(&session->held, &request->in_held);
-        return;
-    }
-    struct slim_session_app *sessions = sessions_of(request);
-    enum slim_status status = slim_session_app_close(sessions, now_ms(request), session->look.id,
-                                                     number_of(request), &error);
-    if (status == SLIM_ERR_STATE) { /* ending already: this one is done when that is */
-        slim_list_remove(&request->common.op->waiting);
-        slim_list_put_last(&session->deletes, &request->common.op->waiting);
-        status = SLIM_OK;
-    }
-    begun(request, status, &error);
-}
-
-struct slim_op *slim_session_invite(struct slim_session *session, const struct slim_name *name,
-                                    const struct slim_notify *notify)
-{
-    return post_named(session, name, run_invite, notify);
-}
-
-struct slim_op *slim_session_remove(struct slim_session *session, const struct slim_name *name,
-                                    const struct slim_notify *notify)
-{
-    return post_named(session, name, run_remove, notify);
-}
-
-struct slim_op *slim_session_delete(struct slim_session *session, const struct slim_notify *notify)
-{
-    return post_named(session, NULL, run_delete, notify);
-}
-
-/* ------------------------------------------------------------------------------------------------ create */
-
-static void run_create(struct slim_client_request *common)
-{
-    struct session_request *request = (struct session_request *)common;
-    struct slim_session *session = request->session;
-    struct slim_error error = {.status = SLIM_OK};
-    uint32_t session_id;
-    enum slim_status status =
-        session->app->local == NULL ? SLIM_ERR_CLOSED : slim_client_app_put(session->app, session);
-    if (status != SLIM_OK) {
-        close_inbox(session);
-        fail(request, status,
-             status == SLIM_ERR_EXISTS ? "session id already used"
-                                       : "Session already closed or dropped");
-        return;
-    }
-    slim_list_put_last(&session->begun, &request->common.op->waiting);
-    struct slim_wire_name destination = slim_client_wire_name(&session->look.destination);
-    request->settings.metadata = request->pairs;
-    request->settings.metadata_count = request->pair_count;
-    status = slim_session_app_create(slim_client_local_sessions(session->app->local),
-                                     now_ms(request), &request->settings, &destination,
-                                     session->look.id, number_of(request), &session_id, &error);
-    if (status != SLIM_OK) {
-        close_inbox(session);
-        slim_client_app_drop(session->app, session);
-    }
-    begun(request, status, &error);
-}
-
 /* The views of the pairs keep pointing at the caller's memory until they are placed in request->text. */
-static enum slim_status copy_pairs(struct session_request *request, const struct slim_pair *pairs,
-                                   size_t count)
+enum slim_status slim_client_call_copy_pairs(struct slim_client_call *request,
+                                             const struct slim_pair *pairs, size_t count)
 {
     if (count == 0) {
         return SLIM_OK;
@@ -439,9 +230,196 @@ static enum slim_status copy_pairs(struct session_request *request, const struct
     return SLIM_OK;
 }
 
+static struct slim_op *post_named(struct slim_session *session, const struct slim_name *name,
+                                  void (*run)(struct slim_client_request *),
+                                  const struct slim_notify *notify)
+{
+    struct slim_error error = {.status = SLIM_OK};
+    struct slim_op *op;
+    if (slim_client_check_name(name, &error) != SLIM_OK) {
+        return slim_client_op_failed(notify, error.status, error.text);
+    }
+    struct slim_client_call *request = slim_client_call_new(session, run, notify, &op);
+    if (request == NULL) {
+        return op;
+    }
+    if (slim_client_name_copy(&request->text, name, &request->name) != SLIM_OK) {
+        slim_client_call_fail(request, SLIM_ERR_NO_MEMORY, NULL);
+        return op;
+    }
+    slim_client_name_point(&request->text, &request->name);
+    slim_client_request_post(&request->common);
+    return op;
+}
+
+static void run_invite(struct slim_client_request *common)
+{
+    struct slim_client_call *request = (struct slim_client_call *)common;
+    struct slim_session_app *sessions = slim_client_call_sessions(request, "session closed");
+    struct slim_error error = {.status = SLIM_OK};
+    if (sessions != NULL) {
+        struct slim_wire_name name = slim_client_wire_name(&request->name);
+        slim_client_call_begun(request,
+                               slim_session_app_invite(sessions, slim_client_call_now_ms(request),
+                                                       request->session->look.id, &name,
+                                                       slim_client_call_number(request), &error),
+                               &error);
+    }
+}
+
+static void run_remove(struct slim_client_request *common)
+{
+    struct slim_client_call *request = (struct slim_client_call *)common;
+    struct slim_session_app *sessions = slim_client_call_sessions(request, "session closed");
+    struct slim_error error = {.status = SLIM_OK};
+    if (sessions != NULL) {
+        struct slim_wire_name name = slim_client_wire_name(&request->name);
+        slim_client_call_begun(request,
+                               slim_session_app_remove(sessions, slim_client_call_now_ms(request),
+                                                       request->session->look.id, &name,
+                                                       slim_client_call_number(request), &error),
+                               &error);
+    }
+}
+
+enum slim_status slim_client_session_close(struct slim_session *session, uint64_t number,
+                                           struct slim_error *error)
+{
+    return slim_session_app_close(slim_client_local_sessions(session->app->local),
+                                  slim_loop_now_ms(session->app->service->loop), session->look.id,
+                                  number, error);
+}
+
+static bool has_peers(const struct slim_session *session)
+{
+    struct slim_session_info info;
+    return slim_session_app_look(slim_client_local_sessions(session->app->local), session->look.id,
+                                 &info) == SLIM_OK &&
+           info.member_count > 1;
+}
+
+/* A session that is over already is deleted: complete at once. */
+static void is_deleted(struct slim_client_request *common)
+{
+    slim_client_call_fail((struct slim_client_call *)common, SLIM_OK, NULL);
+}
+
+/* One that is ending: when it has ended. */
+void slim_client_run_delete(struct slim_client_request *common)
+{
+    struct slim_client_call *request = (struct slim_client_call *)common;
+    struct slim_session *session = request->session;
+    struct slim_error error = {.status = SLIM_OK};
+    if (!session->is_in_table) {
+        is_deleted(common);
+        return;
+    }
+    if (!slim_list_is_empty(&session->held) && !has_peers(session)) {
+        slim_client_publish_fail_held(session); /* nobody is there who could make room */
+    }
+    if (!slim_list_is_empty(&session->held)) {
+        request->is_delete = true; /* what was published before it goes first */
+        slim_list_put_last(&session->held, &request->in_held);
+        return;
+    }
+    slim_list_put_last(&session->app->begun, &request->common.op->waiting);
+    enum slim_status status =
+        slim_client_session_close(session, slim_client_call_number(request), &error);
+    if (status == SLIM_ERR_STATE) { /* ending already: this one is done when that is */
+        slim_list_remove(&request->common.op->waiting);
+        slim_list_put_last(&session->deletes, &request->common.op->waiting);
+        status = SLIM_OK;
+    }
+    slim_client_call_begun(request, status, &error);
+}
+
+struct slim_op *slim_session_invite(struct slim_session *session, const struct slim_name *name,
+                                    const struct slim_notify *notify)
+{
+    return post_named(session, name, run_invite, notify);
+}
+
+struct slim_op *slim_session_remove(struct slim_session *session, const struct slim_name *name,
+                                    const struct slim_notify *notify)
+{
+    return post_named(session, name, run_remove, notify);
+}
+
+struct slim_op *slim_session_delete(struct slim_session *session, const struct slim_notify *notify)
+{
+    struct slim_op *op;
+    struct slim_client_call *request =
+        slim_client_call_new(session, slim_client_run_delete, notify, &op);
+    if (request != NULL) {
+        request->common.is_farewell = true;
+        request->common.when_over = is_deleted;
+        slim_client_request_post(&request->common);
+    }
+    return op;
+}
+
+/* ------------------------------------------------------------------------------------------------ create */
+
+/* The service is shut down: there is no session, and never will be. */
+static void never_created(struct slim_client_request *common)
+{
+    struct slim_client_call *request = (struct slim_client_call *)common;
+    slim_client_read_close(request->session);
+    slim_client_call_fail(request, SLIM_ERR_CLOSED, "the service is shut down");
+}
+
+static void run_create(struct slim_client_request *common)
+{
+    struct slim_client_call *request = (struct slim_client_call *)common;
+    struct slim_session *session = request->session;
+    struct slim_error error = {.status = SLIM_OK};
+    uint32_t session_id;
+    enum slim_status status =
+        session->app->local == NULL ? SLIM_ERR_CLOSED : slim_client_app_put(session->app, session);
+    if (status != SLIM_OK) {
+        slim_client_read_close(session);
+        slim_client_call_fail(request, status,
+                              status == SLIM_ERR_EXISTS ? "session id already used"
+                                                        : "Session already closed or dropped");
+        return;
+    }
+    slim_list_put_last(&session->app->begun, &request->common.op->waiting);
+    struct slim_wire_name destination = slim_client_wire_name(&session->look.destination);
+    request->settings.metadata = request->pairs;
+    request->settings.metadata_count = request->pair_count;
+    status = slim_session_app_create(slim_client_local_sessions(session->app->local),
+                                     slim_client_call_now_ms(request), &request->settings,
+                                     &destination, session->look.id,
+                                     slim_client_call_number(request), &session_id, &error);
+    if (status != SLIM_OK) {
+        slim_client_read_close(session);
+        slim_client_app_drop(session->app, session);
+    }
+    slim_client_call_begun(request, status, &error);
+}
+
 static uint32_t random_session_id(void)
 {
     return (uint32_t)(slim_random_u64() % SLIM_SESSION_ID_END);
+}
+
+static enum slim_status check_create(const struct slim_app *app,
+                                     const struct slim_session_config *config,
+                                     const struct slim_name *destination,
+                                     struct slim_session **result, struct slim_error *error)
+{
+    if (app == NULL || config == NULL || result == NULL) {
+        return slim_error_set(
+            error, SLIM_ERR_ARGUMENT,
+            "a session needs an application, a configuration and a place for the result");
+    }
+    if (config->type != SLIM_POINT_TO_POINT && config->type != SLIM_GROUP) {
+        return slim_error_set(error, SLIM_ERR_ARGUMENT, "there is no session of type %d",
+                              (int)config->type);
+    }
+    SLIM_TRY(slim_client_check(app->service, error));
+    SLIM_TRY(slim_client_check_pairs(config->metadata, config->metadata_count, error));
+    return slim_client_check_name(destination, error);
 }
 
 struct slim_op *slim_app_create_session(struct slim_app *app,
@@ -450,6 +428,13 @@ struct slim_op *slim_app_create_session(struct slim_app *app,
                                         const struct slim_notify *notify,
                                         struct slim_session **result)
 {
+    struct slim_error error = {.status = SLIM_OK};
+    if (check_create(app, config, destination, result, &error) != SLIM_OK) {
+        if (result != NULL) {
+            *result = NULL;
+        }
+        return slim_client_op_failed(notify, error.status, error.text);
+    }
     struct slim_session_look look = {
         .id = random_session_id(),
         .type = config->type,
@@ -472,11 +457,12 @@ struct slim_op *slim_app_create_session(struct slim_app *app,
     atomic_store(&session->user_count, 1);
     (void)slim_app_ref(app);
     *result = session;
-    struct session_request *request = request_new(session, run_create, notify, &op);
+    struct slim_client_call *request = slim_client_call_new(session, run_create, notify, &op);
     if (request == NULL) {
-        close_inbox(session);
+        slim_client_read_close(session);
         return op;
     }
+    request->common.when_over = never_created;
     request->settings = (struct slim_session_settings){
         .kind = config->type == SLIM_GROUP ? SLIM_SESSION_GROUP : SLIM_SESSION_POINT_TO_POINT,
         .is_mls = config->enable_mls,
@@ -484,9 +470,9 @@ struct slim_op *slim_app_create_session(struct slim_app *app,
         .max_retries = config->max_retries,
         .interval_ms = config->interval_ms,
     };
-    if (copy_pairs(request, config->metadata, config->metadata_count) != SLIM_OK) {
-        close_inbox(session);
-        fail(request, SLIM_ERR_NO_MEMORY, NULL);
+    if (slim_client_call_copy_pairs(request, look.metadata, look.metadata_count) != SLIM_OK) {
+        slim_client_read_close(session);
+        slim_client_call_fail(request, SLIM_ERR_NO_MEMORY, NULL);
         return op;
     }
     slim_client_request_post(&request->common);
@@ -498,6 +484,9 @@ enum slim_status slim_session_open(struct slim_app *app, const struct slim_sessi
                                    struct slim_session **result, struct slim_error *error)
 {
     struct slim_session *session = NULL;
+    if (result == NULL) {
+        return slim_error_set(error, SLIM_ERR_ARGUMENT, "no place for the session was given");
+    }
     enum slim_status status = slim_finish(
         slim_app_create_session(app, config, destination, NULL, &session), deadline_ns, error);
     if (status == SLIM_OK) {
@@ -510,173 +499,6 @@ enum slim_status slim_session_open(struct slim_app *app, const struct slim_sessi
         slim_session_unref(session);
     }
     return status;
-}
-
-/* ------------------------------------------------------------------------------------------------ publish */
-
-/* SLIM_AGAIN: the window is full, and the request is kept. Else it is done. */
-static enum slim_status publish_now(struct session_request *request)
-{
-    struct slim_session_app *sessions = sessions_of(request);
-    struct slim_error error = {.status = SLIM_OK};
-    if (sessions == NULL) {
-        return SLIM_OK;
-    }
-    struct slim_session_payload payload = {.payload_type = request->type,
-                                           .blob = request->blob,
-                                           .metadata = request->pairs,
-                                           .metadata_count = request->pair_count};
-    uint32_t id = request->session->look.id;
-    enum slim_status status;
-    if (request->is_direct) {
-        struct slim_wire_name name = slim_client_wire_name(&request->name);
-        status = slim_session_app_publish_to(sessions, now_ms(request), id, &name, &payload,
-                                             number_of(request), &error);
-    } else {
-        status = slim_session_app_publish(sessions, now_ms(request), id, &payload,
-                                          number_of(request), &error);
-    }
-    if (status == SLIM_AGAIN) {
-        slim_list_remove(&request->common.op->waiting);
-        return SLIM_AGAIN;
-    }
-    begun(request, status, &error);
-    return SLIM_OK;
-}
-
-static void run_publish(struct slim_client_request *common)
-{
-    struct session_request *request = (struct session_request *)common;
-    struct slim_session *session = request->session;
-    if (!slim_list_is_empty(&session->held) || publish_now(request) == SLIM_AGAIN) {
-        slim_list_put_last(&session->held, &request->in_held);
-    }
-}
-
-/* The window has room: what waits goes out, in order. */
-static void publish_held(struct slim_session *session)
-{
-    if (session->is_sending_held) {
-        return; /* told from inside a publish */
-    }
-    session->is_sending_held = true;
-    struct slim_list *node;
-    while ((node = slim_list_take_first(&session->held)) != NULL) {
-        struct session_request *request = SLIM_LIST_ENTRY(node, struct session_request, in_held);
-        if (request->is_delete) {
-            run_delete(&request->common);
-        } else if (publish_now(request) == SLIM_AGAIN) {
-            slim_list_put_first(&session->held, node);
-            break;
-        }
-    }
-    session->is_sending_held = false;
-}
-
-static void fail_held(struct slim_session *session)
-{
-    struct slim_list *node;
-    while ((node = slim_list_take_first(&session->held)) != NULL) {
-        fail(SLIM_LIST_ENTRY(node, struct session_request, in_held), SLIM_ERR_CLOSED,
-             "session closed");
-    }
-}
-
-static enum slim_status copy_payload(struct session_request *request,
-                                     const struct slim_payload *payload,
-                                     const struct slim_name *member)
-{
-    struct slim_view blob = slim_view_of(payload->data, payload->len);
-    struct slim_view type = slim_view_str(payload->type);
-    size_t type_at = 0;
-    size_t blob_at = 0;
-    if (member != NULL) {
-        SLIM_TRY(slim_client_name_copy(&request->text, member, &request->name));
-    }
-    type_at = request->text.len;
-    SLIM_TRY(slim_buf_put(&request->text, type));
-    blob_at = request->text.len;
-    SLIM_TRY(slim_buf_put(&request->text, blob));
-    SLIM_TRY(copy_pairs(request, payload->metadata, payload->metadata_count));
-    if (member != NULL) {
-        slim_client_name_point(&request->text, &request->name);
-        request->is_direct = true;
-    }
-    request->type = slim_view_of(request->text.data + type_at, type.len);
-    request->blob = slim_view_of(request->text.data + blob_at, blob.len);
-    return SLIM_OK;
-}
-
-static struct slim_op *publish(struct slim_session *session, const struct slim_payload *payload,
-                               const struct slim_name *member, const struct slim_notify *notify)
-{
-    struct slim_op *op;
-    if (payload->len > SLIM_CLIENT_PAYLOAD_BYTES_MAX) {
-        return slim_client_op_failed(notify, SLIM_ERR_LIMIT, "the payload is larger than 4 MiB");
-    }
-    struct session_request *request = request_new(session, run_publish, notify, &op);
-    if (request == NULL) {
-        return op;
-    }
-    op->bytes = payload->len + 1; /* above 0: it counts */
-    atomic_fetch_add(&session->under_way_count, 1);
-    atomic_fetch_add(&session->under_way_bytes, op->bytes);
-    if (copy_payload(request, payload, member) != SLIM_OK) {
-        fail(request, SLIM_ERR_NO_MEMORY, NULL);
-        return op;
-    }
-    slim_client_request_post(&request->common);
-    return op;
-}
-
-struct slim_op *slim_session_publish(struct slim_session *session,
-                                     const struct slim_payload *payload,
-                                     const struct slim_notify *notify)
-{
-    return publish(session, payload, NULL, notify);
-}
-
-struct slim_op *slim_session_publish_to(struct slim_session *session,
-                                        const struct slim_name *member,
-                                        const struct slim_payload *payload,
-                                        const struct slim_notify *notify)
-{
-    return publish(session, payload, member, notify);
-}
-
-static bool is_full(const struct slim_session *session)
-{
-    return atomic_load(&session->under_way_count) >= SLIM_CLIENT_UNDER_WAY_MAX ||
-           atomic_load(&session->under_way_bytes) >= SLIM_CLIENT_UNDER_WAY_BYTES_MAX;
-}
-
-enum slim_status slim_session_try_publish(struct slim_session *session,
-                                          const struct slim_payload *payload,
-                                          struct slim_error *error)
-{
-    if (is_full(session)) {
-        return SLIM_AGAIN;
-    }
-    struct slim_op *op = publish(session, payload, NULL, NULL);
-    enum slim_status status = slim_op_status(op, error);
-    slim_op_unref(op);
-    return status == SLIM_AGAIN ? SLIM_OK : status; /* it goes on: what is left is nobody's */
-}
-
-struct slim_op *slim_session_await_writable(struct slim_session *session,
-                                            const struct slim_notify *notify)
-{
-    struct slim_op *op = slim_client_op_new(notify);
-    (void)pthread_mutex_lock(&session->mutex); /* our own mutex */
-    bool is_ready = !is_full(session) || session->is_over;
-    if (!is_ready && !op->is_static) {
-        slim_list_put_last(&session->writers, &op->waiting);
-    }
-    (void)pthread_mutex_unlock(&session->mutex); /* likewise */
-    if (is_ready) {
-        slim_client_op_end(op, SLIM_OK, NULL);
-    }
-    return op;
 }
 
 /* ------------------------------------------------------------------------------------------------ looking */
@@ -716,21 +538,26 @@ static enum slim_status copy_members(const struct slim_session_app *sessions, ui
 
 static void run_participants(struct slim_client_request *common)
 {
-    struct session_request *request = (struct session_request *)common;
+    struct slim_client_call *request = (struct slim_client_call *)common;
     struct slim_session *session = request->session;
     enum slim_status status = SLIM_ERR_CLOSED;
-    if (session->app->local != NULL && session->is_in_table) {
+    if (session->is_in_table) {
         status = copy_members(slim_client_local_sessions(session->app->local), session->look.id,
                               request->list);
     }
-    fail(request, status, "error getting the participants list");
+    slim_client_call_fail(request, status,
+                          status == SLIM_ERR_CLOSED ? "Session already closed or dropped"
+                                                    : "error getting the participants list");
 }
 
 enum slim_status slim_session_participants(struct slim_session *session,
                                            struct slim_name_list **list, struct slim_error *error)
 {
     struct slim_op *op;
-    struct session_request *request = request_new(session, run_participants, NULL, &op);
+    if (list == NULL) {
+        return slim_error_set(error, SLIM_ERR_ARGUMENT, "no place for the list was given");
+    }
+    struct slim_client_call *request = slim_client_call_new(session, run_participants, NULL, &op);
     if (request != NULL) {
         request->list = list;
         slim_client_request_post(&request->common);
@@ -788,39 +615,12 @@ static struct slim_session *adopt(struct slim_app *app, uint32_t session_id)
     return session;
 }
 
-static void on_message(struct slim_session *session, const struct slim_session_message *message)
-{
-    struct slim_message *copy = NULL;
-    (void)pthread_mutex_lock(&session->mutex); /* our own mutex */
-    bool has_room = session->inbox_bytes < SLIM_CLIENT_INBOX_MAX_BYTES;
-    (void)pthread_mutex_unlock(&session->mutex); /* likewise */
-    if (!has_room || slim_client_message_new(message, &copy) != SLIM_OK) {
-        char text[SLIM_ERROR_TEXT_MAX];
-        (void)snprintf(text, sizeof(text), "message lost for session id: %u",
-                       session->look.id); /* short */
-        put_entry(session, NULL, SLIM_ERR_LIMIT, text);
-        return;
-    }
-    put_entry(session, copy, SLIM_OK, NULL);
-}
-
-static void on_completed(struct slim_session *session, const struct slim_session_event *event)
+static void on_completed(const struct slim_session_event *event)
 {
     struct slim_op *op = (struct slim_op *)(uintptr_t)event->op;
-    if (op == NULL) {
-        return;
+    if (op != NULL) {
+        slim_client_publish_end(op, event->status, event->text);
     }
-    slim_list_remove(&op->waiting);
-    if (op->bytes > 0 && session != NULL) {
-        atomic_fetch_sub(&session->under_way_count, 1);
-        atomic_fetch_sub(&session->under_way_bytes, op->bytes);
-        (void)pthread_mutex_lock(&session->mutex); /* our own mutex */
-        if (!is_full(session)) {
-            slim_client_op_end_all(&session->writers, SLIM_OK, NULL);
-        }
-        (void)pthread_mutex_unlock(&session->mutex); /* likewise */
-    }
-    slim_client_op_end(op, event->status, event->text);
 }
 
 static void on_begun(struct slim_app *app, struct slim_session *session,
@@ -841,27 +641,25 @@ static void on_begun(struct slim_app *app, struct slim_session *session,
 /* Over: nothing more comes, and what waits behind the window never will go. */
 static void on_closed(struct slim_app *app, struct slim_session *session)
 {
-    fail_held(session);
-    close_inbox(session);
+    slim_client_publish_fail_held(session);
+    slim_client_read_close(session);
     slim_client_op_end_all(&session->deletes, SLIM_OK, NULL);
     slim_client_app_drop(app, session);
 }
 
 void slim_client_session_orphan(struct slim_session *session)
 {
-    fail_held(session);
-    slim_client_op_end_all(&session->begun, SLIM_ERR_CLOSED, "session closed");
+    slim_client_publish_fail_held(session);
     slim_client_op_end_all(&session->deletes, SLIM_OK, NULL);
-    close_inbox(session);
+    slim_client_read_close(session);
 }
 
-void slim_client_session_on_event(void *ctx, const struct slim_session_event *event)
+static void take_event(struct slim_app *app, struct slim_session *session,
+                       const struct slim_session_event *event)
 {
-    struct slim_app *app = ctx;
-    struct slim_session *session = slim_client_app_find(app, event->session_id);
     switch (event->kind) {
     case SLIM_SESSION_COMPLETED:
-        on_completed(session, event);
+        on_completed(event);
         break;
     case SLIM_SESSION_BEGUN:
         on_begun(app, session, event);
@@ -869,17 +667,17 @@ void slim_client_session_on_event(void *ctx, const struct slim_session_event *ev
     case SLIM_SESSION_MESSAGE:
         session = session == NULL ? adopt(app, event->session_id) : session;
         if (session != NULL) {
-            on_message(session, event->message);
+            slim_client_read_put_message(session, event->message);
         }
         break;
     case SLIM_SESSION_PROBLEM:
         if (session != NULL) {
-            put_entry(session, NULL, SLIM_ERR_RESET, event->text);
+            slim_client_read_put_notice(session, SLIM_ERR_RESET, event->text);
         }
         break;
     case SLIM_SESSION_WRITABLE:
         if (session != NULL) {
-            publish_held(session);
+            slim_client_publish_held(session);
         }
         break;
     case SLIM_SESSION_CLOSED:
@@ -888,4 +686,18 @@ void slim_client_session_on_event(void *ctx, const struct slim_session_event *ev
         }
         break;
     }
+}
+
+/* An event may end the session, whose last reference is then ours. */
+void slim_client_session_on_event(void *ctx, const struct slim_session_event *event)
+{
+    struct slim_app *app = ctx;
+    struct slim_session *session = slim_client_app_find(app, event->session_id);
+    if (session == NULL) {
+        take_event(app, NULL, event);
+        return;
+    }
+    atomic_fetch_add_explicit(&session->ref_count, 1, memory_order_relaxed);
+    take_event(app, session, event);
+    slim_client_session_unref_memory(session);
 }

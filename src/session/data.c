@@ -548,6 +548,10 @@ enum slim_status slim_session_on_msg(struct slim_session *session,
     case SLIM_SESSION_NEW:
         break;
     }
+    if (session->is_paused && session->has_timer) {
+        app->stats.unread++;
+        return SLIM_AGAIN;
+    }
     data_touched(session);
     if (take_new(session, in, &origin) == SLIM_OK) {
         acknowledge(session, in, origin.is_direct);

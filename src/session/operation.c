@@ -107,6 +107,11 @@ static enum slim_status create(struct slim_session_app *app,
         return slim_error_set(error, status, "session not created: %s", slim_status_text(status));
     }
     session->is_initiator = true;
+    if (session->is_mls) {
+        /* a credential that must be fetched is asked for now; whoever needs it first says what is wrong */
+        enum slim_status ignored = slim_session_app_secure(app);
+        (void)ignored;
+    }
     status = is_group ? begin_group(session, op) : begin_pair(session, op);
     if (status != SLIM_OK) {
         slim_session_end(session, NULL);
@@ -429,6 +434,14 @@ void slim_session_app_lost_link(struct slim_session_app *app, uint64_t conn_id)
     }
     for (size_t i = 0; app->seen != NULL && i < SLIM_SESSION_SEEN_MAX; i++) {
         note_lost_link(&app->seen[i].answer, conn_id);
+    }
+}
+
+void slim_session_app_pause(struct slim_session_app *app, uint32_t session_id, bool is_paused)
+{
+    struct slim_session *session = slim_session_find(app, session_id);
+    if (session != NULL) {
+        session->is_paused = is_paused;
     }
 }
 

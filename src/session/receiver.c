@@ -278,7 +278,6 @@ static enum slim_session_verdict look_below(const struct slim_session_source *so
     return is_late(source, number) ? SLIM_SESSION_NEW : SLIM_SESSION_DUPLICATE;
 }
 
-/* What this number is, room aside. */
 /* Given up and passed: those behind it have been delivered. Its sender must not hear that it arrived. */
 static bool was_lost(const struct slim_session_source *source, uint32_t number)
 {
@@ -290,6 +289,7 @@ static bool was_lost(const struct slim_session_source *source, uint32_t number)
     return false;
 }
 
+/* What this number is, room aside. */
 static enum slim_session_verdict look_number(const struct slim_session_source *source,
                                              uint32_t number)
 {

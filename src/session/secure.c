@@ -49,11 +49,17 @@ static enum slim_status make_client(struct slim_session_app *app, const uint8_t 
     return status;
 }
 
+static void forget_key(struct slim_session_app *app)
+{
+    slim_mls_buf_free(&app->private_key);
+    slim_mls_buf_free(&app->public_key);
+    app->private_key = (struct slim_mls_buf){0};
+    app->public_key = (struct slim_mls_buf){0};
+}
+
 static enum slim_status new_client(struct slim_session_app *app)
 {
     struct slim_mls_client_config config = {.cipher_suite = 1};
-    struct slim_mls_buf private_key = {0};
-    struct slim_mls_buf public_key = {0};
     app->profile = (struct slim_mls_profile){
         .context = app, .verify_token = read_credential, .now_s = now_s, .random = fill};
     slim_mls_profile_callbacks(&app->profile, &config.callbacks);
@@ -61,15 +67,15 @@ static enum slim_status new_client(struct slim_session_app *app)
     if (app->options.has_plain_adds) {
         config.policy.add_path_target_max = 0;
     }
-    enum slim_status status = (enum slim_status)slim_mls_signature_key_new(
-        config.cipher_suite, &config.callbacks, &private_key, &public_key);
-    if (status == SLIM_OK) {
-        config.signature_key = as_view(private_key.data, private_key.len);
-        status = make_client(app, public_key.data, &config);
+    /* a credential that must be fetched first is for this key: it is kept until then */
+    if (app->private_key.data == NULL) {
+        SLIM_TRY((enum slim_status)slim_mls_signature_key_new(
+            config.cipher_suite, &config.callbacks, &app->private_key, &app->public_key));
     }
-    slim_mls_buf_free(&private_key);
-    slim_mls_buf_free(&public_key);
-    return status;
+    config.signature_key = as_view(app->private_key.data, app->private_key.len);
+    SLIM_TRY(make_client(app, app->public_key.data, &config));
+    forget_key(app);
+    return SLIM_OK;
 }
 
 static enum slim_status renew(struct slim_session_app *app)
@@ -116,6 +122,7 @@ void slim_session_app_secure_free(struct slim_session_app *app)
 {
     slim_mls_client_free(app->mls);
     app->mls = NULL;
+    forget_key(app);
 }
 
 enum slim_status slim_session_secure(struct slim_session *session)

@@ -341,8 +341,9 @@ enum slim_status slim_session_admit_receiver(struct slim_session *session,
 
 void slim_session_dismiss(struct slim_session *session, struct slim_session_member *member)
 {
-    slim_session_sender_remove(session->sender, member->slot, session->app->now_ms);
+    /* first what it has said: the application may answer from there, to those that are still members */
     slim_session_receiver_remove(session->receiver, member->slot);
+    slim_session_sender_remove(session->sender, member->slot, session->app->now_ms);
     slim_session_requests_forget(session, member->slot);
     slim_session_touch(session);
 }

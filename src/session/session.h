@@ -160,6 +160,7 @@ struct slim_session_stats {
     uint64_t undecryptable;     /* forged, or of a forgotten epoch */
     uint64_t refused_plaintext; /* in clear in a session that requires MLS */
     uint64_t limit;             /* a bound of limits.h */
+    uint64_t unread;            /* the owner has paused the session: the sender keeps it */
     uint64_t delivered;
     uint64_t repeated; /* our own repetitions */
     uint64_t lost;     /* numbers that never came */
@@ -244,6 +245,11 @@ slim_session_app_publish_to(struct slim_session_app *app, uint64_t now_ms, uint3
 SLIM_MUST_CHECK enum slim_status slim_session_app_close(struct slim_session_app *app,
                                                         uint64_t now_ms, uint32_t session_id,
                                                         uint64_t op, struct slim_error *error);
+
+/* The owner has no room for more messages of this session, or has again. Meanwhile new ones of reliable sessions are neither taken nor
+ * acknowledged: their senders repeat them, and give up as if we were away. Unreliable ones, and
+ * those that were asked for as they are missing in front of others, come as ever. No such session: nothing. */
+void slim_session_app_pause(struct slim_session_app *app, uint32_t session_id, bool is_paused);
 
 /* ---- looking. Borrowed until the next call that is not looking. */
 

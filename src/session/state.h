@@ -158,9 +158,10 @@ struct slim_session {
     bool is_begun;          /* the application knows of it */
     bool is_close_wanted;   /* by the application; dealt with when the session settles */
     bool is_draining;
+    bool is_paused;            /* by the owner */
     bool is_writable_promised; /* publish said SLIM_AGAIN */
     uint8_t promised_count;    /* events of this session that have room */
-    bool is_held_back; /* the sender holds new messages until a commit is known */
+    bool is_held_back;         /* the sender holds new messages until a commit is known */
     uint32_t max_retries;
     uint64_t interval_ms;
 
@@ -286,6 +287,8 @@ struct slim_session_app {
 
     struct slim_mls_profile profile;
     struct slim_mls_client *mls;
+    struct slim_mls_buf private_key; /* of `mls`, while its first credential is being fetched */
+    struct slim_mls_buf public_key;
     uint64_t credential_ms; /* when its token was made */
     uint64_t credential_s;  /* and by the clock on the wall, which may jump */
 };

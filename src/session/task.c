@@ -167,6 +167,10 @@ static void fail_unanswered(struct slim_session *session, struct slim_session_ta
                             uint32_t message_id)
 {
     char cause[TEXT_MAX];
+    if (session->is_mls && session->app->mls == NULL) {
+        fail_because(session, task, SLIM_AGAIN, ""); /* answers were no use without */
+        return;
+    }
     (void)snprintf(cause, sizeof(cause), "message send retries exhausted for id=%u", message_id);
     fail_because(session, task, SLIM_ERR_TIMEOUT, cause);
 }
@@ -239,6 +243,9 @@ enum slim_status slim_session_on_discovery_reply(struct slim_session *session,
         slim_session_request_find(session, SLIM_WIRE_TYPE_DISCOVERY_REPLY, in);
     if (request == NULL) {
         return SLIM_ERR_STATE; /* stale or surplus (defect 1) */
+    }
+    if (session->is_mls && slim_session_app_secure(session->app) == SLIM_AGAIN) {
+        return SLIM_AGAIN; /* as if the answer were lost: when it is asked for again, our credential may be there */
     }
     struct slim_session_task *task = request->task;
     task->asked = NULL;

@@ -726,7 +726,9 @@ static void missing_credential_fails_or_is_waited_for(void **state)
     world_init(&world, 2);
     world.apps[0].has_no_credential = true;
     (void)world_create(&world, 0, &settings, &peer, 1);
-    world_run(&world, 50);
+    world_run(&world, 150);
+    CHECK(world_completion(&world, 0, 1) == NULL); /* one that is being fetched may come */
+    world_run(&world, 10000);
     CHECK(world_completion(&world, 0, 1)->status == SLIM_ERR_STATE);
     assert_string_equal(world_completion(&world, 0, 1)->text,
                         "failed to add participant to session\nCaused by:\n  -> the credential for "
@@ -740,6 +742,22 @@ static void missing_credential_fails_or_is_waited_for(void **state)
     world.apps[1].has_no_credential = false;
     world_run(&world, 150);
     CHECK(world_is_ok(&world, 0, 2));
+    world_fini(&world);
+}
+
+static void credential_that_comes_late_is_waited_for(void **state)
+{
+    (void)state;
+    const struct slim_session_settings settings = world_settings(SLIM_SESSION_POINT_TO_POINT, true);
+    const struct slim_wire_name peer = world_name("b", 0);
+    world_init(&world, 2);
+    world.apps[0].has_no_credential = true;
+    (void)world_create(&world, 0, &settings, &peer, 1);
+    world_run(&world, 50);
+    CHECK(world_completion(&world, 0, 1) == NULL);
+    world.apps[0].has_no_credential = false;
+    world_run(&world, 500);
+    CHECK(world_is_ok(&world, 0, 1));
     world_fini(&world);
 }
 
@@ -790,6 +808,7 @@ int main(void)
         cmocka_unit_test(second_invitation_of_the_same_moderator_counts),
         cmocka_unit_test(publish_fails_when_all_repetitions_are_used),
         cmocka_unit_test(missing_credential_fails_or_is_waited_for),
+        cmocka_unit_test(credential_that_comes_late_is_waited_for),
         cmocka_unit_test(absurd_timers_of_others_are_cut),
         cmocka_unit_test(controller_makes_and_changes_a_group),
         cmocka_unit_test(only_controllers_make_groups_elsewhere),

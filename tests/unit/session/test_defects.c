@@ -216,11 +216,14 @@ static void defect_05_unanswered_pings_fail_no_task(void **state)
     settings.interval_ms = 1000;
     uint32_t id = world_create(&world, 0, &settings, &channel, 1);
     world_invite(&world, 0, id, 1, 2);
-    world_run(&world, 12900);
+    world_run(&world, 9500);
     world.test = &is_slow;
     world.filter = drop_pings_to_1_and_joins_of_2;
+    world_run(&world, 2000); /* the first ping is out */
+    CHECK(world.sent[SLIM_WIRE_TYPE_PING] > 0);
     world_invite(&world, 0, id, 2, 3);
-    world_run(&world, 4000);
+    world_run(&world, 4900);
+    CHECK(world.sent[SLIM_WIRE_TYPE_PING] == 6); /* and is given up, sooner than the invitation */
     CHECK(world_completion(&world, 0, 3) == NULL);
     is_slow = false;
     world_run(&world, 4000);

@@ -534,6 +534,41 @@ static void commit_that_removes_us_ends_the_session_whatever_the_message_says(vo
     world_fini(&world);
 }
 
+/* ---- what the engine reports */
+
+static bool drop_messages(struct world *w, size_t from, size_t to,
+                          const struct slim_wire_session_message *message)
+{
+    (void)w;
+    (void)from;
+    (void)to;
+    return message->head.session_message_type != SLIM_WIRE_TYPE_MSG;
+}
+
+static void defect_16_failure_of_an_answer_is_none_of_the_message_of_its_number(void **state)
+{
+    static const int32_t types[] = {SLIM_WIRE_TYPE_MSG_ACK, SLIM_WIRE_TYPE_RTX_REQUEST,
+                                    SLIM_WIRE_TYPE_RTX_REPLY, SLIM_WIRE_TYPE_MSG,
+                                    SLIM_WIRE_TYPE_GROUP_ACK};
+    (void)state;
+    uint32_t id = group(2, false);
+    world.filter = drop_messages;
+    world_publish(&world, 0, id, "one", 1);
+    for (size_t i = 0; i < SLIM_COUNT(types); i++) {
+        slim_session_app_take_error(world.apps[0].app, world.now_ms, SLIM_SESSION_NO_ROUTE, id,
+                                    types[i], 1, "no matching found");
+        slim_session_app_take_error(world.apps[0].app, world.now_ms, SLIM_SESSION_LINK_DOWN, id,
+                                    types[i], 1, "connection not found");
+    }
+    world_run(&world, 50);
+    CHECK(world_completion(&world, 0, 1) == NULL);
+    world.filter = NULL;
+    world_run(&world, 500);
+    CHECK(world_is_ok(&world, 0, 1));
+    assert_string_equal(world_messages(&world, 1, texts, sizeof(texts)), "one");
+    world_fini(&world);
+}
+
 /* ---- forged ciphertext */
 
 static struct slim_buf sealed;
@@ -600,6 +635,7 @@ int main(void)
         cmocka_unit_test(message_held_back_is_repeated_in_time),
         cmocka_unit_test(commit_far_ahead_ends_the_session_with_a_reason),
         cmocka_unit_test(commit_that_removes_us_ends_the_session_whatever_the_message_says),
+        cmocka_unit_test(defect_16_failure_of_an_answer_is_none_of_the_message_of_its_number),
         cmocka_unit_test(forged_message_of_an_epoch_to_come_displaces_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
