@@ -47,6 +47,7 @@ class Chat:
         command += ["--shared-secret", secret] if secret else []
         clean = {key: value for key, value in os.environ.items() if not key.startswith("SLIM_")}
         clean.update(PYTHONUNBUFFERED="1", **(environment or {}))
+        clean["TERM"] = "xterm"  # the packages' programs draw their prompt otherwise on terminals that they do not know
         self.terminal = None
         if has_terminal:
             self.terminal, theirs = pty.openpty()
