@@ -199,6 +199,9 @@ struct slim_session {
     uint64_t behind_since_ms; /* a commit is missing since; UINT64_MAX: none is */
     uint64_t held_back_until_ms;
     uint64_t refresh_ms;
+    uint64_t path_ms; /* moderator: an invitation from then on renews its keys */
+    uint64_t
+        path_owed_ms; /* they are renewed then, as invitations have not; UINT64_MAX: nothing is owed */
     struct slim_buf reply; /* participant: our JOIN_REPLY, until the welcome */
     uint32_t join_id;      /* number of the JOIN_REQUEST that began it */
     struct slim_session_name
