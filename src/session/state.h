@@ -246,6 +246,15 @@ struct slim_session_waiting_event {
     char *owned_text;
 };
 
+/* What the credential that was read last said. A new member's is asked for by MLS and by us, in a row. token empty: nothing. */
+struct slim_session_last_credential {
+    struct slim_buf token;
+    struct slim_buf subject;
+    struct slim_buf public_key;
+    uint64_t read_s;
+    bool is_any_age; /* its time was not looked at */
+};
+
 struct slim_session_app {
     struct slim_heap *heap;
     struct slim_session_app_options options;
@@ -294,6 +303,7 @@ struct slim_session_app {
     struct slim_mls_buf public_key;
     uint64_t credential_ms; /* when its token was made */
     uint64_t credential_s;  /* and by the clock on the wall, which may jump */
+    struct slim_session_last_credential last;
 };
 
 /* ---- app.c */
