@@ -222,10 +222,6 @@ bool slim_client_app_offer(struct slim_app *app, struct slim_session *session);
 
 /* ---- session.c */
 
-/* A session without users. The names and the metadata are copied. */
-SLIM_MUST_CHECK enum slim_status slim_client_session_new(struct slim_app *app,
-                                                         const struct slim_session_look *look,
-                                                         struct slim_session **session);
 void slim_client_session_unref_memory(struct slim_session *session);
 
 /* An event of the application's sessions. */
@@ -303,7 +299,6 @@ void slim_client_read_put_notice(struct slim_session *session, enum slim_status 
                                  const char *text);
 
 /* At the end of a turn: what arrived can be read. */
-void slim_client_read_flush(struct slim_session *session);
 void slim_client_read_flush_all(void *app);
 
 /* Nothing more will come: readers and writers are told. */

@@ -20,8 +20,9 @@ static size_t keep_last(struct slim_pair *pairs, size_t count)
     return kept;
 }
 
-enum slim_status slim_client_session_new(struct slim_app *app, const struct slim_session_look *look,
-                                         struct slim_session **result)
+/* A session without users. The names and the metadata are copied. */
+static enum slim_status new_session(struct slim_app *app, const struct slim_session_look *look,
+                                    struct slim_session **result)
 {
     struct slim_session *session = calloc(1, sizeof(*session));
     if (session == NULL) {
@@ -252,7 +253,12 @@ static struct slim_op *post_named(struct slim_session *session, const struct sli
     return op;
 }
 
-static void run_invite(struct slim_client_request *common)
+/* Invite or remove, as the tables have it. */
+typedef enum slim_status member_fn(struct slim_session_app *app, uint64_t now_ms,
+                                   uint32_t session_id, const struct slim_wire_name *name,
+                                   uint64_t op, struct slim_error *error);
+
+static void run_on_member(struct slim_client_request *common, member_fn *run)
 {
     struct slim_client_call *request = (struct slim_client_call *)common;
     struct slim_session_app *sessions = slim_client_call_sessions(request, "session closed");
@@ -260,26 +266,21 @@ static void run_invite(struct slim_client_request *common)
     if (sessions != NULL) {
         struct slim_wire_name name = slim_client_wire_name(&request->name);
         slim_client_call_begun(request,
-                               slim_session_app_invite(sessions, slim_client_call_now_ms(request),
-                                                       request->session->look.id, &name,
-                                                       slim_client_call_number(request), &error),
+                               run(sessions, slim_client_call_now_ms(request),
+                                   request->session->look.id, &name,
+                                   slim_client_call_number(request), &error),
                                &error);
     }
 }
 
+static void run_invite(struct slim_client_request *common)
+{
+    run_on_member(common, slim_session_app_invite);
+}
+
 static void run_remove(struct slim_client_request *common)
 {
-    struct slim_client_call *request = (struct slim_client_call *)common;
-    struct slim_session_app *sessions = slim_client_call_sessions(request, "session closed");
-    struct slim_error error = {.status = SLIM_OK};
-    if (sessions != NULL) {
-        struct slim_wire_name name = slim_client_wire_name(&request->name);
-        slim_client_call_begun(request,
-                               slim_session_app_remove(sessions, slim_client_call_now_ms(request),
-                                                       request->session->look.id, &name,
-                                                       slim_client_call_number(request), &error),
-                               &error);
-    }
+    run_on_member(common, slim_session_app_remove);
 }
 
 enum slim_status slim_client_session_close(struct slim_session *session, uint64_t number,
@@ -449,7 +450,7 @@ struct slim_op *slim_app_create_session(struct slim_app *app,
     };
     struct slim_op *op;
     struct slim_session *session = NULL;
-    enum slim_status status = slim_client_session_new(app, &look, &session);
+    enum slim_status status = new_session(app, &look, &session);
     if (status != SLIM_OK) {
         *result = NULL;
         return slim_client_op_failed(notify, status, NULL);
@@ -611,7 +612,7 @@ static struct slim_session *adopt(struct slim_app *app, uint32_t session_id)
     }
     look.metadata = pairs;
     look.metadata_count = info.settings.metadata_count;
-    if (slim_client_session_new(app, &look, &session) != SLIM_OK) {
+    if (new_session(app, &look, &session) != SLIM_OK) {
         session = NULL;
     } else if (slim_client_app_put(app, session) != SLIM_OK) {
         slim_client_session_unref_memory(session);
