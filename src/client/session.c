@@ -253,12 +253,25 @@ static struct slim_op *post_named(struct slim_session *session, const struct sli
     return op;
 }
 
-/* Invite or remove, as the tables have it. */
-typedef enum slim_status member_fn(struct slim_session_app *app, uint64_t now_ms,
-                                   uint32_t session_id, const struct slim_wire_name *name,
-                                   uint64_t op, struct slim_error *error);
+static void run_invite(struct slim_client_request *common)
+{
+    struct slim_client_call *request = (struct slim_client_call *)common;
+    struct slim_session_app *sessions = slim_client_call_sessions(request, "session closed");
+    struct slim_error error = {.status = SLIM_OK};
+    if (sessions == NULL) {
+        return;
+    }
+    struct slim_wire_name name = slim_client_wire_name(&request->name);
+    enum slim_status status = slim_client_app_route_home(request->session->app, &name);
+    if (status == SLIM_OK) {
+        status = slim_session_app_invite(sessions, slim_client_call_now_ms(request),
+                                         request->session->look.id, &name,
+                                         slim_client_call_number(request), &error);
+    }
+    slim_client_call_begun(request, status, &error);
+}
 
-static void run_on_member(struct slim_client_request *common, member_fn *run)
+static void run_remove(struct slim_client_request *common)
 {
     struct slim_client_call *request = (struct slim_client_call *)common;
     struct slim_session_app *sessions = slim_client_call_sessions(request, "session closed");
@@ -266,21 +279,11 @@ static void run_on_member(struct slim_client_request *common, member_fn *run)
     if (sessions != NULL) {
         struct slim_wire_name name = slim_client_wire_name(&request->name);
         slim_client_call_begun(request,
-                               run(sessions, slim_client_call_now_ms(request),
-                                   request->session->look.id, &name,
-                                   slim_client_call_number(request), &error),
+                               slim_session_app_remove(sessions, slim_client_call_now_ms(request),
+                                                       request->session->look.id, &name,
+                                                       slim_client_call_number(request), &error),
                                &error);
     }
-}
-
-static void run_invite(struct slim_client_request *common)
-{
-    run_on_member(common, slim_session_app_invite);
-}
-
-static void run_remove(struct slim_client_request *common)
-{
-    run_on_member(common, slim_session_app_remove);
 }
 
 enum slim_status slim_client_session_close(struct slim_session *session, uint64_t number,
@@ -388,10 +391,15 @@ static void run_create(struct slim_client_request *common)
     struct slim_wire_name destination = slim_client_wire_name(&session->look.destination);
     request->settings.metadata = request->pairs;
     request->settings.metadata_count = request->pair_count;
-    status = slim_session_app_create(slim_client_local_sessions(session->app->local),
-                                     slim_client_call_now_ms(request), &request->settings,
-                                     &destination, session->look.id,
-                                     slim_client_call_number(request), &session_id, &error);
+    status = request->settings.kind == SLIM_SESSION_POINT_TO_POINT
+                 ? slim_client_app_route_home(session->app, &destination)
+                 : SLIM_OK;
+    if (status == SLIM_OK) {
+        status = slim_session_app_create(slim_client_local_sessions(session->app->local),
+                                         slim_client_call_now_ms(request), &request->settings,
+                                         &destination, session->look.id,
+                                         slim_client_call_number(request), &session_id, &error);
+    }
     if (status != SLIM_OK) {
         slim_client_read_close(session);
         slim_client_app_drop(session->app, session);
