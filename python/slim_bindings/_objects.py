@@ -592,6 +592,8 @@ class App(_NoConstructor):
         deadline = deadline_of(timeout)
         native = self._n
         try:
+            # whatever was begun for the session before this one gets its turn first
+            await asyncio.sleep(0)
             found = native.listen(0)
             while found is None:
                 in_time = await current().park(self._key, native.await_session, deadline)
