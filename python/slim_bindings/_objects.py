@@ -638,6 +638,8 @@ class App(_NoConstructor):
         deadline = deadline_of(timeout)
         native = self._n
         try:
+            # whatever was begun for the session before this one gets its turn first
+            await asyncio.sleep(0)
             found = await current().take(self._key, native.listen, native.await_session, deadline)
         except _slim.Error as error:
             raise _fail(SlimError.ReceiveError, error) from None
