@@ -19,6 +19,9 @@ enum {
     SLIM_SESSION_REFRESH_MS =
         20 * 60 *
         1000, /* a moderator's own keys and credential are renewed so often (mls.md 8.3) */
+    SLIM_SESSION_PATH_MS =
+        30 *
+        1000, /* invitations renew them at most so often; those that did not are made up for as soon */
 
     SLIM_SESSION_MEMBERS_MAX = 4096,   /* of one session; slots of members are below it */
     SLIM_SESSION_SESSIONS_MAX = 65536, /* of one application */
