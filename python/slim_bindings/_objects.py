@@ -639,7 +639,7 @@ class App(_NoConstructor):
         native = self._n
         try:
             # whatever was begun for the session before this one gets its turn first
-            await asyncio.sleep(0)
+            await turn()
             found = await current().take(self._key, native.listen, native.await_session, deadline)
         except _slim.Error as error:
             raise _fail(SlimError.ReceiveError, error) from None
