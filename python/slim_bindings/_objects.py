@@ -658,7 +658,7 @@ class Service:
 
     def config(self) -> r.ServiceConfig:
         """What it was made with."""
-        from ._setup import new_service_config
+        from ._factories import new_service_config
 
         return self._config if self._config is not None else new_service_config()
 
