@@ -121,16 +121,12 @@ def samples():
         context,
         sb.ReceivedMessage(context=context, payload=b"x\x00"),
         sb.BasicAuth(username="u", password="p"),
-        sb.ClientJwtAuth(
-            key=sb.JwtKeyType.ENCODING(key=key), audience=["a"], issuer="i", subject="s", duration=second
-        ),
+        sb.ClientJwtAuth(key=sb.JwtKeyType.ENCODING(key=key), audience=["a"], issuer="i", subject="s", duration=second),
         sb.JwtAuth(key=sb.JwtKeyType.AUTORESOLVE(), audience=None, issuer=None, subject=None, duration=second),
         sb.StaticJwtAuth(token_file="/t", duration=second),
         sb.SpireConfig(socket_path=None, target_spiffe_id=None, jwt_audiences=["x"], trust_domains=[]),
         sb.FixedIntervalBackoff(interval=second, max_attempts=3),
-        sb.KeepaliveConfig(
-            tcp_keepalive=second, http2_keepalive=second, timeout=second, keep_alive_while_idle=True
-        ),
+        sb.KeepaliveConfig(tcp_keepalive=second, http2_keepalive=second, timeout=second, keep_alive_while_idle=True),
         sb.SessionConfig(
             session_type=sb.SessionType.GROUP, enable_mls=True, max_retries=5, interval=second, metadata={"k": "v"}
         ),
@@ -244,9 +240,11 @@ def failures():
         "app: bad direction": lambda: service.create_app_with_direction(
             name, provider.SHARED_SECRET(id="x", data=SECRET), shared, 1
         ),
-        "app: good direction": lambda: type(
-            service.create_app_with_direction(name, provider.SHARED_SECRET(id="x", data=SECRET), shared, direction)
-        ).__name__,
+        "app: good direction": lambda: (
+            type(
+                service.create_app_with_direction(name, provider.SHARED_SECRET(id="x", data=SECRET), shared, direction)
+            ).__name__
+        ),
         "app: secret not a text": lambda: service.create_app_with_secret(name, b"bytes"),
         "app: unknown route": lambda: app.set_route(name, 77),
         "app: unknown subscription": lambda: app.unsubscribe(sb.Name("x", "y", "z"), None),
