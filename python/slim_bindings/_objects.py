@@ -19,6 +19,7 @@ _DIRECTIONS = {Direction.BIDIRECTIONAL: 0, Direction.SEND: 1, Direction.RECV: 2,
 # After so much of publishing the loop gets a turn, and whoever publishes waits until there is room: bytes, and those of each message besides.
 _BYTES_PER_TURN = 256 * 1024
 _BYTES_PER_PUBLISH = 4096
+_MESSAGES_PER_TURN = 64  # after so many that were there already the loop gets a turn
 
 
 def _fail(kind: type, error: _slim.Error) -> Exception:
@@ -143,6 +144,7 @@ class Session(_NoConstructor):
     _write_key: int
     _info: tuple
     _published: int
+    _received: int
 
     @classmethod
     def _of(cls, native: _slim.Session) -> Session:
@@ -150,7 +152,7 @@ class Session(_NoConstructor):
         made._n = native
         made._key = new_key()
         made._info = native.info()
-        made._published = 0
+        made._published = made._received = 0
         made._write_key = new_key()
         return made
 
@@ -209,7 +211,8 @@ class Session(_NoConstructor):
             raise _fail(SlimError.SessionError, error) from None
 
     async def participants_list_async(self) -> list[Name]:
-        """Full names of the members now."""
+        """As participants_list."""
+        await turn()
         return self.participants_list()
 
     # ---- receiving
@@ -244,6 +247,10 @@ class Session(_NoConstructor):
         deadline = deadline_of(timeout)
         native = self._n
         queue = current()
+        self._received += 1
+        if self._received >= _MESSAGES_PER_TURN:
+            self._received = 0
+            await turn()
         try:
             parts = None if self._key in queue.lines else native.receive(0)
             if parts is None:
@@ -343,8 +350,6 @@ class Session(_NoConstructor):
     def _publish_to(
         self, message_context: r.MessageContext, data: bytes, payload_type: str | None, metadata: dict[str, str] | None
     ) -> CompletionHandle:
-        if not isinstance(message_context, r.MessageContext):
-            raise TypeError(f"Expected MessageContext instance, {type(message_context).__name__} found")
         member = parts_of(message_context.source_name)
         if self._n.is_over():
             raise SlimError.SessionError("session closed")
@@ -449,6 +454,7 @@ class Session(_NoConstructor):
 
     async def invite_async(self, participant: Name) -> CompletionHandle:
         """As invite."""
+        await turn()
         return self.invite(participant)
 
     def invite_and_wait(self, participant: Name) -> None:
@@ -457,6 +463,7 @@ class Session(_NoConstructor):
 
     async def invite_and_wait_async(self, participant: Name) -> None:
         """As invite, and wait for the end."""
+        await turn()
         await self.invite(participant).wait_async()
 
     def remove(self, participant: Name) -> CompletionHandle:
@@ -465,6 +472,7 @@ class Session(_NoConstructor):
 
     async def remove_async(self, participant: Name) -> CompletionHandle:
         """As remove."""
+        await turn()
         return self.remove(participant)
 
     def remove_and_wait(self, participant: Name) -> None:
@@ -473,6 +481,7 @@ class Session(_NoConstructor):
 
     async def remove_and_wait_async(self, participant: Name) -> None:
         """As remove, and wait for the end."""
+        await turn()
         await self.remove(participant).wait_async()
 
     async def __aenter__(self) -> Session:  # noqa: PYI034
@@ -574,15 +583,12 @@ class App(_NoConstructor):
 
     def create_session(self, config: r.SessionConfig, destination: Name) -> r.SessionWithCompletion:
         """Begin a session. The handle ends when the peer has joined, for a group at once."""
-        parts = parts_of(destination)
-        if not isinstance(config, r.SessionConfig):
-            raise TypeError(f"Expected SessionConfig instance, {type(config).__name__} found")
         if config.session_type not in _TYPES:
             raise ValueError(config.session_type)
         is_reliable = config.max_retries is not None and config.interval is not None
         interval = max(1, nanoseconds(config.interval) // 10**6) if is_reliable else 0
         retries = check_number(config.max_retries, 32) if is_reliable else 0
-        kind = _TYPES.index(config.session_type)
+        kind, parts = _TYPES.index(config.session_type), parts_of(destination)
         native, op = self._n.create_session(kind, bool(config.enable_mls), retries, interval, config.metadata, parts)
         return r.SessionWithCompletion(
             session=Session._of(native), completion=CompletionHandle._of(op, SlimError.SessionError)
@@ -590,6 +596,7 @@ class App(_NoConstructor):
 
     async def create_session_async(self, config: r.SessionConfig, destination: Name) -> r.SessionWithCompletion:
         """As create_session."""
+        await turn()  # before anything is begun: a cancelled call leaves no session behind
         return self.create_session(config, destination)
 
     def create_session_and_wait(self, config: r.SessionConfig, destination: Name) -> Session:
@@ -600,6 +607,7 @@ class App(_NoConstructor):
 
     async def create_session_and_wait_async(self, config: r.SessionConfig, destination: Name) -> Session:
         """Begin a session and wait until it stands."""
+        await turn()
         made = self.create_session(config, destination)
         await made.completion.wait_async()
         return made.session
@@ -612,6 +620,7 @@ class App(_NoConstructor):
 
     async def delete_session_async(self, session: Session) -> CompletionHandle:
         """As delete_session."""
+        await turn()
         return self.delete_session(session)
 
     def delete_session_and_wait(self, session: Session) -> None:
@@ -620,6 +629,7 @@ class App(_NoConstructor):
 
     async def delete_session_and_wait_async(self, session: Session) -> None:
         """As delete_session, and wait for the end."""
+        await turn()
         await self.delete_session(session).wait_async()
 
     def listen_for_session(self, timeout: timedelta | None = None) -> Session:
@@ -710,13 +720,23 @@ class Service:
     def connect(self, config: r.ClientConfig) -> int:
         """Link to a node; goes on trying unless the back-off says otherwise. The number of the connection."""
         op = self._n.connect(_config.client_text(config))
-        _wait(op, SlimError.ServiceError)
+        try:
+            _wait(op, SlimError.ServiceError)
+        except KeyboardInterrupt:
+            self._n.stop_connect(op)
+            raise
         return op.connection()
 
     async def connect_async(self, config: r.ClientConfig) -> int:
-        """As connect."""
+        """As connect. When it is cancelled, the attempts end too."""
         op = self._n.connect(_config.client_text(config))
-        await _finish(op, SlimError.ServiceError)
+        try:
+            await _finish(op, SlimError.ServiceError)
+        except SlimError:
+            raise
+        except BaseException:  # cancelled
+            self._n.stop_connect(op)
+            raise
         return op.connection()
 
     def disconnect(self, conn_id: int) -> None:
