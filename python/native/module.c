@@ -80,7 +80,9 @@ static int module_exec(PyObject *module)
         add_type(module, &native_op_spec, "Op", &state->op_type) != 0 ||
         add_type(module, &native_service_spec, "Service", &state->service_type) != 0 ||
         add_type(module, &native_app_spec, "App", &state->app_type) != 0 ||
-        add_type(module, &native_session_spec, "Session", &state->session_type) != 0) {
+        add_type(module, &native_session_spec, "Session", &state->session_type) != 0 ||
+        PyModule_AddIntConstant(module, "ERR_CLOSED", SLIM_ERR_CLOSED) != 0 ||
+        PyModule_AddIntConstant(module, "ERR_STATE", SLIM_ERR_STATE) != 0) {
         return -1;
     }
     return 0;

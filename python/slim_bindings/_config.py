@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 from datetime import timedelta
 from typing import Any
 
@@ -233,6 +234,11 @@ def server_text(config: r.ServerConfig) -> str:
             metadata=_metadata(config.metadata),
         )
     )
+
+
+def allows_plaintext() -> bool:
+    """Does the environment ask for sessions with MLS as release 1.0.0 has them, which are in clear?"""
+    return os.environ.get("SLIM_ALLOW_PLAINTEXT", "").lower() in ("1", "true", "yes")
 
 
 def secret_text(identity: str, secret: str) -> str:

@@ -8,12 +8,14 @@ from typing import Any
 
 from . import _config, _slim
 from . import _records as r
+from . import _unions as u
 from ._errors import SlimError, internal
 from ._loop import current, deadline_of, finish, is_running, nanoseconds, new_key, running_loop, turn
 from ._names import Name, check_number, check_text, parts_of
 from ._unions import Direction, SessionType
 
 GONE = "Session already closed or dropped"
+CLOSED = "datapath error\nCaused by:\n  -> data path is already closed"
 _TYPES = (SessionType.POINT_TO_POINT, SessionType.GROUP)
 _DIRECTIONS = {Direction.BIDIRECTIONAL: 0, Direction.SEND: 1, Direction.RECV: 2, Direction.NONE: 3}
 # After so much of publishing the loop gets a turn, and whoever publishes waits until there is room: bytes, and those of each message besides.
@@ -497,11 +499,20 @@ class App(_NoConstructor):
     _n: _slim.App
     _key: int
 
-    def __init__(self, base_name: Name, identity_provider_config: Any, identity_verifier_config: Any) -> None:
+    def __init__(
+        self,
+        base_name: Name,
+        identity_provider_config: u.IdentityProviderConfig,
+        identity_verifier_config: u.IdentityVerifierConfig,
+        *,
+        allow_plaintext: bool | None = None,
+    ) -> None:
         from ._setup import get_global_service
 
-        made = get_global_service().create_app(base_name, identity_provider_config, identity_verifier_config)
-        self._n, self._key = made._n, made._key
+        provider, verifier = identity_provider_config, identity_verifier_config
+        service = get_global_service()
+        self._n = service._app(base_name, provider, verifier, Direction.BIDIRECTIONAL, allow_plaintext)
+        self._key = new_key()
 
     @classmethod
     def _of(cls, native: _slim.App) -> App:
@@ -512,20 +523,26 @@ class App(_NoConstructor):
 
     @classmethod
     def new_with_direction(
-        cls, name: Name, identity_provider_config: Any, identity_verifier_config: Any, direction: Direction
+        cls,
+        name: Name,
+        identity_provider_config: u.IdentityProviderConfig,
+        identity_verifier_config: u.IdentityVerifierConfig,
+        direction: Direction,
+        *,
+        allow_plaintext: bool | None = None,
     ) -> App:
         """On the global service, for sending or receiving only."""
         from ._setup import get_global_service
 
         provider, verifier = identity_provider_config, identity_verifier_config
-        return cls._of(get_global_service()._app(name, provider, verifier, direction))
+        return cls._of(get_global_service()._app(name, provider, verifier, direction, allow_plaintext))
 
     @classmethod
-    def new_with_secret(cls, name: Name, secret: str) -> App:
+    def new_with_secret(cls, name: Name, secret: str, *, allow_plaintext: bool | None = None) -> App:
         """On the global service, with a secret that all share: at least 32 bytes."""
         from ._setup import get_global_service
 
-        return cls._of(get_global_service()._app_with_secret(name, secret))
+        return cls._of(get_global_service()._app_with_secret(name, secret, allow_plaintext))
 
     def __repr__(self) -> str:
         return f"<App {self.name()}>"
@@ -795,58 +812,99 @@ class Service:
 
     # ---- applications
 
-    def _native_app(self, name: tuple, provider: str, verifier: str, direction: Direction) -> _slim.App:
+    def _native_app(
+        self, name: tuple, provider: str, verifier: str, direction: Direction, allow_plaintext: bool | None
+    ) -> _slim.App:
         if direction not in _DIRECTIONS:
             raise ValueError(direction)
+        is_open = _config.allows_plaintext() if allow_plaintext is None else bool(allow_plaintext)
         try:
-            return self._n.app(name, provider, verifier, _DIRECTIONS[direction], False)
+            return self._n.app(name, provider, verifier, _DIRECTIONS[direction], is_open)
         except _slim.Error as error:
-            raise _fail(SlimError.AuthError, error) from None
+            if error.args[0] == _slim.ERR_CLOSED:
+                raise SlimError.ServiceError(CLOSED) from None
+            kind = SlimError.ServiceError if error.args[0] == _slim.ERR_STATE else SlimError.AuthError
+            raise _fail(kind, error) from None
 
-    def _app(self, name: Name, provider: Any, verifier: Any, direction: Direction) -> _slim.App:
+    def _app(
+        self, name: Name, provider: Any, verifier: Any, direction: Direction, allow_plaintext: bool | None
+    ) -> _slim.App:
         parts = parts_of(name)
         texts = _config.provider_text(provider), _config.verifier_text(verifier)
-        return self._native_app(parts, *texts, direction)
+        return self._native_app(parts, *texts, direction, allow_plaintext)
 
-    def _app_with_secret(self, name: Name, secret: str) -> _slim.App:
+    def _app_with_secret(self, name: Name, secret: str, allow_plaintext: bool | None) -> _slim.App:
         parts = parts_of(name)
         if len(check_text(secret).encode()) < 32:
             raise SlimError.AuthError("hmac key is too short")
         text = _config.secret_text(str(name), secret)
-        return self._native_app(parts, text, text, Direction.BIDIRECTIONAL)
+        return self._native_app(parts, text, text, Direction.BIDIRECTIONAL, allow_plaintext)
 
-    def create_app(self, base_name: Name, identity_provider_config: Any, identity_verifier_config: Any) -> App:
-        """An application with an identity of its own."""
+    def create_app(
+        self,
+        base_name: Name,
+        identity_provider_config: u.IdentityProviderConfig,
+        identity_verifier_config: u.IdentityVerifierConfig,
+        *,
+        allow_plaintext: bool | None = None,
+    ) -> App:
+        """An application (App) with an identity of its own. Its id comes from the identity; that of base_name does not count.
+
+        allow_plaintext: in sessions with MLS publish in clear and show what comes in clear, as release 1.0.0 does; None: only when the
+        environment has SLIM_ALLOW_PLAINTEXT=1. SlimError.AuthError, SlimError.InvalidArgument: the identity cannot be used.
+        """
         provider, verifier = identity_provider_config, identity_verifier_config
-        return App._of(self._app(base_name, provider, verifier, Direction.BIDIRECTIONAL))
+        return App._of(self._app(base_name, provider, verifier, Direction.BIDIRECTIONAL, allow_plaintext))
 
     async def create_app_async(
-        self, base_name: Name, identity_provider_config: Any, identity_verifier_config: Any
+        self,
+        base_name: Name,
+        identity_provider_config: u.IdentityProviderConfig,
+        identity_verifier_config: u.IdentityVerifierConfig,
+        *,
+        allow_plaintext: bool | None = None,
     ) -> App:
         """As create_app; an identity that must be fetched first does not hold up the loop."""
-        arguments = (base_name, identity_provider_config, identity_verifier_config)
-        return await running_loop().run_in_executor(None, self.create_app, *arguments)
+        provider, verifier = identity_provider_config, identity_verifier_config
+        arguments = (base_name, provider, verifier, Direction.BIDIRECTIONAL, allow_plaintext)
+        return App._of(await running_loop().run_in_executor(None, self._app, *arguments))
 
     def create_app_with_direction(
-        self, base_name: Name, identity_provider_config: Any, identity_verifier_config: Any, direction: Direction
+        self,
+        base_name: Name,
+        identity_provider_config: u.IdentityProviderConfig,
+        identity_verifier_config: u.IdentityVerifierConfig,
+        direction: Direction,
+        *,
+        allow_plaintext: bool | None = None,
     ) -> App:
-        """An application for sending or receiving only."""
-        return App._of(self._app(base_name, identity_provider_config, identity_verifier_config, direction))
+        """As create_app, for sending or receiving only (Direction)."""
+        provider, verifier = identity_provider_config, identity_verifier_config
+        return App._of(self._app(base_name, provider, verifier, direction, allow_plaintext))
 
     async def create_app_with_direction_async(
-        self, name: Name, identity_provider_config: Any, identity_verifier_config: Any, direction: Direction
+        self,
+        name: Name,
+        identity_provider_config: u.IdentityProviderConfig,
+        identity_verifier_config: u.IdentityVerifierConfig,
+        direction: Direction,
+        *,
+        allow_plaintext: bool | None = None,
     ) -> App:
         """As create_app_with_direction."""
-        arguments = (name, identity_provider_config, identity_verifier_config, direction)
-        return await running_loop().run_in_executor(None, self.create_app_with_direction, *arguments)
+        arguments = (name, identity_provider_config, identity_verifier_config, direction, allow_plaintext)
+        return App._of(await running_loop().run_in_executor(None, self._app, *arguments))
 
-    def create_app_with_secret(self, name: Name, secret: str) -> App:
-        """An application with a secret that all share: at least 32 bytes."""
-        return App._of(self._app_with_secret(name, secret))
+    def create_app_with_secret(self, name: Name, secret: str, *, allow_plaintext: bool | None = None) -> App:
+        """As create_app, with a secret (str) that all share: at least 32 bytes, as random as possible."""
+        return App._of(self._app_with_secret(name, secret, allow_plaintext))
 
-    async def create_app_with_secret_async(self, name: Name, secret: str) -> App:
+    async def create_app_with_secret_async(
+        self, name: Name, secret: str, *, allow_plaintext: bool | None = None
+    ) -> App:
         """As create_app_with_secret."""
-        return self.create_app_with_secret(name, secret)
+        await turn()
+        return self.create_app_with_secret(name, secret, allow_plaintext=allow_plaintext)
 
 
 for _class in (Name, CompletionHandle, Session, App, Service):

@@ -23,7 +23,7 @@ from ._factories import (
 )
 from ._loop import nanoseconds
 from ._names import check_text
-from ._objects import Service
+from ._objects import CLOSED, Service
 from ._read import client_of, dataplane_of
 
 _LEVELS = ("trace", "debug", "info", "warn", "error", "off")
@@ -117,7 +117,7 @@ def _file_problem(error: _slim.Error) -> str:
     if found := re.search(r"^io error\nCaused by:\n  -> (.*) \(os error (\d+)\)", text):
         kind = OS_KINDS.get(int(found[2]), "Other")
         return f'IoError(Os {{ code: {found[2]}, kind: {kind}, message: "{found[1]}" }})'
-    if found := re.search(r"^invalid configuration - key (.*) not valid", text):
+    if found := re.search(r"^invalid configuration - key (.*) not valid\nCaused by:\n  -> .*the file is a map", text):
         return f'InvalidKey("{found[1]}")\nCaused by:\n  -> {text.splitlines()[-1].removeprefix("  -> ")}'
     if text.startswith("invalid configuration"):
         return f"InvalidYaml\nCaused by:\n  -> {text.splitlines()[-1].removeprefix('  -> ')}"
@@ -252,7 +252,7 @@ def shutdown_blocking() -> None:
     global _is_shut_down
     service = get_global_service()
     if _is_shut_down:
-        raise SlimError.ServiceError("datapath error\nCaused by:\n  -> data path is already closed")
+        raise SlimError.ServiceError(CLOSED)
     _is_shut_down = True
     op = service._n.shutdown()
     try:
