@@ -16,14 +16,18 @@ import slim_bindings as sb
 
 
 def parameters(function):
-    """Names of what can be given, and which of it must be given by keyword."""
+    """Names of what can be given, which of it must be, and which only by keyword."""
     try:
         found = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return None
     words = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
-    keyword = [p.name for p in found if p.kind is inspect.Parameter.KEYWORD_ONLY]
-    return {"names": [words.get(p.kind, "") + p.name for p in found], "keyword_only": keyword}
+    plain = [p for p in found if p.kind not in words]
+    return {
+        "names": [words.get(p.kind, "") + p.name for p in found],
+        "required": [p.name for p in plain if p.default is inspect.Parameter.empty],
+        "keyword_only": [p.name for p in plain if p.kind is inspect.Parameter.KEYWORD_ONLY],
+    }
 
 
 def method(owner, name):
@@ -260,7 +264,7 @@ def failures():
         "app: metadata not texts": lambda: app.create_session(point_to_point(metadata={"a": 1}), name),
         "app: type of session": lambda: app.create_session(point_to_point(session_type=7), name),
         "app: delete what is no session": lambda: app.delete_session("x"),
-        "app: receiver publishes": lambda: sender.create_session_and_wait(point_to_point(), name),
+        "app: receiver publishes": lambda: sender.create_session_and_wait(point_to_point(), name).publish(b"x", None, None),
         "session: nothing comes": lambda: pair.get_message(short),
         "session: negative timeout": lambda: pair.get_message(datetime.timedelta(seconds=-1)),
         "session: timeout not a duration": lambda: pair.get_message(0.5),
