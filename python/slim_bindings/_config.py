@@ -75,14 +75,16 @@ def _tls_client(tls: r.TlsClientConfig) -> dict[str, Any]:
     )
 
 
-def _key(key: Any) -> dict[str, Any] | str:
+def _key(key: Any) -> dict[str, Any]:
     if key.is_autoresolve():
-        return "autoresolve"
+        return {"type": "autoresolve"}
     config = key.key
-    data = {"data": config.key.value} if config.key.is_data() else {"file": config.key.path}
-    algorithm = "EdDSA" if config.algorithm is u.JwtAlgorithm.ED_DSA else config.algorithm.name
-    inner = {"algorithm": algorithm, "format": config.format.name.lower(), "key": data}
-    return {"encoding" if key.is_encoding() else "decoding": inner}
+    return {
+        "type": "encoding" if key.is_encoding() else "decoding",
+        "algorithm": "EdDSA" if config.algorithm is u.JwtAlgorithm.ED_DSA else config.algorithm.name,
+        "format": config.format.name.lower(),
+        "key": {"data": config.key.value} if config.key.is_data() else {"file": config.key.path},
+    }
 
 
 def _jwt(config: r.JwtAuth | r.ClientJwtAuth) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Generator
 from datetime import timedelta
 from typing import Any
@@ -10,14 +9,16 @@ from typing import Any
 from . import _config, _slim
 from . import _records as r
 from ._errors import SlimError, internal
-from ._loop import current, deadline_of, finish, nanoseconds, new_key
+from ._loop import current, deadline_of, finish, is_running, nanoseconds, new_key, running_loop, turn
 from ._names import Name, check_number, check_text, parts_of
 from ._unions import Direction, SessionType
 
 GONE = "Session already closed or dropped"
 _TYPES = (SessionType.POINT_TO_POINT, SessionType.GROUP)
 _DIRECTIONS = {Direction.BIDIRECTIONAL: 0, Direction.SEND: 1, Direction.RECV: 2, Direction.NONE: 3}
-_PUBLISHES_PER_TURN = 64  # after so many the loop gets a turn, whatever the program does
+# After so much of publishing the loop gets a turn, and whoever publishes waits until there is room: bytes, and those of each message besides.
+_BYTES_PER_TURN = 256 * 1024
+_BYTES_PER_PUBLISH = 4096
 
 
 def _fail(kind: type, error: _slim.Error) -> Exception:
@@ -99,10 +100,10 @@ class CompletionHandle(_NoConstructor):
                 return True
             if not self._key:
                 self._key = new_key()
-            return await current().park(self._key, lambda: op, deadline) and op.poll()
+            return await current().end(op, self._key, deadline) and op.poll()
         except _slim.Error as error:
             raise _fail(self._kind, error) from None
-        except asyncio.CancelledError:
+        except BaseException:  # cancelled: it was not waited for
             self._is_consumed = False
             raise
 
@@ -139,6 +140,7 @@ class Session(_NoConstructor):
 
     _n: _slim.Session
     _key: int
+    _write_key: int
     _info: tuple
     _published: int
 
@@ -149,6 +151,7 @@ class Session(_NoConstructor):
         made._key = new_key()
         made._info = native.info()
         made._published = 0
+        made._write_key = new_key()
         return made
 
     def __repr__(self) -> str:
@@ -240,13 +243,11 @@ class Session(_NoConstructor):
         """As get_message. When it is cancelled, the message stays for the next call."""
         deadline = deadline_of(timeout)
         native = self._n
+        queue = current()
         try:
-            parts = native.receive(0)
-            while parts is None:
-                if not await current().park(self._key, native.await_message, deadline):
-                    parts = native.receive(0)
-                    break
-                parts = native.receive(0)
+            parts = None if self._key in queue.lines else native.receive(0)
+            if parts is None:
+                parts = await queue.take(self._key, native.receive, native.await_message, deadline)
         except _slim.Error as error:
             raise _fail(SlimError.SessionError, error) from None
         if parts is None:
@@ -271,23 +272,51 @@ class Session(_NoConstructor):
     ) -> CompletionHandle:
         """To everybody in the session. The handle ends when all who are members have acknowledged it.
 
-        data: anything with the buffer protocol, at most 4 MiB. payload_type: None is "msg".
+        data: anything with the buffer protocol, at most 4 MiB. payload_type: None is "msg". While more than 1024 messages or 16 MiB are on
+        their way it waits, unless nobody is there yet.
         """
+        return self._publish(self._admit(data), payload_type, metadata)
+
+    def _publish(self, data: bytes, payload_type: str | None, metadata: dict[str, str] | None) -> CompletionHandle:
         native = self._n
         if native.is_over():
             raise SlimError.SessionError(GONE)
-        return CompletionHandle._of(native.publish(_bytes(data), payload_type, metadata), SlimError.SessionError)
+        return CompletionHandle._of(native.publish(data, payload_type, metadata), SlimError.SessionError)
 
     async def publish_async(
         self, data: bytes, payload_type: str | None = None, metadata: dict[str, str] | None = None
     ) -> CompletionHandle:
-        """As publish."""
-        handle = self.publish(data, payload_type, metadata)
-        self._published += 1
-        if self._published >= _PUBLISHES_PER_TURN:
-            self._published = 0
-            await asyncio.sleep(0)
-        return handle
+        """As publish; while it waits for room the loop runs others."""
+        return self._publish(await self._admit_async(data), payload_type, metadata)
+
+    def _is_turn(self, data: bytes) -> bool:
+        """Is it time to look whether there is room?"""
+        self._published += _BYTES_PER_PUBLISH + len(data)
+        if self._published < _BYTES_PER_TURN:
+            return False
+        self._published = 0
+        return True
+
+    def _room(self, _: int) -> bool | None:
+        """True: there is some, or nobody is in the group who could make some: what is published waits for those to come."""
+        is_alone = self._info[1] and not self._n.is_over() and len(self._n.participants()) < 2
+        return True if self._n.await_writable().poll() or is_alone else None
+
+    def _admit(self, data: Any) -> bytes:
+        """The bytes to publish, when there is room. A thread with a running loop does not wait: it may be needed to make room."""
+        data = _bytes(data)
+        if self._is_turn(data) and not is_running() and not self._room(0):
+            self._n.await_writable().wait(None)
+        return data
+
+    async def _admit_async(self, data: Any) -> bytes:
+        """As _admit."""
+        data = _bytes(data)
+        if self._is_turn(data):
+            await turn()
+            if not self._room(0):
+                await current().take(self._write_key, self._room, self._n.await_writable, None)
+        return data
 
     def publish_and_wait(
         self, data: bytes, payload_type: str | None = None, metadata: dict[str, str] | None = None
@@ -299,7 +328,7 @@ class Session(_NoConstructor):
         self, data: bytes, payload_type: str | None = None, metadata: dict[str, str] | None = None
     ) -> None:
         """As publish, and wait for the end."""
-        await self.publish(data, payload_type, metadata).wait_async()
+        await (await self.publish_async(data, payload_type, metadata)).wait_async()
 
     def publish_to(
         self,
@@ -309,12 +338,17 @@ class Session(_NoConstructor):
         metadata: dict[str, str] | None = None,
     ) -> CompletionHandle:
         """To the one member that a message came from. Its metadata gets "PUBLISH_TO"."""
+        return self._publish_to(message_context, self._admit(data), payload_type, metadata)
+
+    def _publish_to(
+        self, message_context: r.MessageContext, data: bytes, payload_type: str | None, metadata: dict[str, str] | None
+    ) -> CompletionHandle:
         if not isinstance(message_context, r.MessageContext):
             raise TypeError(f"Expected MessageContext instance, {type(message_context).__name__} found")
         member = parts_of(message_context.source_name)
         if self._n.is_over():
             raise SlimError.SessionError("session closed")
-        op = self._n.publish_to(member, _bytes(data), payload_type, metadata)
+        op = self._n.publish_to(member, data, payload_type, metadata)
         return CompletionHandle._of(op, SlimError.SessionError)
 
     async def publish_to_async(
@@ -325,7 +359,7 @@ class Session(_NoConstructor):
         metadata: dict[str, str] | None = None,
     ) -> CompletionHandle:
         """As publish_to."""
-        return self.publish_to(message_context, data, payload_type, metadata)
+        return self._publish_to(message_context, await self._admit_async(data), payload_type, metadata)
 
     def publish_to_and_wait(
         self,
@@ -345,7 +379,7 @@ class Session(_NoConstructor):
         metadata: dict[str, str] | None = None,
     ) -> None:
         """As publish_to, and wait for the end."""
-        await self.publish_to(message_context, data, payload_type, metadata).wait_async()
+        await (await self.publish_to_async(message_context, data, payload_type, metadata)).wait_async()
 
     def publish_with_params(
         self,
@@ -360,13 +394,24 @@ class Session(_NoConstructor):
 
         fanout and connection_out are checked, and have no effect: the session knows how many members it has and where they are.
         """
+        self._publish_with_params(destination, fanout, self._admit(data), connection_out, payload_type, metadata)
+
+    def _publish_with_params(
+        self,
+        destination: Name,
+        fanout: int,
+        data: bytes,
+        connection_out: int | None,
+        payload_type: str | None,
+        metadata: dict[str, str] | None,
+    ) -> None:
         parts = parts_of(destination)
         check_number(fanout, 32)
         if connection_out is not None:
             check_number(connection_out)
         if self._n.is_over():
             raise SlimError.SessionError("session closed")
-        content = (_bytes(data), payload_type, metadata)
+        content = (data, payload_type, metadata)
         if parts[:3] == self._info[7][:3]:
             self._n.publish(*content)
         else:
@@ -382,7 +427,8 @@ class Session(_NoConstructor):
         metadata: dict[str, str] | None = None,
     ) -> None:
         """As publish_with_params."""
-        self.publish_with_params(destination, fanout, data, connection_out, payload_type, metadata)
+        data = await self._admit_async(data)
+        self._publish_with_params(destination, fanout, data, connection_out, payload_type, metadata)
 
     # ---- members
 
@@ -593,13 +639,8 @@ class App(_NoConstructor):
         native = self._n
         try:
             # whatever was begun for the session before this one gets its turn first
-            await asyncio.sleep(0)
-            found = native.listen(0)
-            while found is None:
-                in_time = await current().park(self._key, native.await_session, deadline)
-                found = native.listen(0)
-                if not in_time:
-                    break
+            await turn()
+            found = await current().take(self._key, native.listen, native.await_session, deadline)
         except _slim.Error as error:
             raise _fail(SlimError.ReceiveError, error) from None
         if found is None:
@@ -764,7 +805,7 @@ class Service:
     ) -> App:
         """As create_app; an identity that must be fetched first does not hold up the loop."""
         arguments = (base_name, identity_provider_config, identity_verifier_config)
-        return await asyncio.get_running_loop().run_in_executor(None, self.create_app, *arguments)
+        return await running_loop().run_in_executor(None, self.create_app, *arguments)
 
     def create_app_with_direction(
         self, base_name: Name, identity_provider_config: Any, identity_verifier_config: Any, direction: Direction
@@ -777,7 +818,7 @@ class Service:
     ) -> App:
         """As create_app_with_direction."""
         arguments = (name, identity_provider_config, identity_verifier_config, direction)
-        return await asyncio.get_running_loop().run_in_executor(None, self.create_app_with_direction, *arguments)
+        return await running_loop().run_in_executor(None, self.create_app_with_direction, *arguments)
 
     def create_app_with_secret(self, name: Name, secret: str) -> App:
         """An application with a secret that all share: at least 32 bytes."""

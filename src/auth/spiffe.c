@@ -139,34 +139,3 @@ enum slim_status slim_spiffe_cert_id(struct slim_view der, struct slim_buf *id,
     ERR_clear_error();
     return status;
 }
-
-static bool has_view(const struct slim_view *list, size_t count, struct slim_view wanted)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (slim_view_is_equal(list[i], wanted)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-enum slim_status slim_spiffe_check_peer(const struct slim_spiffe_peers *peers, struct slim_view der,
-                                        struct slim_error *error)
-{
-    struct slim_buf text = {0};
-    struct slim_spiffe_id id;
-    enum slim_status status = slim_spiffe_cert_id(der, &text, error);
-    if (status == SLIM_OK) {
-        status = slim_spiffe_id_parse(slim_buf_view(&text), &id);
-    }
-    if (status == SLIM_OK && !has_view(peers->domains, peers->domain_count, id.domain)) {
-        status = slim_error_set(error, SLIM_ERR_DENIED,
-                                "the peer is of a trust domain that is not accepted");
-    }
-    if (status == SLIM_OK && peers->id_count > 0 &&
-        !has_view(peers->ids, peers->id_count, slim_buf_view(&text))) {
-        status = slim_error_set(error, SLIM_ERR_DENIED, "the peer's SPIFFE id is not accepted");
-    }
-    slim_buf_fini(&text);
-    return status;
-}

@@ -190,11 +190,6 @@ void slim_crypto_init(void)
     (void)pthread_once(&init_once, init_libraries); /* cannot fail with a valid control */
 }
 
-size_t slim_crypto_aead_key_len(enum slim_crypto_aead aead)
-{
-    return aead == SLIM_CRYPTO_AES_128_GCM ? 16 : 32;
-}
-
 enum { UPDATE_MAX = 1 << 30 }; /* what one EVP call takes: its lengths are ints */
 
 static enum slim_status gcm_seal(const EVP_CIPHER *cipher, const uint8_t *key, const uint8_t *nonce,

@@ -50,7 +50,6 @@ enum slim_crypto_signer {
 void slim_crypto_init(void);
 
 size_t slim_crypto_hash_len(enum slim_crypto_hash hash);
-size_t slim_crypto_aead_key_len(enum slim_crypto_aead aead);
 
 /* Hash of the concatenation of `count` parts; `out` has slim_crypto_hash_len bytes. */
 void slim_crypto_digest(enum slim_crypto_hash hash, const struct slim_view *parts, size_t count,

@@ -399,21 +399,18 @@ static void run_connect(struct slim_client_request *common)
     }
 }
 
-struct slim_op *slim_service_connect(struct slim_service *service, const char *client,
-                                     const struct slim_notify *notify)
+/* Begin what needs a configuration, which the request takes over; `status`, `error`: what reading it gave. */
+static struct slim_op *post_with_config(struct slim_service *service, struct slim_config *config,
+                                        enum slim_status status, const struct slim_error *error,
+                                        void (*run)(struct slim_client_request *),
+                                        const struct slim_notify *notify)
 {
-    struct slim_error error = {.status = SLIM_OK};
-    struct slim_config *config = NULL;
     struct slim_op *op;
-    enum slim_status status = slim_client_check(service, &error);
-    if (status == SLIM_OK) {
-        status = slim_client_read_client(client, service->announces_links, &config, &error);
-    }
     if (status != SLIM_OK) {
-        return slim_client_op_failed(notify, status, error.text);
+        return slim_client_op_failed(notify, status, error->text);
     }
     struct slim_client_request *request =
-        slim_client_request_new(service, sizeof(struct connect_request), run_connect, notify, &op);
+        slim_client_request_new(service, sizeof(struct connect_request), run, notify, &op);
     if (request == NULL) {
         slim_config_free(config);
         return op;
@@ -422,6 +419,18 @@ struct slim_op *slim_service_connect(struct slim_service *service, const char *c
     request->drop = drop_config;
     slim_client_request_post(request);
     return op;
+}
+
+struct slim_op *slim_service_connect(struct slim_service *service, const char *client,
+                                     const struct slim_notify *notify)
+{
+    struct slim_error error = {.status = SLIM_OK};
+    struct slim_config *config = NULL;
+    enum slim_status status = slim_client_check(service, &error);
+    if (status == SLIM_OK) {
+        status = slim_client_read_client(client, service->announces_links, &config, &error);
+    }
+    return post_with_config(service, config, status, &error, run_connect, notify);
 }
 
 enum slim_status slim_connect(struct slim_service *service, const char *client,
@@ -526,21 +535,11 @@ struct slim_op *slim_service_run_server(struct slim_service *service, const char
 {
     struct slim_error error = {.status = SLIM_OK};
     struct slim_config *config = NULL;
-    struct slim_op *op;
-    enum slim_status status = slim_client_read_server(server, &config, &error);
-    if (status != SLIM_OK) {
-        return slim_client_op_failed(notify, status, error.text);
+    enum slim_status status = slim_client_check(service, &error);
+    if (status == SLIM_OK) {
+        status = slim_client_read_server(server, &config, &error);
     }
-    struct slim_client_request *request =
-        slim_client_request_new(service, sizeof(struct connect_request), run_listen, notify, &op);
-    if (request == NULL) {
-        slim_config_free(config);
-        return op;
-    }
-    ((struct connect_request *)request)->config = config;
-    request->drop = drop_config;
-    slim_client_request_post(request);
-    return op;
+    return post_with_config(service, config, status, &error, run_listen, notify);
 }
 
 struct text_request {
