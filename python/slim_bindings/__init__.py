@@ -13,3 +13,4 @@ from . import slim_bindings as slim_bindings
 from .slim_bindings import *
 from .slim_bindings import Duration as Duration
 from .slim_bindings import uniffi_set_event_loop as uniffi_set_event_loop
+from .slim_bindings import __getattr__ as __getattr__
