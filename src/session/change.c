@@ -109,6 +109,8 @@ static enum slim_status tell_add(struct slim_session *session, struct slim_sessi
     struct slim_wire_session_message message;
     struct names names;
     struct slim_session_expected expected = {.except = member};
+    struct slim_wire_pair mark_of_all = mark;
+    struct slim_buf ours = {0};
     enum slim_status status = SLIM_OK;
     SLIM_TRY(take_names(session, NULL, &names));
     if (session->members.listed_count > 2) {
@@ -133,9 +135,14 @@ static enum slim_status tell_add(struct slim_session *session, struct slim_sessi
             .participants = as_participants(&names),
             .mls = as_mls(session, commit, &commit->welcome),
         };
-        message.metadata = (struct slim_wire_metadata){.pairs = &mark, .count = 1};
+        status = slim_session_put_ours(session, &ours);
+        mark_of_all.value = slim_buf_view(&ours);
+        message.metadata = (struct slim_wire_metadata){.pairs = &mark_of_all, .count = 1};
+    }
+    if (status == SLIM_OK) {
         status = slim_session_request_new(session, &message, &expected, task, &task->asked);
     }
+    slim_buf_fini(&ours);
     slim_heap_return(session->app->heap, names.list);
     return status;
 }

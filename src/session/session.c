@@ -327,7 +327,10 @@ void slim_session_take(struct slim_session *session, struct slim_session_incomin
 enum slim_status slim_session_admit_source(struct slim_session *session,
                                            struct slim_session_member *member, bool from_start)
 {
-    return slim_session_receiver_add(session->receiver, member->slot, from_start);
+    enum slim_session_beginning beginning =
+        member->is_ours ? SLIM_SESSION_ASKED : SLIM_SESSION_GUESSED;
+    return slim_session_receiver_add(session->receiver, member->slot,
+                                     from_start ? SLIM_SESSION_FROM_START : beginning);
 }
 
 enum slim_status slim_session_admit_receiver(struct slim_session *session,
