@@ -24,7 +24,7 @@ def has_mcp(python):
 def command(version, *arguments):
     python = peer_python(version)
     if not has_mcp(python):
-        pytest.skip(f"no mcp and slim-mcp in {python}")
+        pytest.fail(f"no mcp and slim-mcp in {python}")
     return [str(python), str(DRIVER), *arguments]
 
 
