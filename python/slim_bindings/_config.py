@@ -23,6 +23,12 @@ _COMPRESSION = {
 }
 
 
+def _compression(value: Any) -> str:
+    if value not in _COMPRESSION:
+        raise ValueError(value)
+    return _COMPRESSION[value]
+
+
 def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
@@ -141,7 +147,7 @@ def client_text(config: r.ClientConfig) -> str:
             endpoint=config.endpoint,
             origin=config.origin,
             server_name=config.server_name,
-            compression=None if config.compression is None else _COMPRESSION[config.compression],
+            compression=None if config.compression is None else _compression(config.compression),
             rate_limit=config.rate_limit,
             tls=_tls_client(config.tls),
             keepalive=None
