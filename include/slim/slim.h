@@ -166,6 +166,11 @@ SLIM_CALL struct slim_op *slim_service_connect(struct slim_service *service, con
 SLIM_CALL struct slim_op *slim_service_disconnect(struct slim_service *service, uint64_t connection,
                                                   const struct slim_notify *notify);
 
+/* Take back a slim_service_connect of this service: while it goes on it ends with SLIM_ERR_CLOSED, and the link that it has made is closed. */
+SLIM_CALL struct slim_op *slim_service_stop_connect(struct slim_service *service,
+                                                    struct slim_op *connect,
+                                                    const struct slim_notify *notify);
+
 /* The connection to this endpoint. SLIM_ERR_NOT_FOUND. */
 SLIM_CALL enum slim_status slim_service_connection(struct slim_service *service,
                                                    const char *endpoint, uint64_t *connection);

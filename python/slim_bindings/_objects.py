@@ -8,17 +8,20 @@ from typing import Any
 
 from . import _config, _slim
 from . import _records as r
+from . import _unions as u
 from ._errors import SlimError, internal
 from ._loop import current, deadline_of, finish, is_running, nanoseconds, new_key, running_loop, turn
 from ._names import Name, check_number, check_text, parts_of
 from ._unions import Direction, SessionType
 
 GONE = "Session already closed or dropped"
+CLOSED = "datapath error\nCaused by:\n  -> data path is already closed"
 _TYPES = (SessionType.POINT_TO_POINT, SessionType.GROUP)
 _DIRECTIONS = {Direction.BIDIRECTIONAL: 0, Direction.SEND: 1, Direction.RECV: 2, Direction.NONE: 3}
 # After so much of publishing the loop gets a turn, and whoever publishes waits until there is room: bytes, and those of each message besides.
 _BYTES_PER_TURN = 256 * 1024
 _BYTES_PER_PUBLISH = 4096
+_MESSAGES_PER_TURN = 64  # after so many that were there already the loop gets a turn
 
 
 def _fail(kind: type, error: _slim.Error) -> Exception:
@@ -143,6 +146,7 @@ class Session(_NoConstructor):
     _write_key: int
     _info: tuple
     _published: int
+    _received: int
 
     @classmethod
     def _of(cls, native: _slim.Session) -> Session:
@@ -150,7 +154,7 @@ class Session(_NoConstructor):
         made._n = native
         made._key = new_key()
         made._info = native.info()
-        made._published = 0
+        made._published = made._received = 0
         made._write_key = new_key()
         return made
 
@@ -209,7 +213,8 @@ class Session(_NoConstructor):
             raise _fail(SlimError.SessionError, error) from None
 
     async def participants_list_async(self) -> list[Name]:
-        """Full names of the members now."""
+        """As participants_list."""
+        await turn()
         return self.participants_list()
 
     # ---- receiving
@@ -244,6 +249,10 @@ class Session(_NoConstructor):
         deadline = deadline_of(timeout)
         native = self._n
         queue = current()
+        self._received += 1
+        if self._received >= _MESSAGES_PER_TURN:
+            self._received = 0
+            await turn()
         try:
             parts = None if self._key in queue.lines else native.receive(0)
             if parts is None:
@@ -343,8 +352,6 @@ class Session(_NoConstructor):
     def _publish_to(
         self, message_context: r.MessageContext, data: bytes, payload_type: str | None, metadata: dict[str, str] | None
     ) -> CompletionHandle:
-        if not isinstance(message_context, r.MessageContext):
-            raise TypeError(f"Expected MessageContext instance, {type(message_context).__name__} found")
         member = parts_of(message_context.source_name)
         if self._n.is_over():
             raise SlimError.SessionError("session closed")
@@ -449,6 +456,7 @@ class Session(_NoConstructor):
 
     async def invite_async(self, participant: Name) -> CompletionHandle:
         """As invite."""
+        await turn()
         return self.invite(participant)
 
     def invite_and_wait(self, participant: Name) -> None:
@@ -457,6 +465,7 @@ class Session(_NoConstructor):
 
     async def invite_and_wait_async(self, participant: Name) -> None:
         """As invite, and wait for the end."""
+        await turn()
         await self.invite(participant).wait_async()
 
     def remove(self, participant: Name) -> CompletionHandle:
@@ -465,6 +474,7 @@ class Session(_NoConstructor):
 
     async def remove_async(self, participant: Name) -> CompletionHandle:
         """As remove."""
+        await turn()
         return self.remove(participant)
 
     def remove_and_wait(self, participant: Name) -> None:
@@ -473,6 +483,7 @@ class Session(_NoConstructor):
 
     async def remove_and_wait_async(self, participant: Name) -> None:
         """As remove, and wait for the end."""
+        await turn()
         await self.remove(participant).wait_async()
 
     async def __aenter__(self) -> Session:  # noqa: PYI034
@@ -488,11 +499,20 @@ class App(_NoConstructor):
     _n: _slim.App
     _key: int
 
-    def __init__(self, base_name: Name, identity_provider_config: Any, identity_verifier_config: Any) -> None:
+    def __init__(
+        self,
+        base_name: Name,
+        identity_provider_config: u.IdentityProviderConfig,
+        identity_verifier_config: u.IdentityVerifierConfig,
+        *,
+        allow_plaintext: bool | None = None,
+    ) -> None:
         from ._setup import get_global_service
 
-        made = get_global_service().create_app(base_name, identity_provider_config, identity_verifier_config)
-        self._n, self._key = made._n, made._key
+        provider, verifier = identity_provider_config, identity_verifier_config
+        service = get_global_service()
+        self._n = service._app(base_name, provider, verifier, Direction.BIDIRECTIONAL, allow_plaintext)
+        self._key = new_key()
 
     @classmethod
     def _of(cls, native: _slim.App) -> App:
@@ -503,20 +523,26 @@ class App(_NoConstructor):
 
     @classmethod
     def new_with_direction(
-        cls, name: Name, identity_provider_config: Any, identity_verifier_config: Any, direction: Direction
+        cls,
+        name: Name,
+        identity_provider_config: u.IdentityProviderConfig,
+        identity_verifier_config: u.IdentityVerifierConfig,
+        direction: Direction,
+        *,
+        allow_plaintext: bool | None = None,
     ) -> App:
         """On the global service, for sending or receiving only."""
         from ._setup import get_global_service
 
         provider, verifier = identity_provider_config, identity_verifier_config
-        return cls._of(get_global_service()._app(name, provider, verifier, direction))
+        return cls._of(get_global_service()._app(name, provider, verifier, direction, allow_plaintext))
 
     @classmethod
-    def new_with_secret(cls, name: Name, secret: str) -> App:
+    def new_with_secret(cls, name: Name, secret: str, *, allow_plaintext: bool | None = None) -> App:
         """On the global service, with a secret that all share: at least 32 bytes."""
         from ._setup import get_global_service
 
-        return cls._of(get_global_service()._app_with_secret(name, secret))
+        return cls._of(get_global_service()._app_with_secret(name, secret, allow_plaintext))
 
     def __repr__(self) -> str:
         return f"<App {self.name()}>"
@@ -574,15 +600,12 @@ class App(_NoConstructor):
 
     def create_session(self, config: r.SessionConfig, destination: Name) -> r.SessionWithCompletion:
         """Begin a session. The handle ends when the peer has joined, for a group at once."""
-        parts = parts_of(destination)
-        if not isinstance(config, r.SessionConfig):
-            raise TypeError(f"Expected SessionConfig instance, {type(config).__name__} found")
         if config.session_type not in _TYPES:
             raise ValueError(config.session_type)
         is_reliable = config.max_retries is not None and config.interval is not None
         interval = max(1, nanoseconds(config.interval) // 10**6) if is_reliable else 0
         retries = check_number(config.max_retries, 32) if is_reliable else 0
-        kind = _TYPES.index(config.session_type)
+        kind, parts = _TYPES.index(config.session_type), parts_of(destination)
         native, op = self._n.create_session(kind, bool(config.enable_mls), retries, interval, config.metadata, parts)
         return r.SessionWithCompletion(
             session=Session._of(native), completion=CompletionHandle._of(op, SlimError.SessionError)
@@ -590,6 +613,7 @@ class App(_NoConstructor):
 
     async def create_session_async(self, config: r.SessionConfig, destination: Name) -> r.SessionWithCompletion:
         """As create_session."""
+        await turn()  # before anything is begun: a cancelled call leaves no session behind
         return self.create_session(config, destination)
 
     def create_session_and_wait(self, config: r.SessionConfig, destination: Name) -> Session:
@@ -600,6 +624,7 @@ class App(_NoConstructor):
 
     async def create_session_and_wait_async(self, config: r.SessionConfig, destination: Name) -> Session:
         """Begin a session and wait until it stands."""
+        await turn()
         made = self.create_session(config, destination)
         await made.completion.wait_async()
         return made.session
@@ -612,6 +637,7 @@ class App(_NoConstructor):
 
     async def delete_session_async(self, session: Session) -> CompletionHandle:
         """As delete_session."""
+        await turn()
         return self.delete_session(session)
 
     def delete_session_and_wait(self, session: Session) -> None:
@@ -620,6 +646,7 @@ class App(_NoConstructor):
 
     async def delete_session_and_wait_async(self, session: Session) -> None:
         """As delete_session, and wait for the end."""
+        await turn()
         await self.delete_session(session).wait_async()
 
     def listen_for_session(self, timeout: timedelta | None = None) -> Session:
@@ -701,7 +728,7 @@ class Service:
 
     def config(self) -> r.ServiceConfig:
         """What it was made with."""
-        from ._setup import new_service_config
+        from ._factories import new_service_config
 
         return self._config if self._config is not None else new_service_config()
 
@@ -710,13 +737,23 @@ class Service:
     def connect(self, config: r.ClientConfig) -> int:
         """Link to a node; goes on trying unless the back-off says otherwise. The number of the connection."""
         op = self._n.connect(_config.client_text(config))
-        _wait(op, SlimError.ServiceError)
+        try:
+            _wait(op, SlimError.ServiceError)
+        except KeyboardInterrupt:
+            self._n.stop_connect(op)
+            raise
         return op.connection()
 
     async def connect_async(self, config: r.ClientConfig) -> int:
-        """As connect."""
+        """As connect. When it is cancelled, the attempts end too."""
         op = self._n.connect(_config.client_text(config))
-        await _finish(op, SlimError.ServiceError)
+        try:
+            await _finish(op, SlimError.ServiceError)
+        except SlimError:
+            raise
+        except BaseException:  # cancelled
+            self._n.stop_connect(op)
+            raise
         return op.connection()
 
     def disconnect(self, conn_id: int) -> None:
@@ -775,58 +812,99 @@ class Service:
 
     # ---- applications
 
-    def _native_app(self, name: tuple, provider: str, verifier: str, direction: Direction) -> _slim.App:
+    def _native_app(
+        self, name: tuple, provider: str, verifier: str, direction: Direction, allow_plaintext: bool | None
+    ) -> _slim.App:
         if direction not in _DIRECTIONS:
             raise ValueError(direction)
+        is_open = _config.allows_plaintext() if allow_plaintext is None else bool(allow_plaintext)
         try:
-            return self._n.app(name, provider, verifier, _DIRECTIONS[direction], False)
+            return self._n.app(name, provider, verifier, _DIRECTIONS[direction], is_open)
         except _slim.Error as error:
-            raise _fail(SlimError.AuthError, error) from None
+            if error.args[0] == _slim.ERR_CLOSED:
+                raise SlimError.ServiceError(CLOSED) from None
+            kind = SlimError.ServiceError if error.args[0] == _slim.ERR_STATE else SlimError.AuthError
+            raise _fail(kind, error) from None
 
-    def _app(self, name: Name, provider: Any, verifier: Any, direction: Direction) -> _slim.App:
+    def _app(
+        self, name: Name, provider: Any, verifier: Any, direction: Direction, allow_plaintext: bool | None
+    ) -> _slim.App:
         parts = parts_of(name)
         texts = _config.provider_text(provider), _config.verifier_text(verifier)
-        return self._native_app(parts, *texts, direction)
+        return self._native_app(parts, *texts, direction, allow_plaintext)
 
-    def _app_with_secret(self, name: Name, secret: str) -> _slim.App:
+    def _app_with_secret(self, name: Name, secret: str, allow_plaintext: bool | None) -> _slim.App:
         parts = parts_of(name)
         if len(check_text(secret).encode()) < 32:
             raise SlimError.AuthError("hmac key is too short")
         text = _config.secret_text(str(name), secret)
-        return self._native_app(parts, text, text, Direction.BIDIRECTIONAL)
+        return self._native_app(parts, text, text, Direction.BIDIRECTIONAL, allow_plaintext)
 
-    def create_app(self, base_name: Name, identity_provider_config: Any, identity_verifier_config: Any) -> App:
-        """An application with an identity of its own."""
+    def create_app(
+        self,
+        base_name: Name,
+        identity_provider_config: u.IdentityProviderConfig,
+        identity_verifier_config: u.IdentityVerifierConfig,
+        *,
+        allow_plaintext: bool | None = None,
+    ) -> App:
+        """An application (App) with an identity of its own. Its id comes from the identity; that of base_name does not count.
+
+        allow_plaintext: in sessions with MLS publish in clear and show what comes in clear, as release 1.0.0 does; None: only when the
+        environment has SLIM_ALLOW_PLAINTEXT=1. SlimError.AuthError, SlimError.InvalidArgument: the identity cannot be used.
+        """
         provider, verifier = identity_provider_config, identity_verifier_config
-        return App._of(self._app(base_name, provider, verifier, Direction.BIDIRECTIONAL))
+        return App._of(self._app(base_name, provider, verifier, Direction.BIDIRECTIONAL, allow_plaintext))
 
     async def create_app_async(
-        self, base_name: Name, identity_provider_config: Any, identity_verifier_config: Any
+        self,
+        base_name: Name,
+        identity_provider_config: u.IdentityProviderConfig,
+        identity_verifier_config: u.IdentityVerifierConfig,
+        *,
+        allow_plaintext: bool | None = None,
     ) -> App:
         """As create_app; an identity that must be fetched first does not hold up the loop."""
-        arguments = (base_name, identity_provider_config, identity_verifier_config)
-        return await running_loop().run_in_executor(None, self.create_app, *arguments)
+        provider, verifier = identity_provider_config, identity_verifier_config
+        arguments = (base_name, provider, verifier, Direction.BIDIRECTIONAL, allow_plaintext)
+        return App._of(await running_loop().run_in_executor(None, self._app, *arguments))
 
     def create_app_with_direction(
-        self, base_name: Name, identity_provider_config: Any, identity_verifier_config: Any, direction: Direction
+        self,
+        base_name: Name,
+        identity_provider_config: u.IdentityProviderConfig,
+        identity_verifier_config: u.IdentityVerifierConfig,
+        direction: Direction,
+        *,
+        allow_plaintext: bool | None = None,
     ) -> App:
-        """An application for sending or receiving only."""
-        return App._of(self._app(base_name, identity_provider_config, identity_verifier_config, direction))
+        """As create_app, for sending or receiving only (Direction)."""
+        provider, verifier = identity_provider_config, identity_verifier_config
+        return App._of(self._app(base_name, provider, verifier, direction, allow_plaintext))
 
     async def create_app_with_direction_async(
-        self, name: Name, identity_provider_config: Any, identity_verifier_config: Any, direction: Direction
+        self,
+        name: Name,
+        identity_provider_config: u.IdentityProviderConfig,
+        identity_verifier_config: u.IdentityVerifierConfig,
+        direction: Direction,
+        *,
+        allow_plaintext: bool | None = None,
     ) -> App:
         """As create_app_with_direction."""
-        arguments = (name, identity_provider_config, identity_verifier_config, direction)
-        return await running_loop().run_in_executor(None, self.create_app_with_direction, *arguments)
+        arguments = (name, identity_provider_config, identity_verifier_config, direction, allow_plaintext)
+        return App._of(await running_loop().run_in_executor(None, self._app, *arguments))
 
-    def create_app_with_secret(self, name: Name, secret: str) -> App:
-        """An application with a secret that all share: at least 32 bytes."""
-        return App._of(self._app_with_secret(name, secret))
+    def create_app_with_secret(self, name: Name, secret: str, *, allow_plaintext: bool | None = None) -> App:
+        """As create_app, with a secret (str) that all share: at least 32 bytes, as random as possible."""
+        return App._of(self._app_with_secret(name, secret, allow_plaintext))
 
-    async def create_app_with_secret_async(self, name: Name, secret: str) -> App:
+    async def create_app_with_secret_async(
+        self, name: Name, secret: str, *, allow_plaintext: bool | None = None
+    ) -> App:
         """As create_app_with_secret."""
-        return self.create_app_with_secret(name, secret)
+        await turn()
+        return self.create_app_with_secret(name, secret, allow_plaintext=allow_plaintext)
 
 
 for _class in (Name, CompletionHandle, Session, App, Service):

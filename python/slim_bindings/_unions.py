@@ -90,6 +90,7 @@ ClientAuthenticationConfig = _union(
     BASIC={"config": "BasicAuth"},
     STATIC_JWT={"config": "StaticJwtAuth"},
     JWT={"config": "ClientJwtAuth"},
+    SPIRE={"config": "SpireConfig"},
     NONE={},
 )
 IdentityProviderConfig = _union(
@@ -122,6 +123,7 @@ ServerAuthenticationConfig = _union(
     "What a node wants to see of its clients.",
     BASIC={"config": "BasicAuth"},
     JWT={"config": "JwtAuth"},
+    SPIRE={"config": "SpireConfig"},
     NONE={},
 )
 TlsSource = _union(

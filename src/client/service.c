@@ -464,6 +464,64 @@ static struct link *find_link(struct slim_service *service, uint64_t connection)
     return NULL;
 }
 
+static void on_stopped_link(struct slim_client_request *common, struct link *link)
+{
+    struct slim_service *service = common->service;
+    enum slim_status status;
+    if (link->is_up) {
+        uint64_t connection = link->connection;
+        drop_link(link, SLIM_OK, NULL);
+        status = slim_datapath_disconnect(service->datapath, connection);
+    } else {
+        status = slim_datapath_stop_connecting(service->datapath, link->endpoint);
+    }
+    slim_client_request_end(common, status, NULL);
+}
+
+struct stop_request {
+    struct slim_client_request common;
+    struct slim_op *connect;
+};
+
+static void drop_connect(struct slim_client_request *common)
+{
+    slim_op_unref(((struct stop_request *)common)->connect);
+}
+
+/* The link is found by its operation as long as that goes on, and by its number then. */
+static void run_stop_connect(struct slim_client_request *common)
+{
+    const struct slim_op *connect = ((struct stop_request *)common)->connect;
+    bool has_ended = slim_op_status(connect, NULL) == SLIM_OK;
+    SLIM_LIST_EACH(node, &common->service->links)
+    {
+        struct link *link = SLIM_LIST_ENTRY(node, struct link, node);
+        if (link->op == connect ||
+            (has_ended && link->is_up && link->connection == connect->connection)) {
+            on_stopped_link(common, link);
+            return;
+        }
+    }
+    slim_client_request_end(common, SLIM_OK, NULL);
+}
+
+struct slim_op *slim_service_stop_connect(struct slim_service *service, struct slim_op *connect,
+                                          const struct slim_notify *notify)
+{
+    struct slim_op *op;
+    if (connect == NULL) {
+        return slim_client_op_failed(notify, SLIM_ERR_ARGUMENT, "no operation was given");
+    }
+    struct slim_client_request *request = slim_client_request_new(
+        service, sizeof(struct stop_request), run_stop_connect, notify, &op);
+    if (request != NULL) {
+        ((struct stop_request *)request)->connect = slim_op_ref(connect);
+        request->drop = drop_connect;
+        slim_client_request_post(request);
+    }
+    return op;
+}
+
 static void run_disconnect(struct slim_client_request *common)
 {
     struct number_request *request = (struct number_request *)common;

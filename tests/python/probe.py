@@ -16,14 +16,18 @@ import slim_bindings as sb
 
 
 def parameters(function):
-    """Names of what can be given, and which of it must be given by keyword."""
+    """Names of what can be given, which of it must be, and which only by keyword."""
     try:
         found = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return None
     words = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
-    keyword = [p.name for p in found if p.kind is inspect.Parameter.KEYWORD_ONLY]
-    return {"names": [words.get(p.kind, "") + p.name for p in found], "keyword_only": keyword}
+    plain = [p for p in found if p.kind not in words]
+    return {
+        "names": [words.get(p.kind, "") + p.name for p in found],
+        "required": [p.name for p in plain if p.default is inspect.Parameter.empty],
+        "keyword_only": [p.name for p in plain if p.kind is inspect.Parameter.KEYWORD_ONLY],
+    }
 
 
 def method(owner, name):
@@ -121,16 +125,12 @@ def samples():
         context,
         sb.ReceivedMessage(context=context, payload=b"x\x00"),
         sb.BasicAuth(username="u", password="p"),
-        sb.ClientJwtAuth(
-            key=sb.JwtKeyType.ENCODING(key=key), audience=["a"], issuer="i", subject="s", duration=second
-        ),
+        sb.ClientJwtAuth(key=sb.JwtKeyType.ENCODING(key=key), audience=["a"], issuer="i", subject="s", duration=second),
         sb.JwtAuth(key=sb.JwtKeyType.AUTORESOLVE(), audience=None, issuer=None, subject=None, duration=second),
         sb.StaticJwtAuth(token_file="/t", duration=second),
         sb.SpireConfig(socket_path=None, target_spiffe_id=None, jwt_audiences=["x"], trust_domains=[]),
         sb.FixedIntervalBackoff(interval=second, max_attempts=3),
-        sb.KeepaliveConfig(
-            tcp_keepalive=second, http2_keepalive=second, timeout=second, keep_alive_while_idle=True
-        ),
+        sb.KeepaliveConfig(tcp_keepalive=second, http2_keepalive=second, timeout=second, keep_alive_while_idle=True),
         sb.SessionConfig(
             session_type=sb.SessionType.GROUP, enable_mls=True, max_retries=5, interval=second, metadata={"k": "v"}
         ),
@@ -244,9 +244,11 @@ def failures():
         "app: bad direction": lambda: service.create_app_with_direction(
             name, provider.SHARED_SECRET(id="x", data=SECRET), shared, 1
         ),
-        "app: good direction": lambda: type(
-            service.create_app_with_direction(name, provider.SHARED_SECRET(id="x", data=SECRET), shared, direction)
-        ).__name__,
+        "app: good direction": lambda: (
+            type(
+                service.create_app_with_direction(name, provider.SHARED_SECRET(id="x", data=SECRET), shared, direction)
+            ).__name__
+        ),
         "app: secret not a text": lambda: service.create_app_with_secret(name, b"bytes"),
         "app: unknown route": lambda: app.set_route(name, 77),
         "app: unknown subscription": lambda: app.unsubscribe(sb.Name("x", "y", "z"), None),
@@ -262,7 +264,7 @@ def failures():
         "app: metadata not texts": lambda: app.create_session(point_to_point(metadata={"a": 1}), name),
         "app: type of session": lambda: app.create_session(point_to_point(session_type=7), name),
         "app: delete what is no session": lambda: app.delete_session("x"),
-        "app: receiver publishes": lambda: sender.create_session_and_wait(point_to_point(), name),
+        "app: receiver publishes": lambda: sender.create_session_and_wait(point_to_point(), name).publish(b"x", None, None),
         "session: nothing comes": lambda: pair.get_message(short),
         "session: negative timeout": lambda: pair.get_message(datetime.timedelta(seconds=-1)),
         "session: timeout not a duration": lambda: pair.get_message(0.5),
