@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 sb = pytest.importorskip("slim_bindings")
-from test_async import SECRET, local_pair, new_loops  # noqa: E402
+from test_async import SECRET, local_pair, new_loops
 
 LONG = timedelta(seconds=30)
 
