@@ -27,6 +27,12 @@ OS_KINDS = {errno.ENOENT: "NotFound", errno.EACCES: "PermissionDenied", errno.EI
 _NOT_IN_URI = frozenset('"<>\\^`{|}')
 
 
+def _compression(value: Any) -> str:
+    if value not in COMPRESSION:
+        raise ValueError(value)
+    return COMPRESSION[value]
+
+
 def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
@@ -169,7 +175,7 @@ def client_text(config: r.ClientConfig) -> str:
             endpoint=config.endpoint,
             origin=config.origin,
             server_name=config.server_name,
-            compression=None if config.compression is None else COMPRESSION[config.compression],
+            compression=None if config.compression is None else _compression(config.compression),
             rate_limit=config.rate_limit,
             tls=_tls_client(config.tls),
             keepalive=None
