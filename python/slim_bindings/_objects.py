@@ -14,6 +14,7 @@ from ._loop import current, deadline_of, finish, is_running, nanoseconds, new_ke
 from ._names import Name, check_number, check_text, parts_of
 from ._unions import Direction, SessionType
 
+IN_CLEAR = "messages of this session are not encrypted"
 GONE = "Session already closed or dropped"
 CLOSED = "datapath error\nCaused by:\n  -> data path is already closed"
 _TYPES = (SessionType.POINT_TO_POINT, SessionType.GROUP)
@@ -233,11 +234,21 @@ class Session(_NoConstructor):
         )
         return r.ReceivedMessage(context=context, payload=payload)
 
+    def _receive(self, deadline: int | None) -> tuple | None:
+        """Whoever allowed plaintext is told of it by a log line, not instead of a message."""
+        while True:
+            try:
+                return self._n.receive(deadline)
+            except _slim.Error as error:
+                if error.args[1] != IN_CLEAR:
+                    raise
+                _slim.log_warn(f"{IN_CLEAR}: {self}")
+
     def get_message(self, timeout: timedelta | None = None) -> r.ReceivedMessage:
         """The next message. SlimError.SessionError: none in time ("receive timeout waiting for message"), or "session closed"."""
         deadline = deadline_of(timeout)
         try:
-            parts = self._n.receive(deadline)
+            parts = self._receive(deadline)
         except _slim.Error as error:
             raise _fail(SlimError.SessionError, error) from None
         if parts is None:
@@ -247,16 +258,15 @@ class Session(_NoConstructor):
     async def get_message_async(self, timeout: timedelta | None = None) -> r.ReceivedMessage:
         """As get_message. When it is cancelled, the message stays for the next call."""
         deadline = deadline_of(timeout)
-        native = self._n
         queue = current()
         self._received += 1
         if self._received >= _MESSAGES_PER_TURN:
             self._received = 0
             await turn()
         try:
-            parts = None if self._key in queue.lines else native.receive(0)
+            parts = None if self._key in queue.lines else self._receive(0)
             if parts is None:
-                parts = await queue.take(self._key, native.receive, native.await_message, deadline)
+                parts = await queue.take(self._key, self._receive, self._n.await_message, deadline)
         except _slim.Error as error:
             raise _fail(SlimError.SessionError, error) from None
         if parts is None:

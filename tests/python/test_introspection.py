@@ -134,7 +134,9 @@ def test_calls_that_fail_do_it_with_the_class_and_the_text_of_1_0_0(theirs, ours
 
 
 def test_what_was_a_panic_is_the_fitting_slim_error_too(theirs, ours):
-    panics = [label for label, outcome in theirs["outcomes"].items() if outcome.get("raised", [""])[0] == "InternalError"]
+    panics = [
+        label for label, outcome in theirs["outcomes"].items() if outcome.get("raised", [""])[0] == "InternalError"
+    ]
     assert len(panics) >= 4
     for label in panics:
         raised = ours["outcomes"][label]["raised"]
