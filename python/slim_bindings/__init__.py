@@ -18,3 +18,4 @@ from .slim_bindings import NameProtocol as NameProtocol
 from .slim_bindings import ServiceProtocol as ServiceProtocol
 from .slim_bindings import SessionProtocol as SessionProtocol
 from .slim_bindings import uniffi_set_event_loop as uniffi_set_event_loop
+from .slim_bindings import __getattr__ as __getattr__

@@ -159,3 +159,13 @@ __all__ = [
     "new_tracing_config_with",
     "shutdown_blocking",
 ]
+
+
+def __getattr__(name: str) -> object:
+    from ._rpc_names import NAMES, OLD_NAMES
+
+    if name in NAMES or name in OLD_NAMES:
+        from . import _rpc
+
+        return getattr(_rpc, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

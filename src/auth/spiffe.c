@@ -3,6 +3,8 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include "base/crypto_context.h"
+
 static const struct slim_view scheme = {(const uint8_t *)"spiffe://", 9};
 
 static bool is_domain(struct slim_view text)
@@ -128,7 +130,7 @@ enum slim_status slim_spiffe_cert_id(struct slim_view der, struct slim_buf *id,
                                      struct slim_error *error)
 {
     const unsigned char *at = der.data;
-    X509 *cert = der.len > LONG_MAX ? NULL : d2i_X509(NULL, &at, (long)der.len);
+    X509 *cert = slim_crypto_cert_take(&at, der.len);
     if (cert == NULL || at != der.data + der.len) {
         X509_free(cert);
         ERR_clear_error();

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sodium.h>
 
+#include "base/crypto_context.h"
 #include "base/secret.h"
 
 enum { BLOCK_MAX = 128 };
@@ -179,8 +180,8 @@ static EVP_CIPHER *aes_256_gcm;
 
 static void init_libraries(void)
 {
-    aes_128_gcm = EVP_CIPHER_fetch(NULL, "AES-128-GCM", NULL);
-    aes_256_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+    aes_128_gcm = EVP_CIPHER_fetch(slim_crypto_context(), "AES-128-GCM", NULL);
+    aes_256_gcm = EVP_CIPHER_fetch(slim_crypto_context(), "AES-256-GCM", NULL);
     int started = sodium_init(); /* chooses the fast code for this CPU */
     (void)started; /* a failure would concern its random source, which we do not use */
 }
