@@ -253,13 +253,16 @@ static PyObject *app_create_session(PyObject *self, PyObject *args)
     config.max_retries = max_retries;
     config.interval_ms = interval_ms;
     config.metadata = pairs;
-    PyObject *op = native_op_object(state, slim_app_create_session(((struct native_app *)self)->app,
-                                                                   &config, &name, NULL, &session));
+    struct slim_error error = {.status = SLIM_OK};
+    struct slim_op *begun =
+        slim_app_create_session(((struct native_app *)self)->app, &config, &name, NULL, &session);
+    enum slim_status status = slim_op_status(begun, &error);
+    PyObject *op = native_op_object(state, begun);
     PyMem_Free(pairs);
     if (session == NULL || op == NULL) {
         slim_session_unref(session);
         Py_XDECREF(op);
-        return PyErr_Occurred() == NULL ? PyErr_NoMemory() : NULL;
+        return session == NULL && op != NULL ? native_raise(state, status, error.text) : NULL;
     }
     return Py_BuildValue("(NN)", native_session_object(state, session), op);
 }

@@ -616,7 +616,11 @@ class App(_NoConstructor):
         interval = max(1, nanoseconds(config.interval) // 10**6) if is_reliable else 0
         retries = check_number(config.max_retries, 32) if is_reliable else 0
         kind, parts = _TYPES.index(config.session_type), parts_of(destination)
-        native, op = self._n.create_session(kind, bool(config.enable_mls), retries, interval, config.metadata, parts)
+        begin = self._n.create_session
+        try:
+            native, op = begin(kind, bool(config.enable_mls), retries, interval, config.metadata, parts)
+        except _slim.Error as error:
+            raise _fail(SlimError.SessionError, error) from None
         return r.SessionWithCompletion(
             session=Session._of(native), completion=CompletionHandle._of(op, SlimError.SessionError)
         )

@@ -533,7 +533,9 @@ class Channel:
         loop = running_loop()
         with self._lock:
             task = self._links.get(loop)
-            is_gone = task is None or task.cancelled() or task.done() and (task.exception() or not task.result().is_alive)
+            is_gone = (
+                task is None or task.cancelled() or task.done() and (task.exception() or not task.result().is_alive)
+            )
             if is_gone:
                 self._drop_of_closed_loops()
                 task = self._links[loop] = loop.create_task(self._new_link())

@@ -443,7 +443,9 @@ class Server:
     def _register(self, service: str, method: str, handler: Any, has_stream: bool, has_sink: bool) -> None:
         handle = getattr(handler, "handle", handler)
         if not callable(handle):
-            raise TypeError(f"a handler has a method handle, or is a coroutine function; {type(handler).__name__} found")
+            raise TypeError(
+                f"a handler has a method handle, or is a coroutine function; {type(handler).__name__} found"
+            )
         path = f"{check_text(service)}/{check_text(method)}"
         self._methods[path] = _Method(path, handle, has_stream, has_sink)
 
