@@ -67,7 +67,7 @@ class _NoConstructor:
 
 
 class CompletionHandle(_NoConstructor):
-    """The end of something that was begun. Wait for it once, in one of four ways or with `await`."""
+    """The end of something that was begun. Wait for it once, in one of four ways or with `await`. A wait that is cancelled does not count."""
 
     _op: _slim.Op
     _kind: type
@@ -171,7 +171,7 @@ class Session(_NoConstructor):
         return self._info[index]
 
     def session_id(self) -> int:
-        """Its number, 32 bits, the same at all members."""
+        """Its number, 0 <= id < 2**32, the same at all members."""
         return self._look(0)
 
     def session_type(self) -> SessionType:
@@ -356,7 +356,7 @@ class Session(_NoConstructor):
         payload_type: str | None = None,
         metadata: dict[str, str] | None = None,
     ) -> CompletionHandle:
-        """To the one member that a message came from. Its metadata gets "PUBLISH_TO"."""
+        """To the one member that a message came from: the context of a ReceivedMessage. In groups its metadata gets "PUBLISH_TO"."""
         return self._publish_to(message_context, self._admit(data), payload_type, metadata)
 
     def _publish_to(
@@ -407,7 +407,7 @@ class Session(_NoConstructor):
         payload_type: str | None = None,
         metadata: dict[str, str] | None = None,
     ) -> None:
-        """To the session's destination as publish, to any other name as publish_to.
+        """To the session's destination (Name) as publish, to any other name as publish_to.
 
         fanout and connection_out are checked, and have no effect: the session knows how many members it has and where they are.
         """
@@ -558,7 +558,7 @@ class App(_NoConstructor):
         return f"<App {self.name()}>"
 
     def id(self) -> int:
-        """Its number, 64 bits."""
+        """Its number, 0 <= id < 2**64: that of its name."""
         return self._n.name()[3]
 
     def name(self) -> Name:
@@ -571,7 +571,7 @@ class App(_NoConstructor):
         return begin(parts_of(name), None if connection_id is None else check_number(connection_id))
 
     def subscribe(self, name: Name, connection_id: int | None = None) -> None:
-        """Tell a connection that `name` is ours. None: only inside the service."""
+        """Tell a connection that `name` is ours; its id becomes the application's. connection_id: what connect gave; None: only inside the service."""
         _wait(self._named(self._n.subscribe, name, connection_id), SlimError.ServiceError)
 
     async def subscribe_async(self, name: Name, connection_id: int | None = None) -> None:
@@ -587,7 +587,7 @@ class App(_NoConstructor):
         await _finish(self._named(self._n.unsubscribe, name, connection_id), SlimError.ServiceError)
 
     def set_route(self, name: Name, connection_id: int) -> None:
-        """Messages for `name` go by this connection."""
+        """Messages for `name` go by the connection connection_id, which connect gave."""
         check_number(connection_id)
         _wait(self._named(self._n.set_route, name, connection_id), SlimError.ServiceError)
 
@@ -609,7 +609,7 @@ class App(_NoConstructor):
     # ---- sessions
 
     def create_session(self, config: r.SessionConfig, destination: Name) -> r.SessionWithCompletion:
-        """Begin a session. The handle ends when the peer has joined, for a group at once."""
+        """Begin a session with a peer or of a group (SessionConfig, Name). The handle ends when the peer has joined, for a group at once."""
         if config.session_type not in _TYPES:
             raise ValueError(config.session_type)
         is_reliable = config.max_retries is not None and config.interval is not None
@@ -664,7 +664,7 @@ class App(_NoConstructor):
         await self.delete_session(session).wait_async()
 
     def listen_for_session(self, timeout: timedelta | None = None) -> Session:
-        """The next session that somebody made us a member of. SlimError.ReceiveError: none in time."""
+        """The next session that somebody made us a member of. SlimError.ReceiveError: none in time ("listen_for_session timed out")."""
         deadline = deadline_of(timeout)
         try:
             native = self._n.listen(deadline)
@@ -749,7 +749,10 @@ class Service:
     # ---- links
 
     def connect(self, config: r.ClientConfig) -> int:
-        """Link to a node; goes on trying unless the back-off says otherwise. The number of the connection."""
+        """Link to a node (ClientConfig); goes on trying unless the back-off says otherwise. Returns the number of the connection, from 0 on.
+
+        The link comes back by itself when it is lost, with all subscriptions and routes. SlimError.ServiceError: it cannot be made.
+        """
         op = self._n.connect(_config.client_text(config))
         try:
             _wait(op, SlimError.ServiceError)
@@ -771,17 +774,17 @@ class Service:
         return op.connection()
 
     def disconnect(self, conn_id: int) -> None:
-        """End a link."""
+        """End the link whose connect gave conn_id. SlimError.ServiceError: there is none."""
         _wait(self._n.disconnect(check_number(conn_id)), SlimError.ServiceError)
 
     def get_connection_id(self, endpoint: str) -> int | None:
-        """The connection to an endpoint."""
+        """The number of the connection to an endpoint ("http://host:port", as given to connect); None: there is none."""
         return self._n.connection(check_text(endpoint))
 
     # ---- servers
 
     def run_server(self, config: r.ServerConfig) -> None:
-        """Be a node too; returns when it listens."""
+        """Be a node too (ServerConfig); returns when it listens. SlimError.ServiceError: it cannot."""
         _wait(self._n.run_server(_config.server_text(config)), SlimError.ServiceError)
 
     async def run_server_async(self, config: r.ServerConfig) -> None:
@@ -811,7 +814,7 @@ class Service:
             await _finish(op, SlimError.ServiceError)
 
     def shutdown(self) -> None:
-        """End everything in order."""
+        """End everything in order: sessions, then links and servers, for at most five seconds each. The service cannot be used again."""
         _wait(self._n.shutdown(), SlimError.ServiceError)
 
     async def shutdown_async(self) -> None:

@@ -505,7 +505,7 @@ class Channel:
 
     @classmethod
     def new_with_connection(cls, app: App, remote: Name, connection_id: int | None) -> Channel:
-        """To a server that is reached by this connection."""
+        """To a server that is reached by the connection connection_id (Service.connect)."""
         made = cls.__new__(cls)
         made._set(app, [remote], False, connection_id)
         return made

@@ -430,7 +430,7 @@ class Server:
 
     @classmethod
     def new_with_connection(cls, app: App, base_name: Name, connection_id: int | None) -> Server:
-        """The name is subscribed at this connection."""
+        """The name is subscribed at the connection connection_id (Service.connect)."""
         made = cls.__new__(cls)
         made._set(app, base_name, connection_id)
         return made
