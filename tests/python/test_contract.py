@@ -91,6 +91,27 @@ def test_a_group_that_is_not_reliable_works():
     run(main())
 
 
+def test_publish_with_params_goes_to_the_session_or_to_one_member():
+    async def main():
+        _, sessions = await group(config(), 3)
+        await sessions[0].publish_with_params_async(sessions[0].destination(), 1, b"to all", None, "kind", {"a": "b"})
+        for session in sessions[1:]:
+            got = await session.get_message_async(SOON)
+            assert (got.payload, got.context.payload_type, got.context.metadata) == (b"to all", "kind", {"a": "b"})
+        await sessions[0].publish_with_params_async(sessions[2].source(), 256, b"to one", 7, None, None)
+        await sessions[0].publish_async(b"the last")
+        assert [(await sessions[1].get_message_async(SOON)).payload] == [b"the last"]
+        # what is for one member has no order
+        assert {(await sessions[2].get_message_async(SOON)).payload for _ in range(2)} == {b"to one", b"the last"}
+        members, names = apps(2)
+        out = await members[0].create_session_and_wait_async(config("pair"), names[1])
+        out.publish_with_params(sb.Name("who", "ever", "this"), 1, b"to the peer")
+        come = await members[1].listen_for_session_async(SOON)
+        assert (await come.get_message_async(SOON)).payload == b"to the peer"
+
+    run(main())
+
+
 @pytest.mark.parametrize("kind", ["pair", "group"])
 def test_both_ends_close_at_once_without_a_retry(kind):
     async def main():
