@@ -412,13 +412,24 @@ class Session(_NoConstructor):
         fanout, 0 <= fanout < 2**32: no effect, as in the reference: the session knows how many members it has. connection_out, the number of a
         connection: no effect, messages go by their routes.
         """
+        self._publish_with_params(destination, fanout, self._admit(data), connection_out, payload_type, metadata)
+
+    def _publish_with_params(
+        self,
+        destination: Name,
+        fanout: int,
+        data: bytes,
+        connection_out: int | None,
+        payload_type: str | None,
+        metadata: dict[str, str] | None,
+    ) -> None:
         parts = parts_of(destination)
         check_number(fanout, 32)
         if connection_out is not None:
             check_number(connection_out)
         if self._n.is_over():
             raise SlimError.SessionError("session closed")
-        content = (_bytes(data), payload_type, metadata)
+        content = (data, payload_type, metadata)
         if self._info[1] == 0 or parts[:3] == self._info[7][:3]:
             self._n.publish(*content)
         else:
