@@ -1,11 +1,13 @@
 """Our package and real ones of other releases, over a node in this process: identities by JWT, and sessions with 1.0.0."""
 
+import asyncio
 import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -161,3 +163,111 @@ def test_an_identity_for_somebody_else_is_refused(node, keys):
     finally:
         come.kill()
         come.wait()
+
+
+AGENT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import spiffe_agent
+agents = [spiffe_agent.Agent(path) for path in sys.argv[2:]]
+for number, agent in enumerate(agents):
+    agent.home, agent.partner = agents[0].home, agents[0].partner
+    agent.rotate_svid(f"/application-{number}")
+print("ready", flush=True)
+sys.stdin.read()
+for agent in agents:
+    agent.stop()
+"""
+
+
+@pytest.fixture
+def agents(tmp_path):
+    """Paths of the sockets of two stand-ins for SPIFFE agents of one trust domain, from the tests of the nodes."""
+    paths = [str(tmp_path / f"agent{number}.sock") for number in range(2)]
+    process = subprocess.Popen(
+        [python_of("py"), "-c", AGENT, str(ROOT / "tests" / "interop"), *paths],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    wait_until_ready(process)
+    yield paths
+    process.stdin.close()
+    process.wait(20)
+    process.stdout.close()
+
+
+@pytest.mark.parametrize("mls", [False, True], ids=["plain", "mls"])
+def test_identities_by_spiffe(agents, mls):
+    def identity(socket_path):
+        spire = sb.SpireConfig(
+            socket_path=f"unix://{socket_path}", target_spiffe_id=None, jwt_audiences=["slim"], trust_domains=[]
+        )
+        return sb.IdentityProviderConfig.SPIRE(config=spire), sb.IdentityVerifierConfig.SPIRE(config=spire)
+
+    service = sb.Service("spiffe")
+    first, second = sb.Name("spiffe", "ns", "a"), sb.Name("spiffe", "ns", "b")
+
+    async def main():
+        sender = await service.create_app_async(first, *identity(agents[0]))
+        receiver = await service.create_app_async(second, *identity(agents[1]))
+        config = sb.SessionConfig(
+            session_type=sb.SessionType.POINT_TO_POINT, enable_mls=mls, max_retries=5, interval=timedelta(seconds=1)
+        )
+        out = await sender.create_session_and_wait_async(config, second)
+        come = await receiver.listen_for_session_async(timedelta(seconds=20))
+        await out.publish_and_wait_async(b"hello")
+        assert (await come.get_message_async(timedelta(seconds=20))).payload == b"hello"
+        await sender.delete_session_and_wait_async(out)
+
+    asyncio.run(asyncio.wait_for(main(), TIMEOUT_S))
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """Paths of a self-signed certificate for 127.0.0.1 and its key, twice: ours and a stranger's."""
+    if shutil.which("openssl") is None:
+        pytest.skip("the program openssl makes the certificates")
+    folder = tmp_path_factory.mktemp("certificates")
+    for name in ("own", "other"):
+        make = [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+        ]
+        more = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"]
+        files = ["-keyout", folder / f"{name}.key", "-out", folder / f"{name}.crt"]
+        subprocess.run([*make, *more, *files], check=True, capture_output=True)
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["FILE", "PEM"])
+def test_links_with_tls(certificates, kind):
+    def given(name):
+        path = certificates / name
+        return path.read_text() if kind == "PEM" else str(path)
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        endpoint = f"127.0.0.1:{probe.getsockname()[1]}"
+    source = getattr(sb.TlsSource, kind)(given("own.crt"), given("own.key"))
+    node, service = sb.Service("node"), sb.Service("guest")
+    node.run_server(sb.new_secure_server_config(endpoint, source))
+    link = sb.new_secure_client_config(f"https://{endpoint}")
+    link.backoff = sb.BackoffConfig.FIXED_INTERVAL(
+        config=sb.FixedIntervalBackoff(interval=timedelta(milliseconds=10), max_attempts=1)
+    )
+    link.tls.include_system_ca_certs_pool = False
+    link.tls.ca_source = getattr(sb.CaSource, kind)(given("other.crt"))
+    with pytest.raises(sb.SlimError.ServiceError, match="self-signed certificate|certificate verify failed"):
+        service.connect(link)
+    link.tls.ca_source = getattr(sb.CaSource, kind)(given("own.crt"))
+    assert service.connect(link) is not None
+    node.shutdown()
