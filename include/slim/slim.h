@@ -335,7 +335,7 @@ SLIM_CALL struct slim_op *slim_session_publish_to(struct slim_session *session,
                                                   const struct slim_notify *notify);
 
 /* slim_session_publish that nobody waits for. SLIM_AGAIN: too much is under way: slim_session_await_writable. SLIM_ERR_CLOSED: the session is
- * over. */
+ * over, or is being deleted. */
 SLIM_CALL enum slim_status slim_session_try_publish(struct slim_session *session,
                                                     const struct slim_payload *payload,
                                                     struct slim_error *error);

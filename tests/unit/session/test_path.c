@@ -1,6 +1,5 @@
 /* When a moderator's commits carry a path, and so renew its keys. */
-#include "mls/framing.h"
-#include "mls/proposal.h"
+#include "unit/mls/commit.h"
 #include "world.h"
 
 enum { COMMITS_MAX = 32, SOON_MS = 90, SECOND_MS = 1000 };
@@ -15,19 +14,6 @@ struct seen {
 static struct world world;
 static struct seen seen;
 
-static bool has_path(struct slim_view commit_message)
-{
-    enum slim_mls_wire_format format;
-    struct slim_mls_content content;
-    struct slim_view tag;
-    struct slim_mls_commit commit;
-    CHECK_OK(slim_mls_take_message_head(&commit_message, &format));
-    CHECK(format == MLS_WIRE_PUBLIC);
-    CHECK_OK(slim_mls_take_public(&commit_message, &content, &tag));
-    CHECK_OK(slim_mls_take_commit(&content.body, &commit));
-    return commit.has_path;
-}
-
 static bool note_commits(struct world *of, size_t from, size_t to,
                          const struct slim_wire_session_message *message)
 {
@@ -40,7 +26,7 @@ static bool note_commits(struct world *of, size_t from, size_t to,
         CHECK(mls->is_present && mls->commit_id < COMMITS_MAX);
         seen.count += seen.is_there[mls->commit_id] ? 0 : 1;
         seen.is_there[mls->commit_id] = true;
-        seen.has_path[mls->commit_id] = has_path(mls->content);
+        seen.has_path[mls->commit_id] = commit_has_path(mls->content);
     }
     return true;
 }
