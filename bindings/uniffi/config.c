@@ -41,20 +41,19 @@ static void put_key(struct uf_json *json, const struct uf_union *key)
                                                                "ES384", "RS256", "RS384", "RS512",
                                                                "PS256", "PS384", "PS512", "EdDSA"};
     static const char *const formats[UF_KEY_FORMAT_COUNT] = {"pem", "jwk", "jwks"};
-    if (key->variant == UF_KEY_AUTORESOLVE) {
-        uf_json_text(json, "key", uf_view("autoresolve"));
-        return;
-    }
     const struct uf_jwt_key_config *config = key->body;
-    const struct uf_message_record *data = config->key.body;
     uf_json_open(json, "key", '{');
-    uf_json_open(json, key->variant == UF_KEY_ENCODING ? "encoding" : "decoding", '{');
-    uf_json_text(json, "algorithm", uf_view(algorithms[config->algorithm - 1]));
-    uf_json_text(json, "format", uf_view(formats[config->format - 1]));
-    uf_json_open(json, "key", '{');
-    uf_json_text(json, config->key.variant == UF_KEY_DATA ? "data" : "file", data->message);
-    uf_json_close(json, '}');
-    uf_json_close(json, '}');
+    if (key->variant == UF_KEY_AUTORESOLVE) {
+        put_type(json, "autoresolve");
+    } else {
+        const struct uf_message_record *data = config->key.body;
+        put_type(json, key->variant == UF_KEY_ENCODING ? "encoding" : "decoding");
+        uf_json_text(json, "algorithm", uf_view(algorithms[config->algorithm - 1]));
+        uf_json_text(json, "format", uf_view(formats[config->format - 1]));
+        uf_json_open(json, "key", '{');
+        uf_json_text(json, config->key.variant == UF_KEY_DATA ? "data" : "file", data->message);
+        uf_json_close(json, '}');
+    }
     uf_json_close(json, '}');
 }
 
