@@ -233,6 +233,7 @@ static void run_member(const char *endpoint, const char *name, size_t count)
     }
     printf("{\"ready\": true}\n");
     fflush(stdout);
+    double cpu = cpu_s();
     for (size_t i = 0; i < count; i++) {
         sessions[i] = listen_one(&sides[i]);
     }
@@ -245,6 +246,10 @@ static void run_member(const char *endpoint, const char *name, size_t count)
             need(status, "the end of the group");
         }
         slim_session_unref(sessions[i]);
+    }
+    printf("{\"cpu_ms\": %.1f, \"rss_kb\": %ld}\n", (cpu_s() - cpu) * 1e3, resident_kb());
+    fflush(stdout);
+    for (size_t i = 0; i < count; i++) {
         part(&sides[i]);
     }
 }
@@ -254,6 +259,7 @@ static void run_grow(struct side *side, const char *member, size_t count, bool i
     static double ms[APPS_MAX];
     char text[256];
     struct slim_session *group = open_session(side, SLIM_GROUP, "org/bench/room", is_mls);
+    double cpu = cpu_s();
     for (size_t i = 0; i < count; i++) {
         (void)snprintf(text, sizeof(text), "%s%zu", member, i); /* short names */
         struct slim_name name = name_of(text);
@@ -266,7 +272,7 @@ static void run_grow(struct side *side, const char *member, size_t count, bool i
     for (size_t i = 0; i < count; i++) {
         printf("%s%.3f", i == 0 ? "" : ", ", ms[i]);
     }
-    printf("], \"rss_kb\": %ld}\n", resident_kb());
+    printf("], \"cpu_ms\": %.1f, \"rss_kb\": %ld}\n", (cpu_s() - cpu) * 1e3, resident_kb());
     fflush(stdout);
     finish(slim_session_delete(group, NULL), "delete");
     slim_session_unref(group);

@@ -90,9 +90,19 @@ static void request(void *ctx, uint32_t slot, uint32_t message_id, uint64_t conn
     asked[asked_count++ % MESSAGES] = message_id;
 }
 
+static void ask_base(void *ctx, uint32_t slot, uint32_t message_id, uint64_t conn_id)
+{
+    (void)ctx;
+    (void)slot;
+    (void)message_id;
+    (void)conn_id;
+    abort(); /* everybody is heard from the start */
+}
+
 static const struct slim_session_sender_owner sender_owner = {NULL, transmit, answer_rtx, complete,
                                                               writable};
-static const struct slim_session_receiver_owner receiver_owner = {NULL, deliver, lost, request};
+static const struct slim_session_receiver_owner receiver_owner = {NULL, deliver, lost, request,
+                                                                  ask_base};
 
 static struct slim_session_sender *sender_with(uint32_t members)
 {
@@ -109,7 +119,7 @@ static struct slim_session_receiver *receiver_with(uint32_t members)
     struct slim_session_receiver *receiver;
     MUST(slim_session_receiver_new(&options, &receiver_owner, &receiver));
     for (uint32_t slot = 0; slot < members; slot++) {
-        MUST(slim_session_receiver_add(receiver, slot, true));
+        MUST(slim_session_receiver_add(receiver, slot, SLIM_SESSION_FROM_START));
     }
     return receiver;
 }
@@ -252,7 +262,7 @@ static void memory(void)
     before = in_use();
     for (uint32_t slot = 1; slot < MEMBERS; slot++) {
         MUST(slim_session_sender_add(senders[0], slot, 0));
-        MUST(slim_session_receiver_add(receivers[0], slot, true));
+        MUST(slim_session_receiver_add(receivers[0], slot, SLIM_SESSION_FROM_START));
     }
     size_t member = (in_use() - before) / (MEMBERS - 1);
     before = in_use();

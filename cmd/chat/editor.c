@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/library.h"
+
 enum { HISTORY_LINES = 200 };
 
 /* The few functions we use, found by name: a program on a pipe does not load the library. */
@@ -32,23 +34,23 @@ struct chat_editor {
     bool has_line;
 };
 
-static bool find(void *handle, const char *name, void *function)
-{
-    void *found = dlsym(handle, name);
-    memcpy(function, &found, sizeof(found)); /* ISO C has no conversion from void * to functions */
-    return found != NULL;
-}
-
 static bool open_library(struct chat_editor *editor)
 {
-    editor->handle = dlopen("libedit.so.2", RTLD_NOW | RTLD_LOCAL);
-    void *handle = editor->handle;
     struct edit_library *lib = &editor->lib;
-    return handle != NULL && find(handle, "el_init", &lib->init) &&
-           find(handle, "el_end", &lib->end) && find(handle, "el_set", &lib->set) &&
-           find(handle, "el_gets", &lib->gets) && find(handle, "el_resize", &lib->resize) &&
-           find(handle, "history_init", &lib->history_init) &&
-           find(handle, "history_end", &lib->history_end) && find(handle, "history", &lib->history);
+    const struct slim_library_symbol symbols[] = {
+        {"el_init", &lib->init},
+        {"el_end", &lib->end},
+        {"el_set", &lib->set},
+        {"el_gets", &lib->gets},
+        {"el_resize", &lib->resize},
+        {"history_init", &lib->history_init},
+        {"history_end", &lib->history_end},
+        {"history", &lib->history},
+    };
+    const char *missing; /* either way there are plain lines */
+    editor->handle =
+        slim_library_open("libedit.so.2", symbols, sizeof(symbols) / sizeof(symbols[0]), &missing);
+    return editor->handle != NULL;
 }
 
 static char *prompt_of(EditLine *edit);

@@ -3,10 +3,20 @@
 
 enum { NAME_PARTS = 3, SLICE_MS = 50 };
 
+/* format: with one %U, for the name of the object's class. */
+static void raise_type(PyObject *exception, const char *format, PyObject *object)
+{
+    PyObject *name = PyObject_GetAttrString((PyObject *)Py_TYPE(object), "__name__");
+    if (name != NULL) {
+        PyErr_Format(exception, format, name);
+        Py_DECREF(name);
+    }
+}
+
 static bool view_from(PyObject *text, struct slim_view *view)
 {
     if (!PyUnicode_Check(text)) {
-        PyErr_Format(PyExc_TypeError, "argument must be str, not %R", (PyObject *)Py_TYPE(text));
+        raise_type(PyExc_TypeError, "argument must be str, not %U", text);
         return false;
     }
     Py_ssize_t len;
@@ -87,7 +97,7 @@ bool native_pairs_from(PyObject *dict, struct slim_pair **pairs, size_t *count)
         return true;
     }
     if (!PyDict_Check(dict)) {
-        PyErr_Format(PyExc_TypeError, "metadata must be a dict, not %R", (PyObject *)Py_TYPE(dict));
+        raise_type(PyExc_AttributeError, "'%U' object has no attribute 'items'", dict);
         return false;
     }
     Py_ssize_t size = PyDict_Size(dict);

@@ -62,6 +62,12 @@ PyObject *native_session_object(struct native_state *state, struct slim_session 
 /* Give an object's memory back and let go of its type. */
 void native_free(PyObject *self);
 
+/* ---- config.c: functions of the module */
+PyObject *native_config_load(PyObject *module, PyObject *path);
+PyObject *native_config_check(PyObject *module, PyObject *text);
+PyObject *native_log_start(PyObject *module, PyObject *args);
+PyObject *native_log_warn(PyObject *module, PyObject *text);
+
 /* ---- convert.c: false or NULL: an exception is set */
 
 /* (part, part, part, id); borrows the strings of the tuple. */

@@ -55,6 +55,18 @@ static PyObject *service_disconnect(PyObject *self, PyObject *number)
         slim_service_disconnect(((struct native_service *)self)->service, connection, NULL));
 }
 
+static PyObject *service_stop_connect(PyObject *self, PyObject *connect)
+{
+    struct native_state *state = native_state_of(self);
+    if (Py_TYPE(connect) != state->op_type) {
+        PyErr_SetString(PyExc_TypeError, "stop_connect(operation of connect)");
+        return NULL;
+    }
+    return native_op_object(state,
+                            slim_service_stop_connect(((struct native_service *)self)->service,
+                                                      ((struct native_op *)connect)->op, NULL));
+}
+
 static PyObject *service_connection(PyObject *self, PyObject *endpoint)
 {
     const char *text;
@@ -128,6 +140,7 @@ static PyObject *service_app(PyObject *self, PyObject *args)
 static PyMethodDef service_methods[] = {
     {"connect", service_connect, METH_O, "Begin a link: endpoint or mapping as text."},
     {"disconnect", service_disconnect, METH_O, "End a link."},
+    {"stop_connect", service_stop_connect, METH_O, "Take the operation of a connect back."},
     {"connection", service_connection, METH_O, "The connection to an endpoint, or None."},
     {"run_server", service_run_server, METH_O, "Begin to listen: endpoint or mapping as text."},
     {"stop_server", service_stop_server, METH_O, "Stop listening."},

@@ -11,5 +11,11 @@ The interface is that of the reference's package of release 1.0.0; the engine is
 
 from . import slim_bindings as slim_bindings
 from .slim_bindings import *
+from .slim_bindings import AppProtocol as AppProtocol
+from .slim_bindings import CompletionHandleProtocol as CompletionHandleProtocol
 from .slim_bindings import Duration as Duration
+from .slim_bindings import NameProtocol as NameProtocol
+from .slim_bindings import ServiceProtocol as ServiceProtocol
+from .slim_bindings import SessionProtocol as SessionProtocol
 from .slim_bindings import uniffi_set_event_loop as uniffi_set_event_loop
+from .slim_bindings import __getattr__ as __getattr__

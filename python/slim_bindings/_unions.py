@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+from collections.abc import Callable
+from typing import Any
 
 MODULE = "slim_bindings.slim_bindings"
 
@@ -24,7 +26,7 @@ SessionType = _plain("SessionType", "POINT_TO_POINT GROUP", "With one peer, or w
 TransportProtocol = _plain("TransportProtocol", "GRPC WEBSOCKET", "Of later releases: only GRPC is spoken here.")
 
 
-def _forbid(self: object, *args: object, **kwargs: object) -> None:
+def _forbid(self: object) -> None:
     raise RuntimeError(f"{type(self).__name__} cannot be instantiated directly")
 
 
@@ -37,6 +39,15 @@ def _equal(self: object, other: object) -> bool:
     if type(self) is not type(other):
         return NotImplemented
     return all(getattr(self, f.name) == getattr(other, f.name) for f in dataclasses.fields(self))
+
+
+def _predicate(name: str, outer: type, variant: type) -> Callable[[Any], bool]:
+    def ask(self: object) -> bool:
+        return isinstance(self, variant)
+
+    ask.__name__, ask.__qualname__, ask.__module__ = name, f"{outer.__name__}.{name}", MODULE
+    ask.__doc__ = f"Is it {variant.__name__}?"
+    return ask
 
 
 def _union(name: str, doc: str, **variants: dict[str, str]) -> type:
@@ -55,7 +66,7 @@ def _union(name: str, doc: str, **variants: dict[str, str]) -> type:
         setattr(outer, variant, made)
         # every variant answers whether it is this one
         for predicate in (f"is_{variant.lower()}", f"is_{variant}"):
-            setattr(outer, predicate, lambda self, made=made: isinstance(self, made))
+            setattr(outer, predicate, _predicate(predicate, outer, made))
     return outer
 
 
@@ -79,6 +90,7 @@ ClientAuthenticationConfig = _union(
     BASIC={"config": "BasicAuth"},
     STATIC_JWT={"config": "StaticJwtAuth"},
     JWT={"config": "ClientJwtAuth"},
+    SPIRE={"config": "SpireConfig"},
     NONE={},
 )
 IdentityProviderConfig = _union(
@@ -111,6 +123,7 @@ ServerAuthenticationConfig = _union(
     "What a node wants to see of its clients.",
     BASIC={"config": "BasicAuth"},
     JWT={"config": "JwtAuth"},
+    SPIRE={"config": "SpireConfig"},
     NONE={},
 )
 TlsSource = _union(

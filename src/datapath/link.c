@@ -655,6 +655,20 @@ enum slim_status slim_datapath_connect(struct slim_datapath *datapath,
     return SLIM_OK;
 }
 
+enum slim_status slim_datapath_stop_connecting(struct slim_datapath *datapath, const char *endpoint)
+{
+    assert(datapath->delivery_depth == 0);
+    SLIM_LIST_EACH(node, &datapath->links)
+    {
+        struct slim_datapath_link *link = SLIM_LIST_ENTRY(node, struct slim_datapath_link, node);
+        if (link->is_initial && strcmp(link->endpoint_text, endpoint) == 0) {
+            give_up(link, SLIM_ERR_CLOSED, "connecting was stopped");
+            return SLIM_OK;
+        }
+    }
+    return SLIM_ERR_NOT_FOUND;
+}
+
 enum slim_status slim_datapath_disconnect(struct slim_datapath *datapath, uint64_t conn_id)
 {
     assert(datapath->delivery_depth == 0);

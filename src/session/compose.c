@@ -88,6 +88,35 @@ void slim_session_send_answer(const struct slim_session *session, int32_t type,
     (void)slim_session_send(session->app, &message); /* asked for again when it is missed */
 }
 
+static const char digits[] = "0123456789abcdef";
+enum { PER_DIGIT = 4, PREFIX = 2 };
+
+enum slim_status slim_session_put_ours(const struct slim_session *session, struct slim_buf *value)
+{
+    const struct slim_session_members *members = &session->members;
+    SLIM_TRY(slim_buf_put(value, SLIM_VIEW("1:")));
+    for (uint32_t first = 0; first < members->listed_count; first += PER_DIGIT) {
+        uint32_t digit = 0;
+        for (uint32_t i = 0; i < PER_DIGIT && first + i < members->listed_count; i++) {
+            const struct slim_session_member *member = members->slots[members->listed[first + i]];
+            digit |= member->is_ours || member->is_self ? 1U << i : 0;
+        }
+        SLIM_TRY(slim_buf_put(value, slim_view_of(&digits[digit], 1)));
+    }
+    return SLIM_OK;
+}
+
+bool slim_session_is_ours(const struct slim_wire_session_message *welcome, size_t index)
+{
+    struct slim_view value;
+    if (!slim_wire_find_metadata(&welcome->metadata, SLIM_SESSION_MARK, &value) ||
+        value.len <= PREFIX + index / PER_DIGIT || value.data[1] != ':') {
+        return false;
+    }
+    const char *digit = memchr(digits, value.data[PREFIX + index / PER_DIGIT], sizeof(digits) - 1);
+    return digit != NULL && ((size_t)(digit - digits) >> (index % PER_DIGIT) & 1) != 0;
+}
+
 bool slim_session_has_key(const struct slim_wire_session_message *message, struct slim_view key)
 {
     return message->metadata.count > 0 && slim_wire_find_metadata(&message->metadata, key, NULL);

@@ -31,6 +31,14 @@ enum slim_status slim_session_send(struct slim_session_app *app,
 void slim_session_send_answer(const struct slim_session *session, int32_t type,
                               const struct slim_session_incoming *in);
 
+/* The mark of a GROUP_WELCOME says as well which of the participants in its list are ours: "1:" and a hexadecimal digit for each four of them,
+ * the first one in the lowest bit. Appended to *value, for the list as it is. SLIM_ERR_NO_MEMORY. */
+SLIM_MUST_CHECK enum slim_status slim_session_put_ours(const struct slim_session *session,
+                                                       struct slim_buf *value);
+
+/* Is the participant at this place of the list ours? False as well: not told. */
+bool slim_session_is_ours(const struct slim_wire_session_message *welcome, size_t index);
+
 bool slim_session_has_key(const struct slim_wire_session_message *message, struct slim_view key);
 
 #endif

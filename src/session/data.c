@@ -11,7 +11,8 @@
 
 enum {
     RESEAL_EPOCHS = 6, /* receivers remember eight: a repetition this old is sealed again */
-    DUE_SOON_MS = SLIM_SESSION_BASE_WAIT_MS,
+    DUE_SOON_MS = 100,
+    NUMBER_TEXT_MAX = 11,
     RIVALS_MAX = 4,  /* messages kept under one number */
     EARLY_MAX = 256, /* messages kept before the welcome */
     /* A commit that was missed is told again with the pings. What waits for it was acknowledged, and must not be dropped before. */
@@ -212,6 +213,26 @@ static void on_request(void *ctx, uint32_t slot, uint32_t message_id, uint64_t c
     (void)slim_session_send(session->app, &message); /* repeated by its timer */
 }
 
+static const struct slim_wire_pair mark = {.key = {(const uint8_t *)"SLIM_C", 6},
+                                           .value = {(const uint8_t *)"1", 1}};
+
+/* The question for the first number is an acknowledgement with our mark. Others take it for what it is anyway; to ask them for a number would
+ * be worse: a request counts as an acknowledgement there (spec 9.5), and what they answer may be from before our time. */
+static void on_ask_base(void *ctx, uint32_t slot, uint32_t message_id, uint64_t conn_id)
+{
+    struct slim_session *session = ctx;
+    const struct slim_session_member *member = slim_session_members_at(&session->members, slot);
+    if (member == NULL) {
+        return;
+    }
+    struct slim_wire_session_message ack;
+    slim_session_compose(session, SLIM_WIRE_TYPE_MSG_ACK, &member->name.wire, message_id, &ack);
+    ack.head.has_forward_to = true;
+    ack.head.forward_to = conn_id;
+    ack.metadata = (struct slim_wire_metadata){.pairs = &mark, .count = 1};
+    (void)slim_session_send(session->app, &ack); /* repeated by its timer */
+}
+
 enum slim_status slim_session_data_new(struct slim_session *session)
 {
     const struct slim_session_sender_options options = {
@@ -231,6 +252,7 @@ enum slim_status slim_session_data_new(struct slim_session *session)
         .deliver = on_deliver,
         .lost = on_lost,
         .request = on_request,
+        .ask_base = on_ask_base,
     };
     SLIM_TRY(slim_session_sender_new(&options, &sender, &session->sender));
     return slim_session_receiver_new(&options, &receiver, &session->receiver);
@@ -250,6 +272,8 @@ static void acknowledge(const struct slim_session *session, const struct slim_se
     slim_session_compose_answer(session, SLIM_WIRE_TYPE_MSG_ACK, in, &ack);
     if (is_direct) {
         ack.metadata = (struct slim_wire_metadata){.pairs = &publish_to, .count = 1};
+    } else if (slim_session_receiver_wants_base(session->receiver, in->source->slot)) {
+        ack.metadata = (struct slim_wire_metadata){.pairs = &mark, .count = 1};
     }
     (void)slim_session_send(session->app, &ack); /* the message comes again when it is missed */
 }
@@ -559,11 +583,61 @@ enum slim_status slim_session_on_msg(struct slim_session *session,
     return SLIM_AGAIN;
 }
 
+/* "Of what I have for you, this is the first that you have not acknowledged": RTX_REPLY with `error`, and the number under our mark. */
+static void answer_base(const struct slim_session *session, const struct slim_session_incoming *in)
+{
+    uint32_t message_id = in->message->head.message_id;
+    char number[NUMBER_TEXT_MAX];
+    int len =
+        snprintf(number, sizeof(number), "%u",
+                 slim_session_sender_first_missing(session->sender, in->source->slot, message_id));
+    struct slim_wire_pair base = mark;
+    struct slim_wire_session_message reply;
+    base.value = slim_view_of(number, (size_t)len);
+    slim_session_compose_answer(session, SLIM_WIRE_TYPE_RTX_REPLY, in, &reply);
+    reply.head.has_error = true;
+    reply.head.error = true;
+    reply.metadata = (struct slim_wire_metadata){.pairs = &base, .count = 1};
+    (void)slim_session_send(session->app, &reply); /* it is asked again */
+}
+
+/* SLIM_ERR_NOT_FOUND: this RTX_REPLY answers another question. */
+static enum slim_status take_base(struct slim_session *session,
+                                  const struct slim_session_incoming *in)
+{
+    struct slim_view text;
+    uint64_t base = 0;
+    if (!slim_wire_find_metadata(&in->message->metadata, SLIM_SESSION_MARK, &text)) {
+        return SLIM_ERR_NOT_FOUND;
+    }
+    if (text.len == 0 || text.len >= NUMBER_TEXT_MAX) {
+        return SLIM_ERR_MALFORMED;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9') {
+            return SLIM_ERR_MALFORMED;
+        }
+        base = base * 10 + (uint64_t)(text.data[i] - '0');
+    }
+    if (base > SLIM_SESSION_SEQUENCE_MAX) {
+        return SLIM_ERR_MALFORMED;
+    }
+    slim_session_receiver_take_base(session->receiver, session->app->now_ms, in->source->slot,
+                                    in->message->head.message_id, (uint32_t)base);
+    data_touched(session);
+    return SLIM_AGAIN;
+}
+
 enum slim_status slim_session_on_msg_ack(struct slim_session *session,
                                          const struct slim_session_incoming *in)
 {
+    uint32_t message_id = in->message->head.message_id;
     slim_session_sender_take_ack(session->sender, session->app->now_ms, in->source->slot,
-                                 in->message->head.message_id);
+                                 message_id);
+    if (message_id <= SLIM_SESSION_SEQUENCE_MAX && session->has_timer &&
+        slim_session_has_key(in->message, SLIM_SESSION_MARK)) {
+        answer_base(session, in);
+    }
     data_touched(session);
     return SLIM_AGAIN;
 }
@@ -582,11 +656,16 @@ enum slim_status slim_session_on_rtx_reply(struct slim_session *session,
 {
     const struct slim_wire_head *head = &in->message->head;
     uint32_t slot = in->source->slot;
+    bool is_error = head->has_error && head->error;
+    enum slim_status status = is_error ? take_base(session, in) : SLIM_ERR_NOT_FOUND;
+    if (status != SLIM_ERR_NOT_FOUND) {
+        return status;
+    }
     if (!slim_session_receiver_is_wanted(session->receiver, slot, head->message_id)) {
         return SLIM_ERR_STATE;
     }
     data_touched(session);
-    if (head->has_error && head->error) {
+    if (is_error) {
         slim_session_receiver_take_lost(session->receiver, session->app->now_ms, slot,
                                         head->message_id);
         return SLIM_AGAIN;

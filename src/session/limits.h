@@ -19,6 +19,9 @@ enum {
     SLIM_SESSION_REFRESH_MS =
         20 * 60 *
         1000, /* a moderator's own keys and credential are renewed so often (mls.md 8.3) */
+    SLIM_SESSION_PATH_MS =
+        30 *
+        1000, /* invitations renew them at most so often; those that did not are made up for as soon */
 
     SLIM_SESSION_MEMBERS_MAX = 4096,   /* of one session; slots of members are below it */
     SLIM_SESSION_SESSIONS_MAX = 65536, /* of one application */
@@ -43,7 +46,9 @@ enum {
     SLIM_SESSION_RECEIVE_BYTES_MAX = 64 * 1024 * 1024, /* out of order or held, per session */
     SLIM_SESSION_RTX_AT_ONCE = 64, /* missing messages asked for at a time, per sender */
     SLIM_SESSION_BASE_WAIT_MS =
-        100, /* before the first number of an older member is taken for its first */
+        300, /* before the first number of an older member is taken for its first */
+    SLIM_SESSION_BASE_ASK_MS =
+        SLIM_SESSION_PING_MISSES * SLIM_SESSION_PING_MS, /* and of one that can be asked, at most */
     SLIM_SESSION_DIRECT_SEEN = 128, /* numbers of direct messages remembered per sender */
     SLIM_SESSION_EARLY_BYTES_MAX =
         32 * 1024 * 1024,         /* messages from before their welcomes, of all sessions */

@@ -225,9 +225,16 @@ static enum slim_status on_join_request(struct slim_session *session,
 
 /* ---- members */
 
+/* How somebody was learned of. is_ours: the one who tells says so */
+struct learned {
+    bool is_from_welcome;
+    bool from_start;
+    bool is_ours;
+};
+
 static enum slim_status learn_member(struct slim_session *session,
-                                     const struct slim_wire_name *name, bool is_from_welcome,
-                                     bool from_start, uint64_t conn_id)
+                                     const struct slim_wire_name *name, struct learned how,
+                                     uint64_t conn_id)
 {
     struct slim_session_member *member =
         slim_session_members_by_source(&session->members, &name->name);
@@ -240,14 +247,15 @@ static enum slim_status learn_member(struct slim_session *session,
         slim_session_members_set(&session->members, member, SLIM_SESSION_PRESENT);
     }
     member->told_ms = session->app->now_ms;
-    member->is_from_welcome = is_from_welcome;
+    member->is_from_welcome = how.is_from_welcome;
+    member->is_ours = member->is_ours || how.is_ours;
     if (is_self) {
         member->is_self = true;
         session->self_slot = member->slot;
         return SLIM_OK;
     }
     slim_session_route(session, member, conn_id);
-    SLIM_TRY(slim_session_admit_source(session, member, from_start));
+    SLIM_TRY(slim_session_admit_source(session, member, how.from_start));
     return slim_session_admit_receiver(session, member);
 }
 
@@ -269,20 +277,25 @@ static enum slim_status learn_list(struct slim_session *session,
     bool is_pair = session->kind == SLIM_SESSION_POINT_TO_POINT;
     bool is_first = is_pair || (session->is_mls && mls->commit_id == 1);
     struct slim_wire_name name;
+    struct learned how = {.is_from_welcome = true};
     bool has = true;
-    for (;;) {
+    for (size_t i = 0;; i++) {
         SLIM_TRY(slim_wire_next_name(&names, &has, &name));
         if (!has) {
             break;
         }
         bool is_moderator = slim_name_is_equal(&name.name, &in->source->name.wire.name);
         bool is_self = slim_name_is_equal(&name.name, &session->source.wire.name);
+        how.from_start = is_moderator && is_first;
+        how.is_ours = slim_session_is_ours(in->message, i);
         if (name.is_complete && (!is_pair || is_moderator || is_self)) {
-            SLIM_TRY(learn_member(session, &name, true, is_moderator && is_first, in->conn_id));
+            SLIM_TRY(learn_member(session, &name, how, in->conn_id));
         }
     }
-    SLIM_TRY(learn_member(session, &in->source->name.wire, true, is_first, in->conn_id));
-    return learn_member(session, &session->source.wire, true, false, in->conn_id);
+    how = (struct learned){.is_from_welcome = true, .from_start = is_first};
+    SLIM_TRY(learn_member(session, &in->source->name.wire, how, in->conn_id));
+    how.from_start = false;
+    return learn_member(session, &session->source.wire, how, in->conn_id);
 }
 
 static enum slim_status join_secure(struct slim_session *session,
@@ -467,7 +480,8 @@ static enum slim_status on_group_add(struct slim_session *session,
     if (status == SLIM_OK && added->is_complete &&
         !contradicts_commit(session, &added->name, true)) {
         renew_member(session, added);
-        SLIM_TRY(learn_member(session, added, false, true, in->conn_id));
+        const struct learned how = {.from_start = true};
+        SLIM_TRY(learn_member(session, added, how, in->conn_id));
         slim_session_members_by_source(&session->members, &added->name)->commit_id =
             in->message->payload.group_change.mls.commit_id;
     }

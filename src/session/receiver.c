@@ -27,14 +27,99 @@ static void find_base(struct slim_session_receiver *receiver, struct slim_sessio
     source->state = SLIM_SESSION_SOURCE_UNKNOWN;
 }
 
-static void settle(struct slim_session_receiver *receiver, struct slim_session_source *source)
+/* `next` is the first number. is_guess: as far as we know. */
+static void settle(struct slim_session_receiver *receiver, struct slim_session_source *source,
+                   bool is_guess)
 {
     slim_list_remove(&source->settle);
     source->state = SLIM_SESSION_SOURCE_RUNNING;
     source->base = source->next;
     source->ask = source->next;
-    source->has_late = true;
+    source->has_late = is_guess;
+    source->is_firm = !is_guess;
     slim_session_source_go_on(receiver, source);
+}
+
+/* A number was taken, and the base is not known: from now on it is waited for. */
+static void wait_for_base(struct slim_session_receiver *receiver,
+                          struct slim_session_source *source)
+{
+    uint64_t wait_ms = SLIM_SESSION_BASE_WAIT_MS;
+    source->ask_ms = UINT64_MAX;
+    if (source->is_asked) {
+        wait_ms = SLIM_SESSION_BASE_ASK_MS;
+        wait_ms = receiver->max_retries < wait_ms / receiver->interval_ms
+                      ? (receiver->max_retries + UINT64_C(1)) * receiver->interval_ms
+                      : wait_ms;
+        source->ask_ms = receiver->now_ms + receiver->interval_ms;
+    }
+    source->settle_ms = receiver->now_ms + wait_ms;
+    slim_list_put_last(&receiver->settling, &source->settle);
+}
+
+/* The number below `edge` was taken, and can be named. */
+static void ask_base(struct slim_session_receiver *receiver, struct slim_session_source *source)
+{
+    uint32_t number = (source->edge - 1) & SLIM_SESSION_SEQUENCE_MAX;
+    source->ask_ms = receiver->now_ms + receiver->interval_ms;
+    receiver->is_in_callback = true;
+    receiver->owner.ask_base(receiver->owner.ctx, source->slot, number, source->conn_id);
+    receiver->is_in_callback = false;
+}
+
+/* Those whose first number is not known. Returns when one of them wants something next. */
+static uint64_t look_after_bases(struct slim_session_receiver *receiver)
+{
+    uint64_t due_ms = UINT64_MAX;
+    SLIM_LIST_EACH(node, &receiver->settling)
+    {
+        struct slim_session_source *source =
+            SLIM_LIST_ENTRY(node, struct slim_session_source, settle);
+        if (source->settle_ms <= receiver->now_ms) {
+            settle(receiver, source, true);
+            continue;
+        }
+        if (source->ask_ms <= receiver->now_ms) {
+            ask_base(receiver, source);
+        }
+        due_ms = source->settle_ms < due_ms ? source->settle_ms : due_ms;
+        due_ms = source->ask_ms < due_ms ? source->ask_ms : due_ms;
+    }
+    return due_ms;
+}
+
+/* Make `base` the next number, so far ahead of the one that is. What is below was not meant for us: what has been taken was acknowledged and
+ * is delivered, what cannot be opened yet is not missed. */
+static void raise(struct slim_session_receiver *receiver, struct slim_session_source *source,
+                  uint32_t base)
+{
+    for (;;) {
+        uint32_t ahead = slim_session_number_distance(source->next, base);
+        if (ahead == 0 || ahead >= SEQUENCE_HALF) {
+            return;
+        }
+        struct slim_session_place *place = slim_session_place_at(source, source->next);
+        if (place != NULL && place->state == SLIM_SESSION_PLACE_HERE) {
+            slim_session_source_flush(receiver, source);
+        } else if (place != NULL) {
+            slim_session_place_drop(receiver, source, place);
+        } else {
+            slim_session_source_pass(source);
+        }
+    }
+}
+
+/* Make `base` the next number, so far below the one that is. False: not now. */
+static bool lower(struct slim_session_receiver *receiver, struct slim_session_source *source,
+                  uint32_t base)
+{
+    struct slim_session_place *place;
+    if (slim_session_number_distance(base, source->top) > SLIM_SESSION_RECEIVE_WINDOW ||
+        slim_session_place_make(receiver, source, base, &place) != SLIM_OK) {
+        return false;
+    }
+    slim_session_place_drop(receiver, source, place); /* the ring and `next` stay where they are */
+    return true;
 }
 
 /* The first number of a source whose first number is not known. */
@@ -201,8 +286,9 @@ static enum slim_status slots_reserve(struct slim_session_receiver *receiver, ui
 }
 
 enum slim_status slim_session_receiver_add(struct slim_session_receiver *receiver, uint32_t slot,
-                                           bool from_start)
+                                           enum slim_session_beginning beginning)
 {
+    bool from_start = beginning == SLIM_SESSION_FROM_START;
     assert(!receiver->is_in_callback);
     if (slot >= SLIM_SESSION_MEMBERS_MAX) {
         return SLIM_ERR_LIMIT;
@@ -218,6 +304,7 @@ enum slim_status slim_session_receiver_add(struct slim_session_receiver *receive
     source->slot = slot;
     source->state = from_start ? SLIM_SESSION_SOURCE_RUNNING : SLIM_SESSION_SOURCE_UNKNOWN;
     source->is_fresh = from_start;
+    source->is_asked = beginning == SLIM_SESSION_ASKED;
     source->is_firm = from_start;
     source->next = receiver->first_id;
     source->ask = source->next;
@@ -260,7 +347,7 @@ void slim_session_receiver_remove(struct slim_session_receiver *receiver, uint32
     source_free(receiver, source);
 }
 
-/* From_start was wrong: what came first is far behind the first number. Then the source is like one that was there before us. */
+/* FROM_START was wrong: what came first is far behind the first number. Then the source is like one that was there before us. */
 static bool is_far_start(const struct slim_session_source *source, uint32_t number)
 {
     return source->is_fresh &&
@@ -275,7 +362,12 @@ static enum slim_session_verdict look_below(const struct slim_session_source *so
                    ? SLIM_SESSION_NEW
                    : SLIM_SESSION_BEYOND;
     }
-    return is_late(source, number) ? SLIM_SESSION_NEW : SLIM_SESSION_DUPLICATE;
+    if (is_late(
+            source,
+            number)) { /* whom we have asked, and did not hear, goes on in order: the rest is lost, and not acknowledged */
+        return source->is_asked ? SLIM_SESSION_BEYOND : SLIM_SESSION_NEW;
+    }
+    return SLIM_SESSION_DUPLICATE;
 }
 
 /* Given up and passed: those behind it have been delivered. Its sender must not hear that it arrived. */
@@ -454,8 +546,7 @@ static enum slim_status take_apart(struct slim_session_receiver *receiver,
     if (source->state == SLIM_SESSION_SOURCE_RUNNING) {
         slim_session_source_go_on(receiver, source);
     } else if (!slim_list_is_linked(&source->settle)) {
-        source->settle_ms = receiver->now_ms + SLIM_SESSION_BASE_WAIT_MS;
-        slim_list_put_last(&receiver->settling, &source->settle);
+        wait_for_base(receiver, source);
     }
     return SLIM_OK;
 }
@@ -609,6 +700,34 @@ void slim_session_receiver_take_lost(struct slim_session_receiver *receiver, uin
     slim_session_source_go_on(receiver, source);
 }
 
+bool slim_session_receiver_wants_base(const struct slim_session_receiver *receiver, uint32_t slot)
+{
+    const struct slim_session_source *source = slim_session_source_find(receiver, slot);
+    return source != NULL && slim_list_is_linked(&source->settle);
+}
+
+void slim_session_receiver_take_base(struct slim_session_receiver *receiver, uint64_t now_ms,
+                                     uint32_t slot, uint32_t message_id, uint32_t base)
+{
+    enter(receiver, now_ms);
+    struct slim_session_source *source = slim_session_source_find(receiver, slot);
+    if (source == NULL || !slim_list_is_linked(&source->settle) ||
+        message_id > SLIM_SESSION_SEQUENCE_MAX || base > SLIM_SESSION_SEQUENCE_MAX ||
+        slim_session_number_distance(base, message_id) > SLIM_SESSION_SEND_WINDOW) {
+        return;
+    }
+    const struct slim_session_place *asked = slim_session_place_at(source, message_id);
+    if (asked == NULL || asked->state != SLIM_SESSION_PLACE_HERE) {
+        return;
+    }
+    bool is_lower = slim_session_number_distance(source->next, base) >= SEQUENCE_HALF;
+    if (is_lower && !lower(receiver, source, base)) {
+        return;
+    }
+    raise(receiver, source, base);
+    settle(receiver, source, false);
+}
+
 bool slim_session_receiver_is_wanted(const struct slim_session_receiver *receiver, uint32_t slot,
                                      uint32_t message_id)
 {
@@ -638,16 +757,7 @@ static void request_again(struct slim_session_receiver *receiver, struct slim_se
 uint64_t slim_session_receiver_tick(struct slim_session_receiver *receiver, uint64_t now_ms)
 {
     enter(receiver, now_ms);
-    uint64_t due_ms = UINT64_MAX;
-    while (!slim_list_is_empty(&receiver->settling)) {
-        struct slim_session_source *source =
-            SLIM_LIST_ENTRY(receiver->settling.next, struct slim_session_source, settle);
-        if (source->settle_ms > receiver->now_ms) {
-            due_ms = source->settle_ms;
-            break;
-        }
-        settle(receiver, source);
-    }
+    uint64_t due_ms = look_after_bases(receiver);
     while (!slim_list_is_empty(&receiver->wanted)) {
         struct slim_session_place *place =
             SLIM_LIST_ENTRY(receiver->wanted.next, struct slim_session_place, timer);

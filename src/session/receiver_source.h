@@ -61,15 +61,17 @@ enum slim_session_source_state {
     SLIM_SESSION_SOURCE_RUNNING,
 };
 
-/* is_fresh   from_start, and nothing has come yet
+/* is_fresh   FROM_START, and nothing has come yet
+ * is_asked   ASKED
  * is_firm    a number was passed: the base does not move any more
  * has_late   numbers below base may come for the first time; those that did are in `late` (NULL: none)
  * direct     the last direct numbers, each + 1; NULL: none came
  * lost       the last numbers that were given up, each + 1; NULL: none was
- * settle     linked: SETTLING, and a number was taken */
+ * settle     linked: SETTLING, and a number was taken; settle_ms: when that ends; ask_ms: when the first number is asked for again */
 struct slim_session_source {
     enum slim_session_source_state state;
     bool is_fresh;
+    bool is_asked;
     bool is_firm;
     bool has_late;
     uint32_t slot;
@@ -85,6 +87,7 @@ struct slim_session_source {
     uint32_t lost_next;
     uint64_t conn_id;
     uint64_t settle_ms;
+    uint64_t ask_ms;
     struct slim_list settle;
     struct slim_session_place **ring;
     uint64_t *late;

@@ -490,6 +490,27 @@ void slim_session_sender_take_rtx(struct slim_session_sender *sender, uint64_t n
     }
 }
 
+uint32_t slim_session_sender_first_missing(struct slim_session_sender *sender, uint32_t slot,
+                                           uint32_t message_id)
+{
+    SLIM_LIST_EACH(node, &sender->sequence)
+    {
+        struct slim_session_record *record =
+            SLIM_LIST_ENTRY(node, struct slim_session_record, order);
+        uint32_t ahead = (message_id - record->out.message_id) & SLIM_SESSION_SEQUENCE_MAX;
+        uint32_t word;
+        uint64_t bit;
+        if (record->is_held || ahead == 0 || ahead > SLIM_SESSION_SEND_WINDOW) {
+            break;
+        }
+        if (slim_session_record_place(record, slot, &word, &bit) &&
+            (slim_session_record_missing(record)[word] & bit) != 0) {
+            return record->out.message_id;
+        }
+    }
+    return message_id;
+}
+
 /* To each that misses it and was not answered since the last time. */
 static void repeat(struct slim_session_sender *sender, struct slim_session_record *record)
 {

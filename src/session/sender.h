@@ -107,6 +107,11 @@ void slim_session_sender_take_ack(struct slim_session_sender *sender, uint64_t n
 void slim_session_sender_take_rtx(struct slim_session_sender *sender, uint64_t now_ms,
                                   uint32_t slot, uint32_t message_id);
 
+/* The lowest number below message_id (of a sequence) that the member in `slot` was meant to have and has not acknowledged; message_id when
+ * there is none. */
+uint32_t slim_session_sender_first_missing(struct slim_session_sender *sender, uint32_t slot,
+                                           uint32_t message_id);
+
 /* Repeat what is due; returns when to call again (UINT64_MAX: not before something happens). */
 uint64_t slim_session_sender_tick(struct slim_session_sender *sender, uint64_t now_ms);
 

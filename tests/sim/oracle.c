@@ -338,6 +338,14 @@ static struct sim_message *read_blob(struct sim_world *world, struct slim_view b
     return NULL;
 }
 
+/* Does its sender tell newcomers where it begins, and does this one know that it does? */
+static bool says_its_base(const struct sim_world *world, const struct sim_peer *receiver,
+                          const struct sim_message *message)
+{
+    return !receiver->is_reference && !world->peers[message->sender].is_reference &&
+           !world->peers[world->talks[message->talk].moderator].is_reference;
+}
+
 static void check_order(struct sim_world *world, struct sim_seat *seat, struct sim_peer *peer,
                         const struct sim_message *message)
 {
@@ -351,8 +359,8 @@ static void check_order(struct sim_world *world, struct sim_seat *seat, struct s
         seat->last_seq[from] = message->seq;
         return;
     }
-    /* of members that were there before us, one below the first may come late (docs/sessions.md) */
-    bool is_late = message->seq < seat->first_seq[from];
+    /* of reference members that were there before us, one below the first may come late (docs/sessions.md) */
+    bool is_late = message->seq < seat->first_seq[from] && !says_its_base(world, peer, message);
     if (message->seq <= seat->last_seq[from] && !is_late) {
         sim_fail(world, "%c got message %u of %c after %u", 'a' + (int)peer->index, message->seq,
                  'a' + (int)from, seat->last_seq[from]);

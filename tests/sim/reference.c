@@ -1,6 +1,7 @@
 /* Members that behave like the reference's (spec session.md 8, 18). The tables underneath are ours; what the others see is not:
  *
- *   no mark, and none is seen                     so that the cautious rules hold towards them, and theirs towards us
+ *   no mark, and none is seen                     so that the cautious rules hold towards them, and theirs towards us; nobody asks them
+ *                                                 where they begin
  *   GROUP_* are repeated to the whole channel     (defect 21)
  *   a commit is acknowledged once                 (defect 3)
  *   a surplus answer kills an idle moderator      (defect 1): it must never come */
@@ -17,7 +18,7 @@ static void drop_mark(struct slim_wire_session_message *message)
 {
     int32_t type = message->head.session_message_type;
     if (type == SLIM_WIRE_TYPE_JOIN_REPLY || type == SLIM_WIRE_TYPE_GROUP_WELCOME ||
-        type == SLIM_WIRE_TYPE_GROUP_ADD) {
+        type == SLIM_WIRE_TYPE_GROUP_ADD || type == SLIM_WIRE_TYPE_MSG_ACK) {
         message->metadata = (struct slim_wire_metadata){.count = 0};
     }
 }

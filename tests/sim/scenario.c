@@ -398,7 +398,7 @@ void sim_scenario_run(struct sim_world *world)
     if (world->failure == NULL) {
         sim_trace(world, "SPEAK");
         speak(world);
-        run_until(world, world->now_ms + patience_ms + 100);
+        run_until(world, world->now_ms + patience_ms + SLIM_SESSION_BASE_WAIT_MS + 100);
         check_spoken(world, first);
         sim_oracle_delivered(world);
     }

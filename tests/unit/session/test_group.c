@@ -337,6 +337,43 @@ static void moderator_renews_its_keys(void **state)
     world_fini(&world);
 }
 
+/* By MLS when it enters, and by the session to know whom it speaks for. */
+static void credential_of_a_new_member_is_read_once(void **state)
+{
+    (void)state;
+    world_init(&world, 4);
+    uint32_t id = world_group(&world, true);
+    remove_member(id, 3, 1);
+    world_run(&world, 1000);
+    CHECK(world_is_ok(&world, 0, 1));
+    for (size_t i = 0; i < 3; i++) {
+        world.apps[i].credential_reads = 0;
+    }
+    world_invite(&world, 0, id, 3, 2);
+    world_run(&world, 100);
+    CHECK(world_is_ok(&world, 0, 2));
+    for (size_t i = 0; i < 3; i++) {
+        CHECK(world.apps[i].credential_reads == 1);
+    }
+    world_fini(&world);
+}
+
+static void credential_that_was_good_a_second_ago_is_read_again(void **state)
+{
+    (void)state;
+    world_init(&world, 3);
+    uint32_t id = world_group(&world, true);
+    remove_member(id, 2, 1);
+    world_run(&world, 2000);
+    CHECK(world_is_ok(&world, 0, 1));
+    world.apps[0].finds_tokens_old = true;
+    world_invite(&world, 0, id, 2, 2); /* with the credential that was read last */
+    world_run(&world, 1000);
+    const struct world_event *event = world_completion(&world, 0, 2);
+    CHECK(event != NULL && event->status == SLIM_ERR_EXPIRED);
+    world_fini(&world);
+}
+
 static void dropped_member_ends_by_itself(void **state)
 {
     (void)state;
@@ -400,6 +437,8 @@ int main(void)
         cmocka_unit_test(silent_member_is_dropped_by_the_pings),
         cmocka_unit_test(idle_group_lives_on),
         cmocka_unit_test(moderator_renews_its_keys),
+        cmocka_unit_test(credential_of_a_new_member_is_read_once),
+        cmocka_unit_test(credential_that_was_good_a_second_ago_is_read_again),
         cmocka_unit_test(dropped_member_ends_by_itself),
         cmocka_unit_test(large_group_grows_in_one_go),
     };

@@ -2,7 +2,13 @@
 #include "session/receiver.h"
 #include "support/check.h"
 
-enum { LOG_MAX = 20000, INTERVAL = 1000, RETRIES = 3, CONN = 77 };
+enum {
+    LOG_MAX = 20000,
+    INTERVAL = 1000,
+    RETRIES = 3,
+    CONN = 77,
+    BASE_WAIT = SLIM_SESSION_BASE_WAIT_MS
+};
 
 struct event {
     char kind; /* 'd' delivered, 'l' lost, 'a' lost with an answer */
@@ -17,6 +23,8 @@ static struct {
     uint32_t requests[LOG_MAX];
     size_t request_count;
     uint64_t request_conn;
+    uint32_t questions[LOG_MAX];
+    size_t question_count;
 } t;
 
 static void on_deliver(void *ctx, uint32_t slot, const struct slim_session_origin *origin,
@@ -44,7 +52,14 @@ static void on_request(void *ctx, uint32_t slot, uint32_t message_id, uint64_t c
     t.request_conn = conn_id;
 }
 
-static const struct slim_session_receiver_owner owner = {&t, on_deliver, on_lost, on_request};
+static void on_ask_base(void *ctx, uint32_t slot, uint32_t message_id, uint64_t conn_id)
+{
+    CHECK(ctx == &t && t.question_count < LOG_MAX && conn_id == CONN);
+    t.questions[t.question_count++] = message_id;
+}
+
+static const struct slim_session_receiver_owner owner = {&t, on_deliver, on_lost, on_request,
+                                                         on_ask_base};
 
 static void start_at(bool is_reliable, uint32_t number)
 {
@@ -57,7 +72,8 @@ static void start_at(bool is_reliable, uint32_t number)
 static void start(bool from_start)
 {
     start_at(true, 0);
-    CHECK_OK(slim_session_receiver_add(t.receiver, 0, from_start));
+    CHECK_OK(slim_session_receiver_add(
+        t.receiver, 0, from_start ? SLIM_SESSION_FROM_START : SLIM_SESSION_GUESSED));
 }
 
 static void stop(void)
@@ -165,7 +181,7 @@ static void defect_12_lost_first_message_is_delivered(void **state)
 static void numbers_wrap_at_2_31(void **state)
 {
     start_at(true, SLIM_SESSION_SEQUENCE_MAX - 2);
-    CHECK_OK(slim_session_receiver_add(t.receiver, 0, true));
+    CHECK_OK(slim_session_receiver_add(t.receiver, 0, SLIM_SESSION_FROM_START));
     CHECK(get(0, SLIM_SESSION_SEQUENCE_MAX - 1) == SLIM_SESSION_NEW);
     CHECK(get(0, 1) == SLIM_SESSION_NEW);
     CHECK(asked("2147483647 0"));
@@ -177,12 +193,12 @@ static void numbers_wrap_at_2_31(void **state)
     stop();
 
     start_at(true, 0); /* a base across the wrap */
-    CHECK_OK(slim_session_receiver_add(t.receiver, 0, false));
+    CHECK_OK(slim_session_receiver_add(t.receiver, 0, SLIM_SESSION_GUESSED));
     CHECK(get(0, 1) == SLIM_SESSION_NEW && get(10, SLIM_SESSION_SEQUENCE_MAX) == SLIM_SESSION_NEW);
-    CHECK(tick(100) == 100 + INTERVAL);
+    CHECK(tick(BASE_WAIT) == BASE_WAIT + INTERVAL);
     CHECK(happened("d2147483647") && asked("0"));
-    CHECK(get(150, 0) == SLIM_SESSION_NEW && happened("d2147483647 d0 d1"));
-    CHECK(get(150, SLIM_SESSION_SEQUENCE_MAX - 1) == SLIM_SESSION_NEW); /* late */
+    CHECK(get(BASE_WAIT + 50, 0) == SLIM_SESSION_NEW && happened("d2147483647 d0 d1"));
+    CHECK(get(BASE_WAIT + 50, SLIM_SESSION_SEQUENCE_MAX - 1) == SLIM_SESSION_NEW); /* late */
     CHECK(happened("d2147483647 d0 d1 d2147483646"));
     stop();
 }
@@ -223,10 +239,10 @@ static void first_number_of_an_older_member_waits_for_lower_ones(void **state)
     CHECK(get(1000, 42) == SLIM_SESSION_NEW && get(1010, 40) == SLIM_SESSION_NEW);
     CHECK(get(1010, 40) == SLIM_SESSION_DUPLICATE);
     CHECK(happened("") && asked(""));
-    CHECK(tick(1099) == 1100);
-    CHECK(tick(1100) == 1100 + INTERVAL);
+    CHECK(tick(999 + BASE_WAIT) == 1000 + BASE_WAIT);
+    CHECK(tick(1000 + BASE_WAIT) == 1000 + BASE_WAIT + INTERVAL);
     CHECK(happened("d40") && asked("41"));
-    CHECK(get(1200, 41) == SLIM_SESSION_NEW && happened("d40 d41 d42"));
+    CHECK(get(1100 + BASE_WAIT, 41) == SLIM_SESSION_NEW && happened("d40 d41 d42"));
     stop();
 }
 
@@ -234,7 +250,7 @@ static void lower_number_that_never_came_is_delivered_late(void **state)
 {
     start(false);
     CHECK(get(0, 42) == SLIM_SESSION_NEW);
-    CHECK(tick(100) == UINT64_MAX && happened("d42"));
+    CHECK(tick(BASE_WAIT) == UINT64_MAX && happened("d42"));
     CHECK(get(1000, 41) == SLIM_SESSION_NEW);
     CHECK(get(1000, 41) == SLIM_SESSION_DUPLICATE);
     CHECK(get(1000, 42) == SLIM_SESSION_DUPLICATE && get(1000, 43) == SLIM_SESSION_NEW);
@@ -260,11 +276,112 @@ static void message_taken_before_the_base_is_known_survives_the_leaving_of_its_s
     stop();
 }
 
+static bool questioned(const char *want)
+{
+    char text[LOG_MAX] = "";
+    for (size_t i = 0; i < t.question_count; i++) {
+        size_t len = strlen(text);
+        (void)snprintf(text + len, sizeof(text) - len, "%s%u", i > 0 ? " " : "", t.questions[i]);
+    }
+    return strcmp(text, want) == 0;
+}
+
+static void start_asking(void)
+{
+    start_at(true, 0);
+    CHECK_OK(slim_session_receiver_add(t.receiver, 0, SLIM_SESSION_ASKED));
+    CHECK(!slim_session_receiver_wants_base(t.receiver, 0));
+}
+
+static void answer(uint64_t now_ms, uint32_t number, uint32_t base)
+{
+    slim_session_receiver_take_base(t.receiver, now_ms, 0, number, base);
+}
+
+static void older_member_that_is_asked_says_where_it_begins(void **state)
+{
+    start_asking();
+    CHECK(get(0, 42) == SLIM_SESSION_NEW && get(0, 43) == SLIM_SESSION_NEW);
+    CHECK(slim_session_receiver_wants_base(t.receiver, 0) && happened(""));
+    CHECK(tick(0) == INTERVAL && tick(INTERVAL) == 2 * INTERVAL);
+    CHECK(questioned("43") && happened(""));
+    answer(1500, 42, 40);
+    CHECK(!slim_session_receiver_wants_base(t.receiver, 0));
+    CHECK(happened("") && asked("40 41"));
+    CHECK(get(1600, 41) == SLIM_SESSION_NEW && get(1600, 40) == SLIM_SESSION_NEW);
+    CHECK(happened("d40 d41 d42 d43"));
+    CHECK(look(39) == SLIM_SESSION_DUPLICATE); /* it is known that it was not for us */
+    CHECK(tick(99999) == UINT64_MAX && questioned("43"));
+    stop();
+}
+
+static void answer_that_nothing_is_missing_ends_the_wait_at_once(void **state)
+{
+    for (int is_asking = 0; is_asking < 2; is_asking++) {
+        if (is_asking == 0) {
+            start(false); /* whoever is not asked may answer, too */
+        } else {
+            start_asking();
+        }
+        CHECK(get(0, 42) == SLIM_SESSION_NEW);
+        answer(1, 42, 42);
+        CHECK(happened("d42") && look(41) == SLIM_SESSION_DUPLICATE);
+        CHECK(get(1, 43) == SLIM_SESSION_NEW && happened("d42 d43"));
+        CHECK(tick(99999) == UINT64_MAX && questioned("") && asked(""));
+        stop();
+    }
+}
+
+static void
+older_member_that_does_not_answer_is_waited_for_until_repetitions_are_used_up(void **state)
+{
+    start_asking();
+    CHECK(get(0, 42) == SLIM_SESSION_NEW);
+    for (uint64_t n = 1; n <= RETRIES; n++) {
+        CHECK(tick(n * INTERVAL) == (n + 1) * INTERVAL && happened(""));
+    }
+    CHECK(tick((RETRIES + 1) * INTERVAL) == UINT64_MAX);
+    CHECK(questioned("42 42 42") && happened("d42"));
+    CHECK(look(41) == SLIM_SESSION_BEYOND); /* too late: its sender must not hear that it came */
+    CHECK_OK(slim_session_receiver_add(t.receiver, 0, SLIM_SESSION_ASKED));
+    CHECK(get(9000, 41) == SLIM_SESSION_BEYOND && get(9000, 43) == SLIM_SESSION_NEW);
+    CHECK(happened("d42 d43"));
+    stop();
+}
+
+static void answers_that_cannot_be_genuine_change_nothing(void **state)
+{
+    static const struct {
+        const char *why;
+        uint32_t number;
+        uint32_t base;
+    } rows[] = {
+        {"the number asked with has not come", 41, 40},
+        {"it is only kept until it can be opened", 50, 40},
+        {"a first number behind the one asked with", 42, 43},
+        {"one that its sender cannot have any more", 1000, 1000 - SLIM_SESSION_SEND_WINDOW - 1},
+        {"no number of a sequence", 42, SLIM_SESSION_DIRECT_MIN},
+        {"asked with no number of a sequence", UINT32_MAX, 42},
+    };
+    start_asking();
+    answer(0, 42, 42); /* before anything has come */
+    CHECK(get(0, 1000) == SLIM_SESSION_NEW && get(0, 42) == SLIM_SESSION_NEW);
+    CHECK_OK(reserve(50));
+    for (size_t i = 0; i < SLIM_COUNT(rows); i++) {
+        answer(0, rows[i].number, rows[i].base);
+        CHECK_ROW(rows[i].why, slim_session_receiver_wants_base(t.receiver, 0) && asked(""));
+    }
+    slim_session_receiver_take_base(t.receiver, 0, 5, 42, 42); /* nobody's */
+    answer(0, 1000, 1000); /* what is here below it was not meant for us, but acknowledged */
+    CHECK(happened("d42 d1000"));
+    stop();
+}
+
 static void wrong_start_does_not_make_deaf(void **state)
 {
     start(true);
     CHECK(get(0, 100000) == SLIM_SESSION_NEW); /* its first messages are long forgotten */
-    CHECK(tick(100) == UINT64_MAX && happened("d100000"));
+    CHECK(tick(BASE_WAIT) == UINT64_MAX && happened("d100000"));
     CHECK(get(0, 100001) == SLIM_SESSION_NEW && happened("d100000 d100001"));
     CHECK(look(100002 + SLIM_SESSION_RECEIVE_WINDOW) == SLIM_SESSION_BEYOND);
     stop();
@@ -491,24 +608,34 @@ static void forged_message_that_was_kept_moves_nothing(void **state)
     CHECK_OK(reserve(7000));
     CHECK(tick(50000) == UINT64_MAX);
     CHECK(get(50000, 6) == SLIM_SESSION_NEW);
-    CHECK(tick(50100) == UINT64_MAX && happened("d6") && asked(""));
+    CHECK(tick(50000 + BASE_WAIT) == UINT64_MAX && happened("d6") && asked(""));
     slim_session_receiver_give_up(t.receiver, 0, 0, 7000);
-    CHECK(get(50100, 7) == SLIM_SESSION_NEW && happened("d6 d7"));
+    CHECK(get(50000 + BASE_WAIT, 7) == SLIM_SESSION_NEW && happened("d6 d7"));
     stop();
 
     start(false); /* below everything that is real */
     CHECK_OK(reserve(5));
     CHECK(get(0, 100) == SLIM_SESSION_NEW);
-    CHECK(tick(100) == 100 + INTERVAL); /* 6 to 99 seem to be missing */
-    slim_session_receiver_give_up(t.receiver, 100, 0, 5);
+    CHECK(tick(BASE_WAIT) == BASE_WAIT + INTERVAL); /* 6 to 99 seem to be missing */
+    slim_session_receiver_give_up(t.receiver, BASE_WAIT, 0, 5);
     CHECK(happened("d100") && slim_session_receiver_wanted_count(t.receiver) == 0);
-    CHECK(get(100, 99) == SLIM_SESSION_NEW && happened("d100 d99"));
+    CHECK(get(BASE_WAIT, 99) == SLIM_SESSION_NEW && happened("d100 d99"));
+    stop();
+
+    start(false); /* the same, told where it begins: what was forged is not waited for */
+    CHECK_OK(reserve(5));
+    CHECK(get(0, 100) == SLIM_SESSION_NEW && get(0, 97) == SLIM_SESSION_NEW);
+    answer(0, 100, 99);
+    CHECK(happened("d97") && asked("99"));
+    slim_session_receiver_give_up(t.receiver, 100, 0, 5);
+    CHECK(get(100, 99) == SLIM_SESSION_NEW && happened("d97 d99 d100"));
+    CHECK(look(98) == SLIM_SESSION_DUPLICATE && look(5) == SLIM_SESSION_DUPLICATE);
     stop();
 
     start(false); /* alone */
     CHECK_OK(reserve(5));
     slim_session_receiver_give_up(t.receiver, 0, 0, 5);
-    CHECK(get(0, 2000000) == SLIM_SESSION_NEW && tick(100) == UINT64_MAX);
+    CHECK(get(0, 2000000) == SLIM_SESSION_NEW && tick(BASE_WAIT) == UINT64_MAX);
     CHECK(happened("d2000000"));
     CHECK_OK(reserve(1999999)); /* a late one */
     CHECK(look(1999999) == SLIM_SESSION_DUPLICATE);
@@ -522,21 +649,24 @@ static void forged_message_that_was_kept_moves_nothing(void **state)
 static void sources_do_not_know_each_other(void **state)
 {
     start(true);
-    CHECK(slim_session_receiver_add(t.receiver, SLIM_SESSION_MEMBERS_MAX, true) == SLIM_ERR_LIMIT);
-    CHECK_OK(slim_session_receiver_add(t.receiver, 4000, true));
+    CHECK(slim_session_receiver_add(t.receiver, SLIM_SESSION_MEMBERS_MAX,
+                                    SLIM_SESSION_FROM_START) == SLIM_ERR_LIMIT);
+    CHECK_OK(slim_session_receiver_add(t.receiver, 4000, SLIM_SESSION_FROM_START));
     CHECK_OK(take_as(0, 0, 1, false));
     CHECK_OK(take_as(0, 4000, 1, false));
     CHECK_OK(take_as(0, 4000, 3, false));
     CHECK(take_as(0, 17, 1, false) == SLIM_ERR_LIMIT);
     CHECK(slim_session_receiver_look(t.receiver, 17, 1, false, 1) == SLIM_SESSION_BEYOND);
-    CHECK_OK(slim_session_receiver_add(t.receiver, 0, false)); /* again: nothing changes */
+    CHECK_OK(slim_session_receiver_add(t.receiver, 0,
+                                       SLIM_SESSION_GUESSED)); /* again: nothing changes */
     CHECK(look(1) == SLIM_SESSION_DUPLICATE);
     CHECK(slim_session_receiver_wanted_count(t.receiver) == 1);
     slim_session_receiver_remove(t.receiver, 4000);
     slim_session_receiver_remove(t.receiver, 4000);
     CHECK(slim_session_receiver_wanted_count(t.receiver) == 0);
     CHECK(tick(INTERVAL) == UINT64_MAX);
-    CHECK_OK(slim_session_receiver_add(t.receiver, 4000, true)); /* somebody new */
+    CHECK_OK(
+        slim_session_receiver_add(t.receiver, 4000, SLIM_SESSION_FROM_START)); /* somebody new */
     CHECK(slim_session_receiver_look(t.receiver, 4000, 1, false, 1) == SLIM_SESSION_NEW);
     stop();
 }
@@ -544,7 +674,7 @@ static void sources_do_not_know_each_other(void **state)
 static void unreliable_messages_are_delivered_as_they_come(void **state)
 {
     start_at(false, 0);
-    CHECK_OK(slim_session_receiver_add(t.receiver, 0, true));
+    CHECK_OK(slim_session_receiver_add(t.receiver, 0, SLIM_SESSION_FROM_START));
     CHECK(get(0, 5) == SLIM_SESSION_NEW && get(0, 5) == SLIM_SESSION_NEW);
     CHECK(get(0, 1) == SLIM_SESSION_NEW && get(0, 1000000) == SLIM_SESSION_NEW);
     CHECK(happened("d5 d5 d1 d1000000") && asked("") && tick(10000) == UINT64_MAX);
@@ -566,7 +696,8 @@ static void all_calls(void)
         return;
     }
     for (uint32_t slot = 0; slot < 3; slot++) {
-        enum slim_status added = slim_session_receiver_add(t.receiver, slot, slot == 0);
+        enum slim_status added = slim_session_receiver_add(
+            t.receiver, slot, slot == 0 ? SLIM_SESSION_FROM_START : SLIM_SESSION_ASKED);
         CHECK(added == SLIM_OK || added == SLIM_ERR_NO_MEMORY);
         for (size_t i = 0; i < SLIM_COUNT(order); i++) {
             bool is_direct = order[i] >= SLIM_SESSION_DIRECT_MIN;
@@ -609,6 +740,11 @@ int main(void)
         cmocka_unit_test(distances_decide_what_is_after),
         cmocka_unit_test(first_number_of_an_older_member_waits_for_lower_ones),
         cmocka_unit_test(lower_number_that_never_came_is_delivered_late),
+        cmocka_unit_test(older_member_that_is_asked_says_where_it_begins),
+        cmocka_unit_test(answer_that_nothing_is_missing_ends_the_wait_at_once),
+        cmocka_unit_test(
+            older_member_that_does_not_answer_is_waited_for_until_repetitions_are_used_up),
+        cmocka_unit_test(answers_that_cannot_be_genuine_change_nothing),
         cmocka_unit_test(message_taken_before_the_base_is_known_survives_the_leaving_of_its_sender),
         cmocka_unit_test(wrong_start_does_not_make_deaf),
         cmocka_unit_test(defect_13_exhausted_request_does_not_block_the_source),

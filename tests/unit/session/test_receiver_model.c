@@ -14,7 +14,9 @@ static struct {
     uint8_t seen[SLOTS][SEEN_MAX]; /* by number since start: delivered or lost */
     uint32_t last[SLOTS];
     bool has_last[SLOTS];
-    bool is_over; /* sources are removed: what is here is delivered, gaps or not */
+    bool is_known[SLOTS]; /* it has said where it begins */
+    bool is_answering;    /* what was not meant for us is passed over */
+    bool is_over;         /* sources are removed: what is here is delivered, gaps or not */
 } t;
 
 static uint64_t state_of_random;
@@ -37,11 +39,13 @@ static void note(uint32_t slot, uint32_t number)
     CHECK(place < SEEN_MAX && t.seen[slot][place] == 0);
     t.seen[slot][place] = 1;
     const struct slim_session_source *source = t.receiver->sources[slot];
+    CHECK(!t.is_known[slot] || slim_session_number_distance(source->base, number) < 1U << 30);
     uint32_t below = slim_session_number_distance(number, source->base);
     if (source->has_late && below > 0 && below <= LATE_COUNT) {
         return; /* late, in no order */
     }
-    CHECK(!t.has_last[slot] || place == t.last[slot] + 1 || (t.is_over && place > t.last[slot]));
+    bool may_skip = t.is_over || t.is_answering;
+    CHECK(!t.has_last[slot] || place == t.last[slot] + 1 || (may_skip && place > t.last[slot]));
     t.has_last[slot] = true;
     t.last[slot] = place;
 }
@@ -66,6 +70,16 @@ static void on_request(void *ctx, uint32_t slot, uint32_t message_id, uint64_t c
     (void)ctx;
     (void)conn_id;
     CHECK(t.seen[slot][since_start(message_id)] == 0);
+}
+
+static void on_ask_base(void *ctx, uint32_t slot, uint32_t message_id, uint64_t conn_id)
+{
+    (void)ctx;
+    (void)conn_id;
+    CHECK(slot == 2 && t.seen[slot][since_start(message_id)] == 0);
+    const struct slim_session_place *place =
+        slim_session_place_at(t.receiver->sources[slot], message_id);
+    CHECK(place != NULL && place->state == SLIM_SESSION_PLACE_HERE);
 }
 
 /* ---- what the receiver keeps count of */
@@ -166,10 +180,31 @@ static void end_reservations(uint32_t slot)
     }
 }
 
+/* The answer to a question, or what somebody made up. */
+static void answer_base(uint32_t slot)
+{
+    uint32_t asked = any_number(slot);
+    uint32_t base = (asked - draw(SLIM_SESSION_SEND_WINDOW + 2)) & SLIM_SESSION_SEQUENCE_MAX;
+    bool was_wanted = slim_session_receiver_wants_base(t.receiver, slot);
+    t.is_answering = true;
+    slim_session_receiver_take_base(t.receiver, t.now_ms, slot, asked, base);
+    t.is_answering = false;
+    if (was_wanted && !slim_session_receiver_wants_base(t.receiver, slot)) {
+        const struct slim_session_source *source = t.receiver->sources[slot];
+        CHECK(!source->has_late);
+        t.is_known[slot] = true;
+        t.has_last[slot] = true; /* the next one to come */
+        t.last[slot] = since_start(source->next - 1);
+    }
+}
+
 static void step(void)
 {
     uint32_t slot = draw(SLOTS);
-    switch (draw(8)) {
+    switch (draw(9)) {
+    case 8:
+        answer_base(slot);
+        break;
     case 0:
         t.now_ms += draw(60);
         CHECK(slim_session_receiver_tick(t.receiver, t.now_ms) > t.now_ms);
@@ -188,7 +223,8 @@ static void step(void)
 
 static void run(uint64_t round)
 {
-    static const struct slim_session_receiver_owner owner = {NULL, on_deliver, on_lost, on_request};
+    static const struct slim_session_receiver_owner owner = {NULL, on_deliver, on_lost, on_request,
+                                                             on_ask_base};
     memset(&t, 0, sizeof(t));
     t.round = round;
     state_of_random = round;
@@ -197,7 +233,9 @@ static void run(uint64_t round)
         .is_reliable = true, .interval_ms = 50, .max_retries = draw(4), .start = t.start};
     CHECK_OK(slim_session_receiver_new(&options, &owner, &t.receiver));
     for (uint32_t slot = 0; slot < SLOTS; slot++) {
-        CHECK_OK(slim_session_receiver_add(t.receiver, slot, slot == 0));
+        static const enum slim_session_beginning beginnings[SLOTS] = {
+            SLIM_SESSION_FROM_START, SLIM_SESSION_GUESSED, SLIM_SESSION_ASKED};
+        CHECK_OK(slim_session_receiver_add(t.receiver, slot, beginnings[slot]));
     }
     for (int i = 0; i < STEPS; i++) {
         step();

@@ -16,7 +16,7 @@ enum {
     SEEDS = 400,
 };
 
-enum packet_kind { PACKET_MSG, PACKET_ACK, PACKET_RTX, PACKET_REPLY };
+enum packet_kind { PACKET_MSG, PACKET_ACK, PACKET_RTX, PACKET_REPLY, PACKET_BASE };
 
 struct packet {
     struct packet *next;
@@ -27,6 +27,7 @@ struct packet {
     uint32_t op;
     bool is_direct;
     bool is_error;
+    bool asks_base;
 };
 
 /* What became of one published message. members: bit per node it was for; got: how often each node was given it. */
@@ -53,6 +54,7 @@ struct node {
     uint64_t receiver_due_ms;
     bool is_there;
     bool is_late;     /* joined when the others were at work */
+    bool is_asking;   /* and asks them where they begin */
     bool acks_no_rtx; /* as the reference */
     bool is_full;
     uint32_t published;
@@ -195,6 +197,7 @@ static void on_deliver(void *ctx, uint32_t slot, const struct slim_session_origi
     if (node->has_last[slot] && ahead >= 1U << 30) {
         uint32_t from_first = (origin->message_id - node->first[slot]) & SLIM_SESSION_SEQUENCE_MAX;
         CHECK_SEED(node->is_late && from_first >= 1U << 30); /* below the base, late */
+        CHECK_SEED(!node->is_asking);
         return;
     }
     if (!node->has_last[slot]) {
@@ -225,9 +228,23 @@ static void on_request(void *ctx, uint32_t slot, uint32_t message_id, uint64_t c
     send(&packet);
 }
 
+static void on_ask_base(void *ctx, uint32_t slot, uint32_t message_id, uint64_t conn_id)
+{
+    struct node *node = ctx;
+    (void)conn_id;
+    CHECK_SEED(node->is_asking);
+    struct packet packet = {.kind = PACKET_ACK,
+                            .from = (uint32_t)(node - t.nodes),
+                            .to = slot,
+                            .message_id = message_id,
+                            .asks_base = true};
+    send(&packet);
+}
+
 static void node_start(uint32_t index, bool is_late)
 {
     struct node *node = &t.nodes[index];
+    enum slim_session_beginning late = draw(2) == 0 ? SLIM_SESSION_ASKED : SLIM_SESSION_GUESSED;
     struct slim_session_sender_options options = {
         .is_reliable = true,
         .interval_ms = INTERVAL,
@@ -236,18 +253,22 @@ static void node_start(uint32_t index, bool is_late)
     };
     const struct slim_session_sender_owner sender = {node, on_transmit, on_answer, on_complete,
                                                      on_writable};
-    const struct slim_session_receiver_owner receiver = {node, on_deliver, on_lost, on_request};
+    const struct slim_session_receiver_owner receiver = {node, on_deliver, on_lost, on_request,
+                                                         on_ask_base};
     CHECK_OK(slim_session_sender_new(&options, &sender, &node->sender));
     CHECK_OK(slim_session_receiver_new(&options, &receiver, &node->receiver));
     node->is_there = true;
     node->is_late = is_late;
+    node->is_asking = is_late && late == SLIM_SESSION_ASKED;
     node->acks_no_rtx = draw(3) == 0;
     for (uint32_t other = 0; other < t.node_count; other++) {
         if (other == index || !t.nodes[other].is_there) {
             continue;
         }
-        CHECK_OK(slim_session_receiver_add(node->receiver, other, !is_late));
-        CHECK_OK(slim_session_receiver_add(t.nodes[other].receiver, index, true));
+        CHECK_OK(slim_session_receiver_add(node->receiver, other,
+                                           is_late ? late : SLIM_SESSION_FROM_START));
+        CHECK_OK(
+            slim_session_receiver_add(t.nodes[other].receiver, index, SLIM_SESSION_FROM_START));
     }
     for (uint32_t other = 0; other < t.node_count; other++) {
         if (other != index && t.nodes[other].is_there) {
@@ -271,6 +292,8 @@ static void acknowledge(const struct packet *packet)
                          .from = packet->to,
                          .to = packet->from,
                          .message_id = packet->message_id};
+    ack.asks_base = !packet->is_direct &&
+                    slim_session_receiver_wants_base(t.nodes[packet->to].receiver, packet->from);
     send(&ack);
 }
 
@@ -291,9 +314,6 @@ static void get_new(struct node *node, const struct packet *packet)
     CHECK_OK(slim_session_receiver_reserve(node->receiver, t.now_ms, packet->from, &origin, 4));
     *held =
         (struct held){t.now_ms + draw(100), *packet, packet->kind == PACKET_MSG && draw(4) == 0};
-    if (is_ack_due && !held->is_forged) {
-        acknowledge(packet);
-    }
 }
 
 static void release_held(struct node *node)
@@ -309,20 +329,33 @@ static void release_held(struct node *node)
                                           held.packet.message_id);
         } else {
             take(node, &held.packet);
+            if (held.packet.kind == PACKET_MSG || !node->acks_no_rtx) {
+                acknowledge(&held.packet);
+            }
         }
     }
 }
 
-/* What is held as forged is not there for its sender: no acknowledgement of what looks like a duplicate of it. */
-static bool is_held_as_forged(const struct node *node, const struct packet *packet)
+/* What is held may be forged: no acknowledgement of what looks like a duplicate of it. */
+static bool is_held(const struct node *node, const struct packet *packet)
 {
     for (size_t i = 0; i < node->held_count; i++) {
-        if (node->held[i].is_forged && node->held[i].packet.from == packet->from &&
+        if (node->held[i].packet.from == packet->from &&
             node->held[i].packet.message_id == packet->message_id) {
             return true;
         }
     }
     return false;
+}
+
+static void answer_base(struct node *node, const struct packet *packet)
+{
+    struct packet answer = {.kind = PACKET_BASE,
+                            .from = packet->to,
+                            .to = packet->from,
+                            .message_id = packet->message_id};
+    answer.op = slim_session_sender_first_missing(node->sender, packet->from, packet->message_id);
+    send(&answer);
 }
 
 static void get(const struct packet *packet)
@@ -334,12 +367,19 @@ static void get(const struct packet *packet)
     case PACKET_MSG:
         if (verdict == SLIM_SESSION_NEW) {
             get_new(node, packet);
-        } else if (verdict == SLIM_SESSION_DUPLICATE && !is_held_as_forged(node, packet)) {
+        } else if (verdict == SLIM_SESSION_DUPLICATE && !is_held(node, packet)) {
             acknowledge(packet);
         }
         return;
     case PACKET_ACK:
         slim_session_sender_take_ack(node->sender, t.now_ms, packet->from, packet->message_id);
+        if (packet->asks_base) {
+            answer_base(node, packet);
+        }
+        return;
+    case PACKET_BASE:
+        slim_session_receiver_take_base(node->receiver, t.now_ms, packet->from, packet->message_id,
+                                        packet->op);
         return;
     case PACKET_RTX:
         slim_session_sender_take_rtx(node->sender, t.now_ms, packet->from, packet->message_id);
@@ -458,7 +498,7 @@ static void run(uint64_t seed)
     t.hold_percent = draw(2) == 0 ? 0 : draw(20);
     t.is_hopeless = draw(5) == 0;
     t.start = draw(2) == 0 ? 0 : SLIM_SESSION_SEQUENCE_MAX - draw(200);
-    bool has_late = t.node_count > 2 && t.delay_max_ms < SLIM_SESSION_BASE_WAIT_MS && draw(2) == 0;
+    bool has_late = t.node_count > 2 && draw(2) == 0;
     uint32_t late_at_ms = 1 + draw(800);
     for (uint32_t index = 0; index < t.node_count - (has_late ? 1 : 0); index++) {
         node_start(index, false);

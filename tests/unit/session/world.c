@@ -67,8 +67,11 @@ static enum slim_status make_credential(void *ctx, const uint8_t *key, struct sl
 static enum slim_status read_credential(void *ctx, struct slim_view token, bool any_age,
                                         struct slim_mls_claims *claims, struct slim_error *error)
 {
-    (void)ctx;
-    (void)any_age; /* tokens of the tests do not age */
+    struct world_app *app = ctx;
+    app->credential_reads++;
+    if (app->finds_tokens_old && !any_age) {
+        return slim_error_set(error, SLIM_ERR_EXPIRED, "too old");
+    }
     if (token.len < 3 || token.data[1] != '|') {
         return slim_error_set(error, SLIM_ERR_AUTH, "not a token");
     }
