@@ -168,18 +168,32 @@ struct uf_app_request *uf_app_request_new_with_secret(struct uf_call *call,
     return request;
 }
 
+/* Does the environment ask for sessions with MLS as release 1.0.0 has them, which are in clear? */
+static bool allows_plaintext(void)
+{
+    const char *value = getenv("SLIM_ALLOW_PLAINTEXT");
+    return value != NULL && (strcmp(value, "1") == 0 || strcasecmp(value, "true") == 0 ||
+                             strcasecmp(value, "yes") == 0);
+}
+
 /* A uf_work: waits for identities that must be fetched first. */
 static void make_app(void *ctx, struct uf_result *result, struct uf_error *error)
 {
     struct uf_app_request *request = ctx;
     struct slim_app_config config = {.provider = request->provider,
                                      .verifier = request->verifier,
-                                     .direction = request->direction};
+                                     .direction = request->direction,
+                                     .allow_plaintext = allows_plaintext()};
     struct slim_error why = {.status = SLIM_OK};
     struct slim_app *app;
-    if (slim_app_new(request->service->service, &request->name->name, &config, SLIM_FOREVER, &app,
-                     &why) != SLIM_OK) {
-        (void)uf_fail(error, UF_AUTH_ERROR, "%s", why.text); /* told with the result */
+    enum slim_status status = slim_app_new(request->service->service, &request->name->name, &config,
+                                           SLIM_FOREVER, &app, &why);
+    if (status == SLIM_ERR_CLOSED) {
+        (void)uf_fail(error, UF_SERVICE_ERROR,
+                      "datapath error\nCaused by:\n  -> data path is already closed");
+    } else if (status != SLIM_OK) {
+        (void)uf_fail(error, status == SLIM_ERR_STATE ? UF_SERVICE_ERROR : UF_AUTH_ERROR, "%s",
+                      why.text); /* told with the result */
     } else {
         result->object = (struct uf_object *)app_new(app);
         if (result->object == NULL) {

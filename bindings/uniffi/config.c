@@ -1,7 +1,11 @@
 /* Records as configuration texts of libslim: mappings of slim.yaml(5), written as JSON. The same rules as python/slim_bindings/_config.py. */
+#include <errno.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "document.h"
 #include "json.h"
 #include "things.h"
 
@@ -103,6 +107,22 @@ char *uf_secret_text(struct slim_view id, struct slim_view secret, struct uf_err
     return finish(&json, error);
 }
 
+/* A token that cannot be read is a panic of the reference, with this text. */
+static bool check_token_file(struct slim_view path, struct uf_error *error)
+{
+    char *text = strndup(path.len == 0 ? "" : (const char *)path.data, path.len);
+    FILE *file = text == NULL ? NULL : fopen(text, "re");
+    int number = errno;
+    char reason[UF_SYSTEM_TEXT_MAX];
+    free(text);
+    if (file == NULL) {
+        return uf_fail(error, UF_PANIC, "error reading token file: %s",
+                       uf_system_text(number, reason));
+    }
+    (void)fclose(file); /* only looked at */
+    return true;
+}
+
 /* What is wrong with it before anybody looks into its keys. */
 static bool check_provider(const struct uf_union *config, struct uf_error *error)
 {
@@ -112,6 +132,10 @@ static bool check_provider(const struct uf_union *config, struct uf_error *error
     if (config->variant == UF_PROVIDER_SECRET) {
         const struct uf_text_pair_record *secret = config->body;
         return secret->first.len > 0 || uf_fail(error, UF_AUTH_ERROR, "token malformed");
+    }
+    if (config->variant == UF_PROVIDER_STATIC_JWT) {
+        const struct uf_static_jwt_auth *jwt = config->body;
+        return check_token_file(jwt->token_file, error);
     }
     if (config->variant == UF_PROVIDER_JWT) {
         const struct uf_jwt_auth *jwt = config->body;
@@ -338,15 +362,29 @@ static void put_keepalive(struct uf_json *json, const struct uf_keepalive_config
     uf_json_close(json, '}');
 }
 
+/* Texts of the reference; the library has others for what comes later. */
+static bool check_uri(struct slim_view endpoint, struct uf_error *error)
+{
+    static const char top[] = "datapath error\nCaused by:\n  -> configuration error\n  -> ";
+    if (endpoint.len == 0) {
+        return uf_fail(error, UF_SERVICE_ERROR, "%smissing grpc endpoint", top);
+    }
+    for (size_t i = 0; i < endpoint.len; i++) {
+        uint8_t byte = endpoint.data[i];
+        if (byte <= ' ' || byte >= 0x7f || strchr("\"<>\\^`{|}", byte) != NULL) {
+            return uf_fail(error, UF_SERVICE_ERROR, "%sURI parse error\n  -> invalid uri character",
+                           top);
+        }
+    }
+    return true;
+}
+
 char *uf_client_text(const struct uf_client_config *config, struct uf_error *error)
 {
     static const char *const compressions[UF_COMPRESSION_COUNT] = {
         "Gzip", "Zlib", "Deflate", "Snappy", "Zstd", "Lz4", "None", "Empty"};
     struct uf_json json = {.text = NULL};
-    if (config->endpoint.len == 0) {
-        (void)uf_fail(error, UF_SERVICE_ERROR,
-                      "datapath error\nCaused by:\n  -> configuration error\n"
-                      "  -> missing grpc endpoint"); /* told by the caller */
+    if (!check_uri(config->endpoint, error)) {
         return NULL;
     }
     uf_json_open(&json, NULL, '{');

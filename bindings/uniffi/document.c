@@ -266,18 +266,23 @@ static bool take_all(struct reading *reading, struct uf_document *document)
 
 /* ------------------------------------------------------------------------------------------------ the file */
 
-/* As the reference prints what the system says. */
-static bool fail_system(struct uf_error *error, int number)
+const char *uf_system_text(int number, char text[UF_SYSTEM_TEXT_MAX])
 {
     const char *kind = number == ENOENT   ? "NotFound"
                        : number == EACCES ? "PermissionDenied"
                        : number == EISDIR ? "IsADirectory"
-                                          : "Uncategorized";
-    char text[160];
-    char reason[96];
-    (void)snprintf(text, sizeof(text), "IoError(Os { code: %d, kind: %s, message: \"%s\" })",
-                   number, kind, strerror_r(number, reason, sizeof(reason))); /* cut is fine */
-    return fail(error, text);
+                                          : "Other";
+    char reason[UF_SYSTEM_TEXT_MAX / 2];
+    (void)snprintf(text, UF_SYSTEM_TEXT_MAX, "Os { code: %d, kind: %s, message: \"%s\" }", number,
+                   kind, strerror_r(number, reason, sizeof(reason))); /* cut is fine */
+    return text;
+}
+
+static bool fail_system(struct uf_error *error, int number)
+{
+    char text[UF_SYSTEM_TEXT_MAX];
+    return uf_fail(error, UF_PANIC, "Failed to create config loader: IoError(%s)",
+                   uf_system_text(number, text));
 }
 
 bool uf_document_read(const char *path, struct uf_document *document, struct uf_arena *arena,

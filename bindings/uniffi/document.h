@@ -8,7 +8,8 @@
 enum {
     UF_DOCUMENT_BYTES_MAX = 1 << 20,
     UF_DOCUMENT_NODE_COUNT_MAX = 1 << 16, /* in one server or link, aliases followed */
-    UF_DOCUMENT_DEPTH_MAX = 64
+    UF_DOCUMENT_DEPTH_MAX = 64,
+    UF_SYSTEM_TEXT_MAX = 192
 };
 
 /* servers, clients: lists of const char *, each a YAML document. */
@@ -28,5 +29,8 @@ struct uf_document {
 /* All of *document belongs to the arena. False: *error, UF_PANIC. */
 UF_CHECKED bool uf_document_read(const char *path, struct uf_document *document,
                                  struct uf_arena *arena, struct uf_error *error);
+
+/* What the system says about errno `number`, as the reference prints it. Returns `text`. */
+const char *uf_system_text(int number, char text[UF_SYSTEM_TEXT_MAX]);
 
 #endif

@@ -43,6 +43,7 @@ void uf_completion_free(struct uf_object *object)
 {
     struct uf_completion *completion = (struct uf_completion *)object;
     slim_op_unref(completion->op);
+    uf_object_unref(completion->owner);
     free(completion);
 }
 
@@ -463,15 +464,21 @@ static void abandon(struct uf_future *future)
     struct wakes wakes = {.first = NULL};
     uf_engine_lock();
     settle(future, &wakes);
-    if (!future->is_fetched && future->is_handle) {
+    bool is_given_up = !future->is_fetched;
+    if (is_given_up && future->is_handle) {
         atomic_store(&future->ends->is_consumed, false);
     }
-    if (!future->is_fetched && future->has_arrival) {
+    if (is_given_up && future->has_arrival) {
         give_back(future);
         serve(future->source, &wakes);
     }
     uf_engine_unlock();
     run_wakes(&wakes);
+    for (struct uf_completion *end = future->ends; end != NULL && is_given_up; end = end->next) {
+        if (end->undo != NULL) {
+            end->undo(end);
+        }
+    }
     uf_object_unref(future);
 }
 

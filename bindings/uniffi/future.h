@@ -17,7 +17,8 @@
 /* fault         of which kind its errors are
  * is_consumed   somebody has waited, or waits
  * waiter        the future that waits; watched_in: the process whose queue will be told (0: none); both under the lock of the engine
- * next          the one that is waited for after this one, for futures of several */
+ * next          the one that is waited for after this one, for futures of several
+ * undo          what takes the operation back when its future is given up; owner: whom it needs for that, referenced. NULL: nothing does */
 struct uf_completion {
     struct uf_object head;
     struct slim_op *op;
@@ -26,6 +27,8 @@ struct uf_completion {
     struct uf_future *waiter;
     uint32_t watched_in;
     struct uf_completion *next;
+    void (*undo)(struct uf_completion *completion);
+    void *owner;
 };
 
 /* Takes op, also when there is no memory: NULL then. */

@@ -163,6 +163,13 @@ struct uf_buffer uniffi_slim_bindings_fn_method_service_config(void *self, struc
 
 /* ------------------------------------------------------------------------------------------------ links */
 
+/* Nobody waits for the link any more: it is not wanted, and would be tried for ever. */
+static void undo_connect(struct uf_completion *completion)
+{
+    struct uf_service *service = completion->owner;
+    slim_op_unref(slim_service_stop_connect(service->service, completion->op, NULL));
+}
+
 static struct uf_completion *begin_connect(struct uf_call *call, void *self,
                                            struct uf_buffer config)
 {
@@ -176,6 +183,10 @@ static struct uf_completion *begin_connect(struct uf_call *call, void *self,
     struct uf_completion *begun =
         uf_call_begun(call, slim_service_connect(service->service, text, NULL), UF_SERVICE_ERROR);
     free(text);
+    if (begun != NULL) {
+        begun->undo = undo_connect;
+        begun->owner = uf_object_ref(service);
+    }
     return begun;
 }
 

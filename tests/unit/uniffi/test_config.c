@@ -18,7 +18,7 @@ static const struct uf_spire_config spire_full = {.socket_path = &text_x,
                                                   .target_spiffe_id = &text_x,
                                                   .jwt_audiences = {.count = 1, .items = &text_x},
                                                   .trust_domains = {.count = 1, .items = &text_x}};
-static const struct uf_static_jwt_auth static_jwt = {.token_file = V("/t"),
+static const struct uf_static_jwt_auth static_jwt = {.token_file = V("/dev/null"),
                                                      .duration = {.seconds = 1}};
 static const struct uf_message_record data = {.message = V("d")};
 static const struct uf_jwt_key_config key_data = {
@@ -40,8 +40,8 @@ static const struct uf_text_pair_record no_id = {.first = V(""), .second = V("2"
 #define SPIRE "\"type\":\"spire\",\"socket_path\":\"x\",\"jwt_audiences\":[\"slim\"]"
 #define JWT                                                                                        \
     "\"type\":\"jwt\",\"claims\":{\"audience\":[\"x\"],\"issuer\":\"x\",\"subject\":"              \
-    "\"a\\\"b\\\\c\\u000a\\u007f\"},\"duration\":\"2000000us\",\"key\":{\"encoding\":{"            \
-    "\"algorithm\":\"EdDSA\",\"format\":\"pem\",\"key\":{\"data\":\"d\"}}}"
+    "\"a\\\"b\\\\c\\u000a\\u007f\"},\"duration\":\"2000000us\",\"key\":{\"type\":\"encoding\","    \
+    "\"algorithm\":\"EdDSA\",\"format\":\"pem\",\"key\":{\"data\":\"d\"}}"
 
 static void identities_become_mappings(void **state)
 {
@@ -67,7 +67,7 @@ static void identities_become_mappings(void **state)
          uf_provider_text,
          {UF_PROVIDER_STATIC_JWT, &static_jwt},
          UF_FINE,
-         "{\"type\":\"static_jwt\",\"file\":\"/t\",\"duration\":\"1000000us\"}"},
+         "{\"type\":\"static_jwt\",\"file\":\"/dev/null\",\"duration\":\"1000000us\"}"},
         {"signed here", uf_provider_text, {UF_PROVIDER_JWT, &jwt}, UF_FINE, "{" JWT "}"},
         {"without a subject",
          uf_provider_text,
@@ -79,7 +79,7 @@ static void identities_become_mappings(void **state)
          {UF_PROVIDER_JWT, &jwt_resolved},
          UF_FINE,
          "{\"type\":\"jwt\",\"claims\":{\"subject\":\"x\"},\"duration\":\"0us\",\"key\":"
-         "\"autoresolve\"}"},
+         "{\"type\":\"autoresolve\"}}"},
         {"SPIFFE", uf_provider_text, {UF_PROVIDER_SPIRE, &spire}, UF_FINE, "{" SPIRE "}"},
         {"all of SPIFFE",
          uf_provider_text,
@@ -102,8 +102,9 @@ static void identities_become_mappings(void **state)
          uf_verifier_text,
          {UF_VERIFIER_JWT, &jwt_decoding},
          UF_FINE,
-         "{\"type\":\"jwt\",\"duration\":\"0us\",\"key\":{\"decoding\":{\"algorithm\":\"HS256\","
-         "\"format\":\"jwks\",\"key\":{\"file\":\"d\"}}}}"},
+         "{\"type\":\"jwt\",\"duration\":\"0us\",\"key\":{\"type\":\"decoding\",\"algorithm\":"
+         "\"HS256\","
+         "\"format\":\"jwks\",\"key\":{\"file\":\"d\"}}}"},
         {"SPIFFE to check", uf_verifier_text, {UF_VERIFIER_SPIRE, &spire}, UF_FINE, "{" SPIRE "}"},
         {"nothing to check",
          uf_verifier_text,
@@ -163,6 +164,10 @@ static void a_plain_link_says_no_more_than_it_must(void **state)
     char *text = uf_client_text(&config, &error);
     CHECK(text != NULL && strlen(text) == strlen(whole[0]));
     expect_parts(text, whole, 1);
+    config.endpoint = uf_view("http://a b");
+    CHECK(uf_client_text(&config, &error) == NULL);
+    CHECK(strstr(error.text, "-> URI parse error\n  -> invalid uri character") != NULL);
+    error.fault = UF_FINE;
     config.endpoint.len = 0;
     CHECK(uf_client_text(&config, &error) == NULL);
     CHECK(error.fault == UF_SERVICE_ERROR && strstr(error.text, "missing grpc endpoint") != NULL);
@@ -221,7 +226,8 @@ static void a_link_with_everything_says_it(void **state)
         "\"auth\":{\"type\":\"basic\",\"username\":\"u\",\"password\":\"p\"}"};
     expect_parts(uf_client_text(&config, &error), with_basic, 1);
     config.auth = (struct uf_union){UF_CLIENT_STATIC_JWT, &static_jwt};
-    static const char *const with_static[] = {"\"auth\":{\"type\":\"static_jwt\",\"file\":\"/t\""};
+    static const char *const with_static[] = {
+        "\"auth\":{\"type\":\"static_jwt\",\"file\":\"/dev/null\""};
     expect_parts(uf_client_text(&config, &error), with_static, 1);
 }
 
@@ -267,6 +273,79 @@ static void a_server_with_everything_says_it(void **state)
     expect_parts(uf_server_text(&config, &error), fewer, UF_COUNT(fewer));
 }
 
+/* The library reads what we write: whatever is wrong then is not the form. */
+static void expect_understood(struct slim_op *op, char *text)
+{
+    struct slim_error error = {.status = SLIM_OK};
+    if (slim_op_wait(op, slim_in_ms(100), &error) == SLIM_AGAIN) {
+        error.text[0] = '\0'; /* it goes on: the text was understood */
+    }
+    print_message("# %s\n# %s\n", text, error.text);
+    CHECK_ROW(text, strstr(error.text, "parse error") == NULL);
+    slim_op_unref(op);
+    free(text);
+}
+
+static void the_library_understands_all_of_it(void **state)
+{
+    (void)state;
+    struct slim_service *service;
+    struct slim_error why;
+    struct uf_error error = {.fault = UF_FINE};
+    CHECK_OK(slim_service_new("texts", NULL, &service, &why));
+    static const struct uf_basic_auth basic = {.username = V("u"), .password = V("p")};
+    static const struct slim_view url = V("http://127.0.0.1:1");
+    const struct uf_union auths[] = {{UF_CLIENT_BASIC, &basic},
+                                     {UF_CLIENT_STATIC_JWT, &static_jwt},
+                                     {UF_CLIENT_JWT, &jwt},
+                                     {UF_CLIENT_NONE, NULL}};
+    const struct uf_union sources[] = {{UF_TLS_PEM, &pair},
+                                       {UF_TLS_FILE, &pair},
+                                       {UF_TLS_SPIRE, &spire_full},
+                                       {UF_TLS_NONE, NULL}};
+    const struct uf_union authorities[] = {
+        {UF_CA_FILE, &data}, {UF_CA_PEM, &data}, {UF_CA_SPIRE, &spire_full}, {UF_CA_NONE, NULL}};
+    for (size_t i = 0; i < UF_COUNT(auths); i++) {
+        struct uf_client_config config = plain_client();
+        config.tls.source = sources[i];
+        config.tls.ca_source = authorities[i];
+        config.auth = auths[i];
+        config.proxy.url = i == 0 ? &url : NULL;
+        config.proxy.tls.tls_version = config.tls.tls_version;
+        char *text = uf_client_text(&config, &error);
+        assert_non_null(text);
+        expect_understood(slim_service_connect(service, text, NULL), text);
+        struct uf_server_config server = {
+            .endpoint = V("127.0.0.1:0"),
+            .tls = {.source = sources[i], .client_ca = authorities[i], .tls_version = V("tls1.3")},
+            .http2_only = true,
+            .keepalive = {.max_connection_idle = second,
+                          .max_connection_age = second,
+                          .max_connection_age_grace = second,
+                          .time = second,
+                          .timeout = second},
+            .auth = {i < 2 ? (uint32_t)(i + 1) : UF_SERVER_NONE, i == 0 ? (const void *)&basic
+                                                                 : i == 1
+                                                                     ? (const void *)&jwt_decoding
+                                                                     : NULL}};
+        text = uf_server_text(&server, &error);
+        assert_non_null(text);
+        expect_understood(slim_service_run_server(service, text, NULL), text);
+    }
+    slim_service_unref(service);
+}
+
+static void a_token_that_is_not_there_has_the_text_of_the_reference(void **state)
+{
+    (void)state;
+    static const struct uf_static_jwt_auth absent = {.token_file = V("/nowhere/at/all")};
+    struct uf_error error = {.fault = UF_FINE};
+    const struct uf_union identity = {UF_PROVIDER_STATIC_JWT, &absent};
+    CHECK(uf_provider_text(&identity, &error) == NULL && error.fault == UF_PANIC);
+    CHECK(strcmp(error.text, "error reading token file: Os { code: 2, kind: NotFound, message: "
+                             "\"No such file or directory\" }") == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +353,8 @@ int main(void)
         cmocka_unit_test(a_plain_link_says_no_more_than_it_must),
         cmocka_unit_test(a_link_with_everything_says_it),
         cmocka_unit_test(a_server_with_everything_says_it),
+        cmocka_unit_test(the_library_understands_all_of_it),
+        cmocka_unit_test(a_token_that_is_not_there_has_the_text_of_the_reference),
     };
     return cmocka_run_group_tests_name("uniffi_config", tests, NULL, NULL);
 }
