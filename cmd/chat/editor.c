@@ -41,7 +41,8 @@ static bool find(void *handle, const char *name, void *function)
 
 static bool open_library(struct chat_editor *editor)
 {
-    editor->handle = dlopen("libedit.so.2", RTLD_NOW | RTLD_LOCAL);
+    /* for good: the terminal library below it keeps what it has read in variables of its own, which would be lost with it */
+    editor->handle = dlopen("libedit.so.2", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     void *handle = editor->handle;
     struct edit_library *lib = &editor->lib;
     return handle != NULL && find(handle, "el_init", &lib->init) &&
