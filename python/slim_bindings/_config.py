@@ -27,12 +27,6 @@ OS_KINDS = {errno.ENOENT: "NotFound", errno.EACCES: "PermissionDenied", errno.EI
 _NOT_IN_URI = frozenset('"<>\\^`{|}')
 
 
-def _compression(value: Any) -> str:
-    if value not in COMPRESSION:
-        raise ValueError(value)
-    return COMPRESSION[value]
-
-
 def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
@@ -41,6 +35,12 @@ def _duration(value: timedelta) -> str:
     if value < timedelta(0):
         raise ValueError("Invalid duration, must be non-negative")
     return f"{(value.days * 86400 + value.seconds) * 10**6 + value.microseconds}us"
+
+
+def _compression(kind: Any) -> str | None:
+    if kind is not None and not isinstance(kind, u.CompressionType):
+        raise ValueError(kind)
+    return None if kind is None else COMPRESSION[kind]
 
 
 def _perhaps(value: timedelta | None) -> str | None:
@@ -175,7 +175,7 @@ def client_text(config: r.ClientConfig) -> str:
             endpoint=config.endpoint,
             origin=config.origin,
             server_name=config.server_name,
-            compression=None if config.compression is None else _compression(config.compression),
+            compression=_compression(config.compression),
             rate_limit=config.rate_limit,
             tls=_tls_client(config.tls),
             keepalive=None
