@@ -388,6 +388,21 @@ def test_lines_of_the_log_are_plain_text_off_a_terminal_with_what_was_asked_for(
             assert (" slim " in line.split("dataplane")[0]) == names and ("ThreadId(" in line) == ids, line
 
 
+@pytest.mark.parametrize(
+    ("directives", "is_shown"),
+    [("", True), ("off", False), ("slim_service=info", True), ("slim_mls=debug", False), ("warn,slim_service", True)],
+)
+def test_rust_log_is_in_front_of_the_settings(directives, is_shown):
+    program = """
+        import os, sys
+        os.environ["RUST_LOG"] = sys.argv[2]
+        import slim_bindings as sb
+        sb.Service("log").run_server(sb.new_insecure_server_config(sys.argv[1]))
+    """
+    done = script(program, free_endpoint(), directives)
+    assert ("dataplane server started" in done.stdout) == is_shown and done.returncode == 0, done
+
+
 # ---- set up from a file
 
 FROM_FILE = """
