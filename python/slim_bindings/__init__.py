@@ -9,6 +9,7 @@
 The interface is that of the reference's package of release 1.0.0; the engine is libslim, in C, inside the extension `_slim`.
 """
 
+from . import _install as _install
 from . import slim_bindings as slim_bindings
 from .slim_bindings import *
 from .slim_bindings import AppProtocol as AppProtocol

@@ -318,14 +318,18 @@ class Session(_NoConstructor):
 
     def _room(self, _: int) -> bool | None:
         """True: there is some, or nobody is in the group who could make some: what is published waits for those to come."""
-        is_alone = self._info[1] and not self._n.is_over() and len(self._n.participants()) < 2
-        return True if self._n.await_writable().poll() or is_alone else None
+        try:
+            is_alone = not self._n.await_writable().poll() and self._info[1] and len(self._n.participants()) < 2
+            return True if is_alone or self._n.await_writable().poll() else None
+        except _slim.Error:  # over, or of another process: publishing says so
+            return True
 
     def _admit(self, data: Any) -> bytes:
         """The bytes to publish, when there is room. A thread with a running loop does not wait: it may be needed to make room."""
         data = _bytes(data)
-        if self._is_turn(data) and not is_running() and not self._room(0):
-            self._n.await_writable().wait(None)
+        if self._is_turn(data) and not is_running():
+            while not self._room(0):
+                self._n.await_writable().wait(None)
         return data
 
     async def _admit_async(self, data: Any) -> bytes:
@@ -430,10 +434,12 @@ class Session(_NoConstructor):
         if self._n.is_over():
             raise SlimError.SessionError("session closed")
         content = (data, payload_type, metadata)
-        if self._info[1] == 0 or parts[:3] == self._info[7][:3]:
-            self._n.publish(*content)
-        else:
-            self._n.publish_to(parts, *content)
+        is_for_all = self._info[1] == 0 or parts[:3] == self._info[7][:3]
+        op = self._n.publish(*content) if is_for_all else self._n.publish_to(parts, *content)
+        try:
+            op.poll()  # it cannot even begin
+        except _slim.Error as error:
+            raise _fail(SlimError.SessionError, error) from None
 
     async def publish_with_params_async(
         self,
@@ -617,9 +623,10 @@ class App(_NoConstructor):
         interval = max(1, nanoseconds(config.interval) // 10**6) if is_reliable else 0
         retries = check_number(config.max_retries, 32) if is_reliable else 0
         kind, parts = _TYPES.index(config.session_type), parts_of(destination)
-        begin = self._n.create_session
         try:
-            native, op = begin(kind, bool(config.enable_mls), retries, interval, config.metadata, parts)
+            native, op = self._n.create_session(
+                kind, bool(config.enable_mls), retries, interval, config.metadata, parts
+            )
         except _slim.Error as error:
             raise _fail(SlimError.SessionError, error) from None
         return r.SessionWithCompletion(

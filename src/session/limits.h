@@ -13,6 +13,9 @@ enum {
     SLIM_SESSION_PING_MS = 10 * 1000,
     SLIM_SESSION_PING_MISSES = 3,
     SLIM_SESSION_DRAIN_MS = 60 * 1000,
+    SLIM_SESSION_QUIET_MS =
+        200, /* with members of the reference: so long nothing came from them before they hear of the end */
+    SLIM_SESSION_QUIET_MAX_MS = 2000,              /* unless they never stop */
     SLIM_SESSION_PATIENCE_MAX_MS = 60 * 60 * 1000, /* whatever timers a session has */
     SLIM_SESSION_PEER_INTERVAL_MIN_MS =
         20, /* of a session somebody else began: we do not flood for others */
@@ -31,6 +34,8 @@ enum {
     SLIM_SESSION_INVITES_AT_ONCE = 16, /* discoveries and joins that run side by side */
     SLIM_SESSION_PAYLOAD_BYTES_MAX =
         4 * 1000 * 1000, /* leaves room for names, a token and MLS in one message */
+    SLIM_SESSION_SEALED_BYTES_MAX =
+        3660 * 1000, /* of a payload in a session with MLS: sealing pads it by up to an eighth */
     SLIM_SESSION_METADATA_BYTES_MAX = 65536,
     SLIM_SESSION_METADATA_PAIRS_MAX = 1024,
     SLIM_SESSION_NAME_BYTES_MAX = 4096, /* the three strings of a name together */
