@@ -1,7 +1,7 @@
 """bench/python/pair.py with several interpreters in turns, through one node of ours.
 
-    run.py ROUNDS ours=PYTHON NAME=PYTHON...      all cases with each; CASES=NAME,NAME in the environment: only these
-    run.py memory PYTHON COUNT                    resident memory of both ends at every tenth of COUNT messages of 100 bytes
+run.py ROUNDS ours=PYTHON NAME=PYTHON...      all cases with each; CASES=NAME,NAME in the environment: only these
+run.py memory PYTHON COUNT                    resident memory of both ends at every tenth of COUNT messages of 100 bytes
 """
 
 import json

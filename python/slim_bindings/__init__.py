@@ -9,6 +9,7 @@
 The interface is that of the reference's package of release 1.0.0; the engine is libslim, in C, inside the extension `_slim`.
 """
 
+from . import _install as _install
 from . import slim_bindings as slim_bindings
 from .slim_bindings import *
 from .slim_bindings import AppProtocol as AppProtocol
@@ -19,3 +20,9 @@ from .slim_bindings import ServiceProtocol as ServiceProtocol
 from .slim_bindings import SessionProtocol as SessionProtocol
 from .slim_bindings import uniffi_set_event_loop as uniffi_set_event_loop
 from .slim_bindings import __getattr__ as __getattr__
+
+
+def __dir__() -> list[str]:
+    from ._rpc_names import NAMES, OLD_NAMES
+
+    return sorted({*globals(), *NAMES, *OLD_NAMES})

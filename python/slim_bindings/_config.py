@@ -37,6 +37,12 @@ def _duration(value: timedelta) -> str:
     return f"{(value.days * 86400 + value.seconds) * 10**6 + value.microseconds}us"
 
 
+def _compression(kind: Any) -> str | None:
+    if kind is not None and not isinstance(kind, u.CompressionType):
+        raise ValueError(kind)
+    return None if kind is None else COMPRESSION[kind]
+
+
 def _perhaps(value: timedelta | None) -> str | None:
     return None if value is None else _duration(value)
 
@@ -169,7 +175,7 @@ def client_text(config: r.ClientConfig) -> str:
             endpoint=config.endpoint,
             origin=config.origin,
             server_name=config.server_name,
-            compression=None if config.compression is None else COMPRESSION[config.compression],
+            compression=_compression(config.compression),
             rate_limit=config.rate_limit,
             tls=_tls_client(config.tls),
             keepalive=None

@@ -34,7 +34,7 @@ def new_tracing_config() -> r.TracingConfig:
 def new_tracing_config_with(
     log_level: str, display_thread_names: bool, display_thread_ids: bool, filters: list[str]
 ) -> r.TracingConfig:
-    """log_level: trace, debug, info, warn, error, off."""
+    """log_level: trace, debug, info, warn, error, off. filters: "module" or "module=level"; none: all at log_level."""
     return r.TracingConfig(
         log_level=log_level,
         display_thread_names=display_thread_names,
@@ -49,7 +49,7 @@ def new_runtime_config() -> r.RuntimeConfig:
 
 
 def new_runtime_config_with(n_cores: int, thread_name: str, drain_timeout: timedelta) -> r.RuntimeConfig:
-    """drain_timeout: how long shutdown_blocking waits."""
+    """drain_timeout: how long shutdown_blocking waits. n_cores, thread_name: no effect, each service has one thread."""
     return r.RuntimeConfig(n_cores=n_cores, thread_name=thread_name, drain_timeout=drain_timeout)
 
 
@@ -71,7 +71,7 @@ def new_service_configuration() -> r.ServiceConfig:
 def new_service_config_with(
     node_id: str | None, group_name: str | None, dataplane: r.DataplaneConfig
 ) -> r.ServiceConfig:
-    """node_id: "kind/name"."""
+    """node_id: "kind/name"; None: a name is made. group_name: kept, no effect. dataplane: what run() starts."""
     return r.ServiceConfig(node_id=node_id, group_name=group_name, dataplane=dataplane)
 
 

@@ -195,10 +195,10 @@ def _expire(future: asyncio.Future) -> None:
 
 def running_loop() -> asyncio.AbstractEventLoop:
     """RuntimeError: none runs."""
-    global running_loop
-    from asyncio import get_running_loop as running_loop  # from now on that one
-
-    return running_loop()
+    events = sys.modules.get("asyncio.events")
+    if events is None:  # nobody has imported it
+        raise RuntimeError("no running event loop")
+    return events.get_running_loop()
 
 
 def is_running() -> bool:

@@ -14,6 +14,7 @@ from ._loop import current, deadline_of, finish, is_running, nanoseconds, new_ke
 from ._names import Name, check_number, check_text, parts_of
 from ._unions import Direction, SessionType
 
+IN_CLEAR = "messages of this session are not encrypted"
 GONE = "Session already closed or dropped"
 CLOSED = "datapath error\nCaused by:\n  -> data path is already closed"
 _TYPES = (SessionType.POINT_TO_POINT, SessionType.GROUP)
@@ -66,7 +67,7 @@ class _NoConstructor:
 
 
 class CompletionHandle(_NoConstructor):
-    """The end of something that was begun. Wait for it once, in one of four ways or with `await`."""
+    """The end of something that was begun. Wait for it once, in one of four ways or with `await`. A wait that is cancelled does not count."""
 
     _op: _slim.Op
     _kind: type
@@ -170,7 +171,7 @@ class Session(_NoConstructor):
         return self._info[index]
 
     def session_id(self) -> int:
-        """Its number, 32 bits, the same at all members."""
+        """Its number, 0 <= id < 2**32, the same at all members."""
         return self._look(0)
 
     def session_type(self) -> SessionType:
@@ -233,11 +234,21 @@ class Session(_NoConstructor):
         )
         return r.ReceivedMessage(context=context, payload=payload)
 
+    def _receive(self, deadline: int | None) -> tuple | None:
+        """Whoever allowed plaintext is told of it by a log line, not instead of a message."""
+        while True:
+            try:
+                return self._n.receive(deadline)
+            except _slim.Error as error:
+                if error.args[1] != IN_CLEAR:
+                    raise
+                _slim.log_warn(f"{IN_CLEAR}: {self}")
+
     def get_message(self, timeout: timedelta | None = None) -> r.ReceivedMessage:
         """The next message. SlimError.SessionError: none in time ("receive timeout waiting for message"), or "session closed"."""
         deadline = deadline_of(timeout)
         try:
-            parts = self._n.receive(deadline)
+            parts = self._receive(deadline)
         except _slim.Error as error:
             raise _fail(SlimError.SessionError, error) from None
         if parts is None:
@@ -247,16 +258,15 @@ class Session(_NoConstructor):
     async def get_message_async(self, timeout: timedelta | None = None) -> r.ReceivedMessage:
         """As get_message. When it is cancelled, the message stays for the next call."""
         deadline = deadline_of(timeout)
-        native = self._n
         queue = current()
         self._received += 1
         if self._received >= _MESSAGES_PER_TURN:
             self._received = 0
             await turn()
         try:
-            parts = None if self._key in queue.lines else native.receive(0)
+            parts = None if self._key in queue.lines else self._receive(0)
             if parts is None:
-                parts = await queue.take(self._key, native.receive, native.await_message, deadline)
+                parts = await queue.take(self._key, self._receive, self._n.await_message, deadline)
         except _slim.Error as error:
             raise _fail(SlimError.SessionError, error) from None
         if parts is None:
@@ -308,14 +318,18 @@ class Session(_NoConstructor):
 
     def _room(self, _: int) -> bool | None:
         """True: there is some, or nobody is in the group who could make some: what is published waits for those to come."""
-        is_alone = self._info[1] and not self._n.is_over() and len(self._n.participants()) < 2
-        return True if self._n.await_writable().poll() or is_alone else None
+        try:
+            is_alone = not self._n.await_writable().poll() and self._info[1] and len(self._n.participants()) < 2
+            return True if is_alone or self._n.await_writable().poll() else None
+        except _slim.Error:  # over, or of another process: publishing says so
+            return True
 
     def _admit(self, data: Any) -> bytes:
         """The bytes to publish, when there is room. A thread with a running loop does not wait: it may be needed to make room."""
         data = _bytes(data)
-        if self._is_turn(data) and not is_running() and not self._room(0):
-            self._n.await_writable().wait(None)
+        if self._is_turn(data) and not is_running():
+            while not self._room(0):
+                self._n.await_writable().wait(None)
         return data
 
     async def _admit_async(self, data: Any) -> bytes:
@@ -346,7 +360,7 @@ class Session(_NoConstructor):
         payload_type: str | None = None,
         metadata: dict[str, str] | None = None,
     ) -> CompletionHandle:
-        """To the one member that a message came from. Its metadata gets "PUBLISH_TO"."""
+        """To the one member that a message came from: the context of a ReceivedMessage. In groups its metadata gets "PUBLISH_TO"."""
         return self._publish_to(message_context, self._admit(data), payload_type, metadata)
 
     def _publish_to(
@@ -397,9 +411,10 @@ class Session(_NoConstructor):
         payload_type: str | None = None,
         metadata: dict[str, str] | None = None,
     ) -> None:
-        """To the session's destination as publish, to any other name as publish_to.
+        """To the session's destination (Name) as publish, to any other member of a group as publish_to. Nobody can wait for its end.
 
-        fanout and connection_out are checked, and have no effect: the session knows how many members it has and where they are.
+        fanout, 0 <= fanout < 2**32: no effect, as in the reference: the session knows how many members it has. connection_out, the number of a
+        connection: no effect, messages go by their routes.
         """
         self._publish_with_params(destination, fanout, self._admit(data), connection_out, payload_type, metadata)
 
@@ -419,10 +434,12 @@ class Session(_NoConstructor):
         if self._n.is_over():
             raise SlimError.SessionError("session closed")
         content = (data, payload_type, metadata)
-        if parts[:3] == self._info[7][:3]:
-            self._n.publish(*content)
-        else:
-            self._n.publish_to(parts, *content)
+        is_for_all = self._info[1] == 0 or parts[:3] == self._info[7][:3]
+        op = self._n.publish(*content) if is_for_all else self._n.publish_to(parts, *content)
+        try:
+            op.poll()  # it cannot even begin
+        except _slim.Error as error:
+            raise _fail(SlimError.SessionError, error) from None
 
     async def publish_with_params_async(
         self,
@@ -548,7 +565,7 @@ class App(_NoConstructor):
         return f"<App {self.name()}>"
 
     def id(self) -> int:
-        """Its number, 64 bits."""
+        """Its number, 0 <= id < 2**64: that of its name."""
         return self._n.name()[3]
 
     def name(self) -> Name:
@@ -561,7 +578,7 @@ class App(_NoConstructor):
         return begin(parts_of(name), None if connection_id is None else check_number(connection_id))
 
     def subscribe(self, name: Name, connection_id: int | None = None) -> None:
-        """Tell a connection that `name` is ours. None: only inside the service."""
+        """Tell a connection that `name` is ours; its id becomes the application's. connection_id: what connect gave; None: only inside the service."""
         _wait(self._named(self._n.subscribe, name, connection_id), SlimError.ServiceError)
 
     async def subscribe_async(self, name: Name, connection_id: int | None = None) -> None:
@@ -577,7 +594,7 @@ class App(_NoConstructor):
         await _finish(self._named(self._n.unsubscribe, name, connection_id), SlimError.ServiceError)
 
     def set_route(self, name: Name, connection_id: int) -> None:
-        """Messages for `name` go by this connection."""
+        """Messages for `name` go by the connection connection_id, which connect gave."""
         check_number(connection_id)
         _wait(self._named(self._n.set_route, name, connection_id), SlimError.ServiceError)
 
@@ -599,14 +616,19 @@ class App(_NoConstructor):
     # ---- sessions
 
     def create_session(self, config: r.SessionConfig, destination: Name) -> r.SessionWithCompletion:
-        """Begin a session. The handle ends when the peer has joined, for a group at once."""
+        """Begin a session with a peer or of a group (SessionConfig, Name). The handle ends when the peer has joined, for a group at once."""
         if config.session_type not in _TYPES:
             raise ValueError(config.session_type)
         is_reliable = config.max_retries is not None and config.interval is not None
         interval = max(1, nanoseconds(config.interval) // 10**6) if is_reliable else 0
         retries = check_number(config.max_retries, 32) if is_reliable else 0
         kind, parts = _TYPES.index(config.session_type), parts_of(destination)
-        native, op = self._n.create_session(kind, bool(config.enable_mls), retries, interval, config.metadata, parts)
+        try:
+            native, op = self._n.create_session(
+                kind, bool(config.enable_mls), retries, interval, config.metadata, parts
+            )
+        except _slim.Error as error:
+            raise _fail(SlimError.SessionError, error) from None
         return r.SessionWithCompletion(
             session=Session._of(native), completion=CompletionHandle._of(op, SlimError.SessionError)
         )
@@ -650,7 +672,7 @@ class App(_NoConstructor):
         await self.delete_session(session).wait_async()
 
     def listen_for_session(self, timeout: timedelta | None = None) -> Session:
-        """The next session that somebody made us a member of. SlimError.ReceiveError: none in time."""
+        """The next session that somebody made us a member of. SlimError.ReceiveError: none in time ("listen_for_session timed out")."""
         deadline = deadline_of(timeout)
         try:
             native = self._n.listen(deadline)
@@ -735,7 +757,10 @@ class Service:
     # ---- links
 
     def connect(self, config: r.ClientConfig) -> int:
-        """Link to a node; goes on trying unless the back-off says otherwise. The number of the connection."""
+        """Link to a node (ClientConfig); goes on trying unless the back-off says otherwise. Returns the number of the connection, from 0 on.
+
+        The link comes back by itself when it is lost, with all subscriptions and routes. SlimError.ServiceError: it cannot be made.
+        """
         op = self._n.connect(_config.client_text(config))
         try:
             _wait(op, SlimError.ServiceError)
@@ -757,17 +782,17 @@ class Service:
         return op.connection()
 
     def disconnect(self, conn_id: int) -> None:
-        """End a link."""
+        """End the link whose connect gave conn_id. SlimError.ServiceError: there is none."""
         _wait(self._n.disconnect(check_number(conn_id)), SlimError.ServiceError)
 
     def get_connection_id(self, endpoint: str) -> int | None:
-        """The connection to an endpoint."""
+        """The number of the connection to an endpoint ("http://host:port", as given to connect); None: there is none."""
         return self._n.connection(check_text(endpoint))
 
     # ---- servers
 
     def run_server(self, config: r.ServerConfig) -> None:
-        """Be a node too; returns when it listens."""
+        """Be a node too (ServerConfig); returns when it listens. SlimError.ServiceError: it cannot."""
         _wait(self._n.run_server(_config.server_text(config)), SlimError.ServiceError)
 
     async def run_server_async(self, config: r.ServerConfig) -> None:
@@ -797,7 +822,7 @@ class Service:
             await _finish(op, SlimError.ServiceError)
 
     def shutdown(self) -> None:
-        """End everything in order."""
+        """End everything in order: sessions, then links and servers, for at most five seconds each. The service cannot be used again."""
         _wait(self._n.shutdown(), SlimError.ServiceError)
 
     async def shutdown_async(self) -> None:

@@ -134,7 +134,7 @@ class ExponentialBackoff(Record):
 
 @record
 class FixedIntervalBackoff(Record):
-    """Always the same interval."""
+    """Always the same interval. max_attempts 2**64 - 1: without end."""
 
     interval: timedelta
     max_attempts: int

@@ -24,7 +24,10 @@ from ._rpc_types import (
 )
 
 BidiStreamHandlerProtocol, ChannelProtocol, ContextProtocol = BidiStreamHandler, Channel, Context
-MulticastBidiStreamHandlerProtocol, MulticastResponseReaderProtocol = MulticastBidiStreamHandler, MulticastResponseReader
+MulticastBidiStreamHandlerProtocol, MulticastResponseReaderProtocol = (
+    MulticastBidiStreamHandler,
+    MulticastResponseReader,
+)
 RequestStreamProtocol, RequestStreamWriterProtocol = RequestStream, RequestStreamWriter
 ResponseSinkProtocol, ResponseStreamReaderProtocol, ServerProtocol = ResponseSink, ResponseStreamReader, Server
 StreamStreamHandlerImpl, StreamUnaryHandlerImpl = StreamStreamHandler, StreamUnaryHandler

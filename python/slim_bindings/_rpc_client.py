@@ -509,7 +509,7 @@ class Channel:
 
     @classmethod
     def new_with_connection(cls, app: App, remote: Name, connection_id: int | None) -> Channel:
-        """To a server that is reached by this connection."""
+        """To a server that is reached by the connection connection_id (Service.connect)."""
         made = cls.__new__(cls)
         made._set(app, [remote], False, connection_id)
         return made
@@ -537,7 +537,9 @@ class Channel:
         loop = running_loop()
         with self._lock:
             task = self._links.get(loop)
-            is_gone = task is None or task.cancelled() or task.done() and (task.exception() or not task.result().is_alive)
+            is_gone = (
+                task is None or task.cancelled() or task.done() and (task.exception() or not task.result().is_alive)
+            )
             if is_gone:
                 self._drop_of_closed_loops()
                 task = self._links[loop] = loop.create_task(self._new_link())

@@ -434,7 +434,7 @@ class Server:
 
     @classmethod
     def new_with_connection(cls, app: App, base_name: Name, connection_id: int | None) -> Server:
-        """The name is subscribed at this connection."""
+        """The name is subscribed at the connection connection_id (Service.connect)."""
         made = cls.__new__(cls)
         made._set(app, base_name, connection_id)
         return made
@@ -447,7 +447,9 @@ class Server:
     def _register(self, service: str, method: str, handler: Any, has_stream: bool, has_sink: bool) -> None:
         handle = getattr(handler, "handle", handler)
         if not callable(handle):
-            raise TypeError(f"a handler has a method handle, or is a coroutine function; {type(handler).__name__} found")
+            raise TypeError(
+                f"a handler has a method handle, or is a coroutine function; {type(handler).__name__} found"
+            )
         path = f"{check_text(service)}/{check_text(method)}"
         self._methods[path] = _Method(path, handle, has_stream, has_sink)
 

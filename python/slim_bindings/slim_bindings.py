@@ -169,3 +169,9 @@ def __getattr__(name: str) -> object:
 
         return getattr(_rpc, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    from ._rpc_names import NAMES, OLD_NAMES
+
+    return sorted({*globals(), *NAMES, *OLD_NAMES})

@@ -1,11 +1,15 @@
 /* The identity of an application, from texts of the configuration. */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/random.h"
 #include "client/describe.h"
 #include "client/internal.h"
 #include "datapath/auth.h"
+
+#define SLIM_LOG_TARGET "slim_auth::shared_secret"
 
 /* The reference's sentences, which programs look for. */
 static enum slim_status secret_error(struct slim_error *error, const struct slim_error *inner,
@@ -20,6 +24,16 @@ static enum slim_status secret_error(struct slim_error *error, const struct slim
                           "%s", inner->text);
 }
 
+/* Whoever has seen one token can try secrets without asking anybody (auth.md 8 no. 10). Told once in a process, whatever else it is used for. */
+static void warn_of_weak_secret(struct slim_view secret)
+{
+    static atomic_bool is_told;
+    if (slim_auth_secret_is_weak(secret) && !atomic_exchange(&is_told, true)) {
+        slim_log(WARN, "the shared secret can be guessed from a captured message: use 32 or more "
+                       "random bytes");
+    }
+}
+
 static enum slim_status init_secret(struct slim_client_identity *identity, struct slim_view id,
                                     struct slim_view secret, struct slim_error *error)
 {
@@ -30,6 +44,7 @@ static enum slim_status init_secret(struct slim_client_identity *identity, struc
             SLIM_OK) {
         return secret_error(error, &inner, secret);
     }
+    warn_of_weak_secret(secret);
     return SLIM_OK;
 }
 
@@ -97,11 +112,13 @@ static enum slim_status make_provider(struct slim_client_identity *identity,
 {
     struct slim_error inner = {.status = SLIM_OK};
     if (config->kind == SLIM_CONFIG_AUTH_SHARED_SECRET) {
-        return slim_auth_provider_new_secret(slim_view_str(config->id), slim_view_str(config->data),
-                                             slim_random_fill, &identity->provider,
-                                             &inner) == SLIM_OK
-                   ? SLIM_OK
-                   : secret_error(error, &inner, slim_view_str(config->data));
+        struct slim_view secret = slim_view_str(config->data);
+        if (slim_auth_provider_new_secret(slim_view_str(config->id), secret, slim_random_fill,
+                                          &identity->provider, &inner) != SLIM_OK) {
+            return secret_error(error, &inner, secret);
+        }
+        warn_of_weak_secret(secret);
+        return SLIM_OK;
     }
     if (is_none(config)) {
         return slim_error_set(error, SLIM_ERR_CONFIG,

@@ -395,6 +395,9 @@ enum slim_status slim_op_status(const struct slim_op *op, struct slim_error *err
         return slim_error_set(error, SLIM_ERR_ARGUMENT, "no operation was given");
     }
     enum slim_status status = (enum slim_status)atomic_load(&op->status);
+    if (status == SLIM_AGAIN && slim_client_check_process(op->process, error) != SLIM_OK) {
+        return SLIM_ERR_STATE; /* nobody is here who could end it */
+    }
     if (status != SLIM_OK && status != SLIM_AGAIN) {
         return slim_error_set(error, status, "%s",
                               op->text == NULL ? slim_status_text(status) : op->text);

@@ -137,7 +137,7 @@ static void give_up(struct slim_datapath_link *link, enum slim_status status, co
         slim_log(ERROR, "unable to reconnect to remote node",
                  SLIM_LOG_STR("endpoint", link->endpoint_text), SLIM_LOG_STR("error", text));
     }
-    char reason[256];
+    char reason[SLIM_ERROR_TEXT_MAX];
     /* may be cut; the link owns `text` in some cases */
     (void)snprintf(reason, sizeof(reason), "%s", text);
     slim_datapath_link_free(link);

@@ -577,6 +577,7 @@ enum slim_status slim_session_on_msg(struct slim_session *session,
         return SLIM_AGAIN;
     }
     data_touched(session);
+    slim_session_drain_heard(session);
     if (take_new(session, in, &origin) == SLIM_OK) {
         acknowledge(session, in, origin.is_direct);
     }

@@ -13,6 +13,9 @@ enum {
     SLIM_SESSION_PING_MS = 10 * 1000,
     SLIM_SESSION_PING_MISSES = 3,
     SLIM_SESSION_DRAIN_MS = 60 * 1000,
+    SLIM_SESSION_QUIET_MS =
+        200, /* with members of the reference: so long nothing came from them before they hear of the end */
+    SLIM_SESSION_QUIET_MAX_MS = 2000,              /* unless they never stop */
     SLIM_SESSION_PATIENCE_MAX_MS = 60 * 60 * 1000, /* whatever timers a session has */
     SLIM_SESSION_PEER_INTERVAL_MIN_MS =
         20, /* of a session somebody else began: we do not flood for others */

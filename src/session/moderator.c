@@ -38,6 +38,18 @@ static enum slim_status on_leave_request(struct slim_session *session,
     return SLIM_AGAIN;
 }
 
+static bool has_foreign_member(const struct slim_session *session)
+{
+    for (uint32_t i = 0; i < session->members.listed_count; i++) {
+        const struct slim_session_member *member =
+            session->members.slots[session->members.listed[i]];
+        if (!member->is_self && !member->is_ours) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What is under way is given up; whoever has joined without being welcomed is told with the others. */
 static enum slim_status begin_close(struct slim_session *session,
                                     const struct slim_session_incoming *in)
@@ -57,7 +69,7 @@ static enum slim_status begin_close(struct slim_session *session,
                             "error receiving ack for message: channel closed");
     slim_session_tasks_free(session);
     slim_session_requests_free(session);
-    slim_session_drain(session);
+    slim_session_drain(session, has_foreign_member(session));
     return SLIM_OK;
 }
 
@@ -121,11 +133,13 @@ const struct slim_session_cell
                     [ON(APP_CLOSE)] = {begin_close, TO(CLOSING_SOON)},
                     [ON(ALONE)] = {end, TO(ENDED)},
                 },
-            /* messages from others are refused without acknowledgement (spec 12.1) */
+            /* Messages from others are taken until the end: the reference refuses them (spec 12.1), and whoever sent one then repeats it to nobody
+             * for as long as it has retries, before it believes GROUP_CLOSE. */
             [TO(CLOSING_SOON)] =
                 {
                     [ON(LEAVE_REQUEST)] = {on_leave_request, TO(CLOSING_SOON)},
                     [ON(PING)] = {slim_session_on_pong, TO(CLOSING_SOON)},
+                    [ON(MSG)] = {slim_session_on_msg, TO(CLOSING_SOON)},
                     [ON(MSG_ACK)] = {slim_session_on_msg_ack, TO(CLOSING_SOON)},
                     [ON(RTX_REQUEST)] = {slim_session_on_rtx_request, TO(CLOSING_SOON)},
                     [ON(RTX_REPLY)] = {slim_session_on_rtx_reply, TO(CLOSING_SOON)},
@@ -137,6 +151,7 @@ const struct slim_session_cell
                     [ON(GROUP_ACK)] = {on_answer, TO(CLOSING)},
                     [ON(LEAVE_REQUEST)] = {on_leave_request, TO(CLOSING)},
                     [ON(PING)] = {slim_session_on_pong, TO(CLOSING)},
+                    [ON(MSG)] = {slim_session_on_msg, TO(CLOSING)},
                     [ON(RTX_REQUEST)] = {slim_session_on_rtx_request, TO(CLOSING)},
                     [ON(ANSWERED)] = {end, TO(ENDED)},
                     [ON(GIVEN_UP)] = {end, TO(ENDED)},

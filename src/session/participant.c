@@ -554,7 +554,8 @@ static enum slim_status begin_leaving(struct slim_session *session,
                                       const struct slim_session_incoming *in)
 {
     (void)in; /* of the application */
-    slim_session_drain(session);
+    bool is_pair = session->kind == SLIM_SESSION_POINT_TO_POINT;
+    slim_session_drain(session, is_pair && !session->is_moderator_ours);
     return SLIM_OK;
 }
 
@@ -673,10 +674,11 @@ const struct slim_session_cell
                     [ON(ALONE)] = {end_expelled, TO(ENDED)},
                     [ON(WAIT_OVER)] = {end_expelled, TO(ENDED)},
                 },
-            /* messages from others are refused without acknowledgement (spec 12.1) */
+            /* messages from others are taken until the end, as in moderator.c */
             [TO(LEAVING_SOON)] =
                 {
                     [ON(JOIN_REQUEST)] = {on_join_request, TO(LEAVING_SOON)},
+                    [ON(MSG)] = {slim_session_on_msg, TO(LEAVING_SOON)},
                     [ON(GROUP_WELCOME)] = {on_welcome_again, TO(LEAVING_SOON)},
                     [ON(GROUP_ADD)] = {on_group_add, TO(LEAVING_SOON)},
                     [ON(GROUP_REMOVE)] = {on_group_remove, TO(LEAVING_SOON)},
@@ -694,6 +696,7 @@ const struct slim_session_cell
             [TO(LEAVING)] =
                 {
                     [ON(JOIN_REQUEST)] = {on_join_request, TO(LEAVING)},
+                    [ON(MSG)] = {slim_session_on_msg, TO(LEAVING)},
                     [ON(LEAVE_REPLY)] = {on_leave_reply, TO(LEAVING)},
                     [ON(LEAVE_REQUEST)] = {on_leave_request, TO(ENDED)},
                     [ON(GROUP_CLOSE)] = {on_group_close, TO(ENDED)},

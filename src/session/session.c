@@ -417,10 +417,23 @@ uint64_t slim_session_patience_ms(const struct slim_session *session)
                : repetitions * session->interval_ms;
 }
 
-void slim_session_drain(struct slim_session *session)
+/* A reference participant that hears of the end forgets the session at once, and with it whose acknowledgements it waits for: what it has just
+ * published it repeats until all retries are used up (seen with 1.0.0 and 1.0.1: 30 s), and believes the end only then. */
+void slim_session_drain(struct slim_session *session, bool must_be_quiet)
 {
     session->is_draining = true;
     session->drain_until_ms = session->app->now_ms + SLIM_SESSION_DRAIN_MS;
+    session->quiet_until_ms = must_be_quiet ? session->app->now_ms + SLIM_SESSION_QUIET_MS : 0;
+}
+
+void slim_session_drain_heard(struct slim_session *session)
+{
+    if (session->quiet_until_ms > session->app->now_ms) {
+        uint64_t longest_ms =
+            session->drain_until_ms - SLIM_SESSION_DRAIN_MS + SLIM_SESSION_QUIET_MAX_MS;
+        uint64_t quiet_ms = session->app->now_ms + SLIM_SESSION_QUIET_MS;
+        session->quiet_until_ms = quiet_ms < longest_ms ? quiet_ms : longest_ms;
+    }
 }
 
 bool slim_session_is_drained(const struct slim_session *session)
@@ -429,7 +442,8 @@ bool slim_session_is_drained(const struct slim_session *session)
         return true;
     }
     /* what was published while nobody was there has nobody to go to */
-    return !session->is_held_back && slim_session_sender_on_the_way(session->sender) == 0 &&
+    return session->app->now_ms >= session->quiet_until_ms && !session->is_held_back &&
+           slim_session_sender_on_the_way(session->sender) == 0 &&
            slim_session_receiver_wanted_count(session->receiver) == 0;
 }
 
@@ -497,6 +511,9 @@ void slim_session_settle(struct slim_session *session)
         return;
     }
     due_ms = earlier(due_ms, session->drain_until_ms);
+    due_ms = earlier(due_ms, is_draining && session->quiet_until_ms > session->app->now_ms
+                                 ? session->quiet_until_ms
+                                 : UINT64_MAX);
     due_ms = earlier(due_ms, session->wait_until_ms);
     due_ms = earlier(due_ms, session->held_back_until_ms);
     if (session->state == SLIM_SESSION_OPEN) {

@@ -195,6 +195,7 @@ struct slim_session {
     struct slim_session_ping ping;
     uint64_t last_activity_ms;
     uint64_t drain_until_ms;
+    uint64_t quiet_until_ms;  /* draining: not over before; 0: at any time */
     uint64_t wait_until_ms;   /* UINT64_MAX: this state waits for nothing */
     uint64_t behind_since_ms; /* a commit is missing since; UINT64_MAX: none is */
     uint64_t held_back_until_ms;
@@ -408,8 +409,10 @@ bool slim_session_deserves_answer(struct slim_session_answer *answer, uint64_t n
 /* How long a request of this session is repeated, within SLIM_SESSION_PATIENCE_MAX_MS. */
 uint64_t slim_session_patience_ms(const struct slim_session *session);
 
-/* Begin to drain: at most SLIM_SESSION_DRAIN_MS. */
-void slim_session_drain(struct slim_session *session);
+/* Begin to drain: at most SLIM_SESSION_DRAIN_MS. must_be_quiet: whoever will hear of the end is of the reference, and must not be in the middle of
+ * a message then. heard: a message came. */
+void slim_session_drain(struct slim_session *session, bool must_be_quiet);
+void slim_session_drain_heard(struct slim_session *session);
 bool slim_session_is_drained(const struct slim_session *session);
 
 /* ---- data.c: messages of the application */

@@ -7,7 +7,7 @@ import clients as real
 import pytest
 from harness.lossy import Faults, Lossy
 from harness.node import wait_until
-from test_groups import check_everyone_got, open_group, publish_from_all
+from test_groups import CHANNEL, check_everyone_got, open_group, publish_from_all
 from test_sessions import OURS, Driver
 
 COUNT = 300
@@ -160,3 +160,20 @@ def test_real_moderators_survive_our_participants_on_a_bad_network(node, far, ma
             theirs.call("invite", session=sessions[0], name=ours[1].short_name, timeout=LIMIT_S)
             sessions[2] = ours[1].wait_session(2, LIMIT_S)
     assert not theirs.all("closed")
+
+
+@pytest.mark.parametrize("theirs", ["1.0.0", "1.0.1", "1.4.1", OURS])
+def test_a_message_that_crosses_our_close_is_taken(node, far, make_clients, theirs):
+    """1.0.0 and 1.0.1 forget whom they wait for when GROUP_CLOSE comes, and end when all repetitions are used up: 36 s here. Ten times."""
+    moderator, = far(node, 1, delay=0.1)
+    member = far(node, 1)[0] if theirs == OURS else make_clients(node, [theirs])[0]
+    for turn in range(10):
+        mls = theirs != "1.0.0" and turn % 2 == 0
+        key = moderator.call("session", kind="group", name=CHANNEL, mls=mls, retries=5, interval=6.0)["session"]
+        moderator.call("route", name=member.short_name)
+        moderator.call("invite", session=key, name=member.short_name)
+        session = member.wait_session(turn + 1)
+        member.begin("publish", session=session, texts=[f"crossing {turn}"])
+        moderator.call("delete", session=key)
+        assert member.wait_closed(session, timeout=10), f"turn {turn}"
+        assert moderator.wait(lambda t=turn: f"crossing {t}" in moderator.texts(member), 5)

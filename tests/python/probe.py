@@ -264,7 +264,9 @@ def failures():
         "app: metadata not texts": lambda: app.create_session(point_to_point(metadata={"a": 1}), name),
         "app: type of session": lambda: app.create_session(point_to_point(session_type=7), name),
         "app: delete what is no session": lambda: app.delete_session("x"),
-        "app: receiver publishes": lambda: sender.create_session_and_wait(point_to_point(), name).publish(b"x", None, None),
+        "app: receiver publishes": lambda: sender.create_session_and_wait(point_to_point(), name).publish(
+            b"x", None, None
+        ),
         "session: nothing comes": lambda: pair.get_message(short),
         "session: negative timeout": lambda: pair.get_message(datetime.timedelta(seconds=-1)),
         "session: timeout not a duration": lambda: pair.get_message(0.5),

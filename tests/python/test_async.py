@@ -81,7 +81,7 @@ def test_there_and_back(run, mls):
 
 def test_cancelled_reads_lose_no_message(run):
     _, out, _, come = local_pair()
-    count = 1000
+    count = 3000
 
     async def main():
         got = []
@@ -90,7 +90,7 @@ def test_cancelled_reads_lose_no_message(run):
         async def produce():
             for number in range(count):
                 await out.publish_async(str(number).encode(), None, None)
-                await asyncio.sleep(0.001 if number % 3 else 0.004)
+                await asyncio.sleep(0.0005 if number % 5 else 0.004)
 
         producer = asyncio.ensure_future(produce())
         while len(got) < count:

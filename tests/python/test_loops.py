@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 sb = pytest.importorskip("slim_bindings")
-from test_async import SECRET, local_pair, new_loops  # noqa: E402
+from test_async import SECRET, local_pair, new_loops
 
 LONG = timedelta(seconds=30)
 
@@ -274,3 +274,62 @@ def test_one_processor_is_enough_for_both_ends():
         [sys.executable, "-c", ONE_CPU, here], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.stdout.strip() == "done", done
+
+
+FORKED = """
+import asyncio, os, signal, sys
+sys.path.insert(0, sys.argv[1])
+import slim_bindings as sb
+from datetime import timedelta
+from test_async import SECRET, local_pair
+
+first, out, second, come = local_pair()
+service = sb.Service("other")
+reliable = sb.SessionConfig(session_type=sb.SessionType.GROUP, max_retries=5, interval=timedelta(seconds=1))
+group = first.create_session_and_wait(reliable, sb.Name("org", "ns", "group"))
+pending, pending_too = group.publish(b"x"), group.publish(b"y")
+ended = out.publish(b"x")
+ended._op.wait(None)
+calls = [
+    lambda: out.publish_and_wait(b"x"),
+    lambda: [group.publish(b"x" * 65536) for _ in range(10)][0].wait(),
+    lambda: out.publish_with_params(out.destination(), 1, b"x"),
+    lambda: come.get_message() and come.get_message(),
+    lambda: second.listen_for_session(),
+    pending.wait,
+    group.participants_list,
+    lambda: group.invite_and_wait(sb.Name("a", "b", "c")),
+    lambda: first.create_session_and_wait(reliable, sb.Name("org", "ns", "other")),
+    lambda: first.delete_session_and_wait(out),
+    lambda: service.create_app_with_secret(sb.Name("a", "b", "c"), SECRET),
+    lambda: service.connect(sb.new_insecure_client_config("http://127.0.0.1:1")),
+    lambda: service.run_server(sb.new_insecure_server_config("127.0.0.1:0")),
+    lambda: service.disconnect(1),
+    lambda: service.shutdown(),
+    lambda: asyncio.run(out.publish_and_wait_async(b"x")),
+    lambda: asyncio.run(come.get_message_async(None)),
+    lambda: asyncio.run(pending_too.wait_async()),
+    lambda: asyncio.run(second.listen_for_session_async(None)),
+]
+child = os.fork()
+if child == 0:
+    signal.alarm(30)
+    for number, call in enumerate(calls):
+        try:
+            print(number, "no error", call())
+        except sb.SlimError as error:
+            if "forked" not in str(error):
+                print(number, error)
+    anew = local_pair()
+    anew[1].publish_and_wait(b"x")
+    print(anew[3].get_message().payload, flush=True)
+    sys.exit(0)
+print(os.waitpid(child, 0)[1])
+out.publish_and_wait(b"the parent goes on")
+"""
+
+
+def test_a_forked_child_gets_an_error_from_everything_and_may_begin_anew():
+    here = os.path.dirname(os.path.abspath(__file__))
+    done = subprocess.run([sys.executable, "-c", FORKED, here], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout.split("\n") == ["b'x'", "0", ""] and done.returncode == 0, done

@@ -23,7 +23,7 @@ def servers():
 def need_mcp(version):
     python = peer_python(version)
     if not python.exists() or subprocess.run([python, "-c", "import mcp, slim_mcp"], capture_output=True).returncode:
-        pytest.skip(f"no mcp and slim-mcp in {python}")
+        pytest.fail(f"no mcp and slim-mcp in {python}")
 
 
 @pytest.mark.parametrize(

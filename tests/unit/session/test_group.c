@@ -81,6 +81,43 @@ static void member_that_leaves_is_told_about_and_forgotten(void **state)
     }
 }
 
+static void message_that_crosses_the_end_is_delivered(void **state)
+{
+    static const struct {
+        const char *why;
+        size_t ends;
+        size_t speaks;
+        enum slim_session_kind kind;
+    } rows[] = {
+        {"a moderator closes", 0, 1, SLIM_SESSION_GROUP},
+        {"an initiator closes", 0, 1, SLIM_SESSION_POINT_TO_POINT},
+        {"a responder leaves", 1, 0, SLIM_SESSION_POINT_TO_POINT},
+    };
+    (void)state;
+    for (size_t i = 0; i < 2 * SLIM_COUNT(rows); i++) {
+        const char *why = rows[i / 2].why;
+        const struct slim_session_settings settings = world_settings(rows[i / 2].kind, i % 2 == 1);
+        world_init(&world, 2);
+        const struct slim_wire_name channel = world_name("channel", 0);
+        bool is_group = settings.kind == SLIM_SESSION_GROUP;
+        struct slim_wire_name peer = world.apps[1].name;
+        peer.name.id = SLIM_NAME_ANY;
+        uint32_t id = world_create(&world, 0, &settings, is_group ? &channel : &peer, 1);
+        if (is_group) {
+            world_invite(&world, 0, id, 1, 2);
+        }
+        world_run(&world, 100);
+        world_publish(&world, rows[i / 2].speaks, id, "crossing", 4);
+        close_session(rows[i / 2].ends, id, 3);
+        world_run(&world, 2000);
+        CHECK_ROW(why, world_is_ok(&world, rows[i / 2].ends, 3));
+        CHECK_ROW(why, world_completion(&world, rows[i / 2].speaks, 4) != NULL);
+        CHECK_ROW(why, strcmp(world_messages(&world, rows[i / 2].ends, texts, sizeof(texts)),
+                              "crossing") == 0);
+        world_fini(&world);
+    }
+}
+
 static void removing_the_last_one_keeps_the_session(void **state)
 {
     (void)state;
@@ -318,6 +355,37 @@ static void idle_group_lives_on(void **state)
     world_fini(&world);
 }
 
+/* A client that has nothing to do wakes at most once a second; pings are all it should wake for. */
+static void idle_sessions_wake_nobody_more_than_once_a_second(void **state)
+{
+    enum { SECONDS = 600 };
+    (void)state;
+    for (int is_mls = 0; is_mls < 2; is_mls++) {
+        world_init(&world, 4);
+        uint32_t id = world_group(&world, is_mls == 1);
+        const struct slim_session_settings settings =
+            world_settings(SLIM_SESSION_POINT_TO_POINT, is_mls == 1);
+        struct slim_wire_name peer = world.apps[2].name;
+        uint32_t pair = world_create(&world, 1, &settings, &peer, 1);
+        world_run(&world, 200);
+        CHECK(world_is_ok(&world, 1, 1));
+        for (size_t i = 0; i < 4; i++) {
+            world_publish(&world, i, id, "x", 10 + i);
+        }
+        world_publish(&world, 1, pair, "y", 20);
+        world_run(&world, 2 * SLIM_SESSION_PATH_MS); /* what invitations owe is paid */
+        for (size_t i = 0; i < 4; i++) {
+            world.apps[i].wakes = 0;
+        }
+        world_run(&world, SECONDS * 1000);
+        for (size_t i = 0; i < 4; i++) {
+            CHECK(world.apps[i].wakes > 0 && world.apps[i].wakes <= SECONDS);
+        }
+        CHECK(member_count(0, id) == 4);
+        world_fini(&world);
+    }
+}
+
 static void moderator_renews_its_keys(void **state)
 {
     (void)state;
@@ -426,6 +494,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(removed_member_is_out_and_can_come_back),
         cmocka_unit_test(member_that_leaves_is_told_about_and_forgotten),
+        cmocka_unit_test(message_that_crosses_the_end_is_delivered),
         cmocka_unit_test(removing_the_last_one_keeps_the_session),
         cmocka_unit_test(publish_to_reaches_one_member),
         cmocka_unit_test(metadata_travels_with_the_invitation_and_the_message),
@@ -436,6 +505,7 @@ int main(void)
         cmocka_unit_test(failed_welcome_takes_the_member_out_again),
         cmocka_unit_test(silent_member_is_dropped_by_the_pings),
         cmocka_unit_test(idle_group_lives_on),
+        cmocka_unit_test(idle_sessions_wake_nobody_more_than_once_a_second),
         cmocka_unit_test(moderator_renews_its_keys),
         cmocka_unit_test(credential_of_a_new_member_is_read_once),
         cmocka_unit_test(credential_that_was_good_a_second_ago_is_read_again),

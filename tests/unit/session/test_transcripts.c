@@ -479,6 +479,7 @@ static void call(const char *verb, const char *args)
     } else if (strcmp(verb, "delete") == 0) {
         may_be_refused(
             slim_session_app_close(play.app, play.now_ms, play.session_id, play.next_op++, &error));
+        pass_time(play.now_ms + SLIM_SESSION_QUIET_MS); /* ours listens for a moment first */
     } else {
         publish(args, strcmp(verb, "pubto") == 0);
     }

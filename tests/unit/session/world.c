@@ -328,6 +328,7 @@ static void deliver(struct world *world, const struct packet *packet)
         world->dropped++;
         return;
     }
+    world->apps[packet->to].wakes++;
     for (int i = 0; i < (world->is_doubling ? 2 : 1); i++) {
         slim_session_app_take(world->apps[packet->to].app, world->now_ms, WORLD_CONN, bytes);
     }
@@ -361,6 +362,8 @@ static uint64_t tick_all(struct world *world)
         if (!world->apps[i].is_dead) {
             uint64_t due_ms = slim_session_app_tick(world->apps[i].app, world->now_ms);
             CHECK(due_ms > world->now_ms);
+            world->apps[i].wakes += world->apps[i].due_ms <= world->now_ms ? 1 : 0;
+            world->apps[i].due_ms = due_ms;
             next_ms = due_ms < next_ms ? due_ms : next_ms;
         }
     }

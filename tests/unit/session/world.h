@@ -45,6 +45,7 @@ struct world_app {
     unsigned credential_reads; /* how often it looked into one */
     bool is_dead;              /* takes nothing, does nothing */
     uint64_t due_ms;
+    unsigned wakes; /* how often it was due, or something came */
     void (*on_event)(struct world_app *app, const struct slim_session_event *event);
 };
 
