@@ -219,7 +219,8 @@ class _Call:
         if not self.channel._is_group:
             self.fail(closed(f"{self.method} was answered"))
             return
-        received, missing = [], []
+        received: list[str] = []
+        missing: list[str] = []
         for parts, is_done in self._pending.items():
             (received if is_done else missing).append(str(_nameless(parts)))
         total = len(self._pending)

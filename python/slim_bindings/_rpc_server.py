@@ -482,7 +482,8 @@ class Server:
         with self._lock:
             if self._done is not None:
                 raise error("INTERNAL", "the server is serving already")
-            self._done = done = concurrent.futures.Future()
+            done: concurrent.futures.Future[None] = concurrent.futures.Future()
+            self._done = done
             self._loop, self._stopping = running_loop(), asyncio.Event()
         links: set[_ServerLink] = set()
         try:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 sb = pytest.importorskip("slim_bindings")
-from slim_bindings import _rpc_wire as wire  # noqa: E402
+from slim_bindings import _rpc_wire as wire
 
 SECRET = "a shared secret of at least 32 bytes"
 NAME = sb.Name("org", "ns", "server")
@@ -516,7 +516,8 @@ def test_blocking_forms_in_a_loop_work_where_they_can():
         assert (await both.recv_async())[0] == b"echo before there is a session"
         both.close_send()
         assert (await both.recv_async()).is_end()
-        writer = channel.call_stream_unary("S", "join_blocking")  # its handler blocks this loop until the requests are there
+        # the handler of this one blocks this loop until the requests are there
+        writer = channel.call_stream_unary("S", "join_blocking")
         for item in (b"a", b"b"):
             writer.send(item)
         assert await writer.finalize_stream_async() == b"a,b"
