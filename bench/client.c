@@ -4,9 +4,11 @@
  *   client send ENDPOINT NAME PEER COUNT MLS   publish COUNT messages of 100 bytes, a window of them at a time
  *   client echo ENDPOINT NAME COUNT            send COUNT messages back
  *   client ping ENDPOINT NAME PEER COUNT MLS   one message at a time, there and back
- *   client member ENDPOINT NAME COUNT          applications NAME0 .. NAME<COUNT-1>, a service each, that are invited
+ *   client member ENDPOINT NAME COUNT [FIRST]  applications NAME<FIRST> .. NAME<FIRST+COUNT-1>, a service each, that are invited
  *   client grow ENDPOINT NAME MEMBER COUNT MLS invite MEMBER0 .. MEMBER<COUNT-1>
  *   client idle ENDPOINT NAME SECONDS          be there
+ *   client quiet ENDPOINT NAME PEER SECONDS MLS   a session with PEER, a few messages, then be there
+ *   client wait ENDPOINT NAME SECONDS          the same at its other end
  *
  * Prints one object of JSON: figures of the role, CPU seconds and memory of its process. */
 #include <slim/slim.h>
@@ -17,7 +19,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PAYLOAD_BYTES = 100, PATIENCE_MS = 60000, APPS_MAX = 64, NS_PER_US = 1000 };
+enum {
+    PAYLOAD_BYTES = 100,
+    PATIENCE_MS = 60000,
+    APPS_MAX = 64,
+    NS_PER_US = 1000,
+    QUIET_MESSAGES = 100
+};
 
 static const char secret[] = "a shared secret of at least 32 bytes";
 static struct slim_error error;
@@ -75,18 +83,31 @@ static double cpu_s(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Kilobytes of this process in memory now. */
-static long resident_kb(void)
+/* A line of a file of /proc about this process, in kilobytes. statm and status are rough where there are threads, smaps_rollup is not. */
+static long memory_kb(const char *path, const char *key)
 {
-    long pages = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    if (file == NULL || fscanf(file, "%*s %ld", &pages) != 1) {
-        pages = 0;
+    long found = 0;
+    char line[256];
+    FILE *file = fopen(path, "r");
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        if (strncmp(line, key, strlen(key)) == 0) {
+            found = strtol(line + strlen(key), NULL, 10);
+        }
     }
     if (file != NULL) {
         (void)fclose(file); /* only read */
     }
-    return pages * (sysconf(_SC_PAGESIZE) / 1024);
+    return found;
+}
+
+/* The last members of an object: what is in memory now, its part that is no file's, and the most there was. */
+static void print_memory(void)
+{
+    printf("\"rss_kb\": %ld, \"own_kb\": %ld, \"peak_kb\": %ld}\n",
+           memory_kb("/proc/self/smaps_rollup", "Rss:"),
+           memory_kb("/proc/self/smaps_rollup", "Anonymous:"),
+           memory_kb("/proc/self/status", "VmHWM:"));
+    fflush(stdout);
 }
 
 static struct slim_session *open_session(struct side *side, enum slim_session_type type,
@@ -140,9 +161,9 @@ static void run_recv(struct side *side, size_t count)
         }
     }
     double seconds = (double)(slim_now_ns() - began_ns) / 1e9;
-    printf("{\"per_s\": %.0f, \"cpu_us\": %.3f, \"rss_kb\": %ld}\n", (double)(count - 1) / seconds,
-           (cpu_s() - cpu) * 1e6 / (double)(count - 1), resident_kb());
-    fflush(stdout);
+    printf("{\"per_s\": %.0f, \"cpu_us\": %.3f, ", (double)(count - 1) / seconds,
+           (cpu_s() - cpu) * 1e6 / (double)(count - 1));
+    print_memory();
     finish(slim_session_delete(session, NULL), "delete");
     slim_session_unref(session);
 }
@@ -164,9 +185,9 @@ static void run_send(struct side *side, const char *peer, size_t count, bool is_
     }
     finish(slim_session_publish(session, &payload, NULL), "the last publish");
     double seconds = (double)(slim_now_ns() - began_ns) / 1e9;
-    printf("{\"per_s\": %.0f, \"cpu_us\": %.3f, \"rss_kb\": %ld}\n", (double)count / seconds,
-           (cpu_s() - cpu) * 1e6 / (double)count, resident_kb());
-    fflush(stdout);
+    printf("{\"per_s\": %.0f, \"cpu_us\": %.3f, ", (double)count / seconds,
+           (cpu_s() - cpu) * 1e6 / (double)count);
+    print_memory();
     finish(slim_session_delete(session, NULL), "delete");
     slim_session_unref(session);
 }
@@ -222,17 +243,18 @@ static void run_ping(struct side *side, const char *peer, size_t count, bool is_
 
 /* ---- a group that grows */
 
-static void run_member(const char *endpoint, const char *name, size_t count)
+static void run_member(const char *endpoint, const char *name, size_t count, size_t first)
 {
     static struct side sides[APPS_MAX];
     static struct slim_session *sessions[APPS_MAX];
     char text[256];
     for (size_t i = 0; i < count; i++) {
-        (void)snprintf(text, sizeof(text), "%s%zu", name, i); /* short names */
+        (void)snprintf(text, sizeof(text), "%s%zu", name, first + i); /* short names */
         join(&sides[i], endpoint, text);
     }
     printf("{\"ready\": true}\n");
     fflush(stdout);
+    double cpu = cpu_s();
     for (size_t i = 0; i < count; i++) {
         sessions[i] = listen_one(&sides[i]);
     }
@@ -245,6 +267,10 @@ static void run_member(const char *endpoint, const char *name, size_t count)
             need(status, "the end of the group");
         }
         slim_session_unref(sessions[i]);
+    }
+    printf("{\"cpu_ms\": %.1f, ", (cpu_s() - cpu) * 1e3);
+    print_memory();
+    for (size_t i = 0; i < count; i++) {
         part(&sides[i]);
     }
 }
@@ -254,6 +280,7 @@ static void run_grow(struct side *side, const char *member, size_t count, bool i
     static double ms[APPS_MAX];
     char text[256];
     struct slim_session *group = open_session(side, SLIM_GROUP, "org/bench/room", is_mls);
+    double cpu = cpu_s();
     for (size_t i = 0; i < count; i++) {
         (void)snprintf(text, sizeof(text), "%s%zu", member, i); /* short names */
         struct slim_name name = name_of(text);
@@ -266,39 +293,49 @@ static void run_grow(struct side *side, const char *member, size_t count, bool i
     for (size_t i = 0; i < count; i++) {
         printf("%s%.3f", i == 0 ? "" : ", ", ms[i]);
     }
-    printf("], \"rss_kb\": %ld}\n", resident_kb());
-    fflush(stdout);
+    printf("], \"cpu_ms\": %.1f, ", (cpu_s() - cpu) * 1e3);
+    print_memory();
     finish(slim_session_delete(group, NULL), "delete");
     slim_session_unref(group);
 }
 
 /* ---- nothing to do */
 
+/* Of all threads. */
 static long voluntary_switches(void)
 {
-    long sum = 0;
-    FILE *pipe = popen("cat /proc/$PPID/task/*/status", "r");
-    char line[256];
-    while (pipe != NULL && fgets(line, sizeof(line), pipe) != NULL) {
-        long count;
-        if (sscanf(line, "voluntary_ctxt_switches: %ld", &count) == 1) {
-            sum += count;
-        }
-    }
-    if (pipe != NULL) {
-        (void)pclose(pipe); /* only read */
-    }
-    return sum;
+    struct rusage usage;
+    (void)getrusage(RUSAGE_SELF, &usage); /* cannot fail */
+    return usage.ru_nvcsw;
 }
 
 static void run_idle(unsigned seconds)
 {
     (void)sleep(1);
-    long rss = resident_kb();
     long before = voluntary_switches();
     (void)sleep(seconds);
-    printf("{\"wakes_per_s\": %.2f, \"rss_kb\": %ld}\n",
-           (double)(voluntary_switches() - before) / (double)seconds, rss);
+    long wakes = voluntary_switches() - before - 1; /* that of this sleep */
+    printf("{\"wakes_per_s\": %.2f, ", (double)wakes / (double)seconds);
+    print_memory();
+}
+
+static void run_quiet(struct slim_session *session, unsigned seconds, bool is_first)
+{
+    uint8_t copy[PAYLOAD_BYTES] = {0};
+    struct slim_payload payload = {.data = copy, .len = sizeof(copy)};
+    for (size_t i = 0; i < QUIET_MESSAGES; i++) {
+        if (!is_first) {
+            receive(session, copy);
+        }
+        slim_op_unref(slim_session_publish(session, &payload, NULL));
+        if (is_first) {
+            receive(session, copy);
+        }
+    }
+    run_idle(seconds);
+    fflush(stdout);
+    (void)sleep(1); /* so that neither ends while the other counts */
+    slim_session_unref(session);
 }
 
 int main(int argc, char **argv)
@@ -310,7 +347,11 @@ int main(int argc, char **argv)
     }
     const char *role = argv[1];
     if (strcmp(role, "member") == 0) {
-        run_member(argv[2], argv[3], strtoul(argv[4], NULL, 10));
+        size_t count = strtoul(argv[4], NULL, 10);
+        if (count > APPS_MAX) {
+            return 2;
+        }
+        run_member(argv[2], argv[3], count, argc > 5 ? strtoul(argv[5], NULL, 10) : 0);
         return 0;
     }
     join(&side, argv[2], argv[3]);
@@ -321,7 +362,11 @@ int main(int argc, char **argv)
         } else {
             printf("{\"ready\": true}\n");
             fflush(stdout);
-            strcmp(role, "recv") == 0 ? run_recv(&side, count) : run_echo(&side, count);
+            if (strcmp(role, "wait") == 0) {
+                run_quiet(listen_one(&side), (unsigned)count, false);
+            } else {
+                strcmp(role, "recv") == 0 ? run_recv(&side, count) : run_echo(&side, count);
+            }
         }
     } else if (argc == 7) {
         size_t count = strtoul(argv[5], NULL, 10);
@@ -330,6 +375,9 @@ int main(int argc, char **argv)
             run_send(&side, argv[4], count, is_mls);
         } else if (strcmp(role, "ping") == 0) {
             run_ping(&side, argv[4], count, is_mls);
+        } else if (strcmp(role, "quiet") == 0) {
+            run_quiet(open_session(&side, SLIM_POINT_TO_POINT, argv[4], is_mls), (unsigned)count,
+                      true);
         } else if (count <= APPS_MAX) {
             run_grow(&side, argv[4], count, is_mls);
         }

@@ -38,23 +38,17 @@ static struct slim_name name_of(const char *text)
     return name;
 }
 
-/* An application of this name, linked to the node, subscribed. */
-static struct slim_app *join(const char *endpoint, const char *text, uint64_t *link)
+/* An application of this name at the node. */
+static struct slim_app *join(const char *node, const char *text)
 {
     struct slim_error error;
-    struct slim_service *service;
     struct slim_app *app;
     struct slim_name name = name_of(text);
-    need(slim_service_new("example", NULL, &service, &error), &error, "service");
-    need(slim_connect(service, endpoint, slim_in_ms(5000), link, &error), &error, "connect");
-    need(slim_app_new_with_secret(service, &name, secret, &app, &error), &error, "application");
-    finish(slim_app_subscribe(app, &name, *link, NULL), "subscribe");
-    slim_service_unref(service); /* the application keeps it */
+    need(slim_app_join(node, &name, secret, slim_in_ms(5000), &app, &error), &error, "join");
     return app;
 }
 
-static struct slim_session *start_group(struct slim_app *app, uint64_t link, char **members,
-                                        int count)
+static struct slim_session *start_group(struct slim_app *app, char **members, int count)
 {
     struct slim_error error;
     struct slim_session *group;
@@ -65,7 +59,6 @@ static struct slim_session *start_group(struct slim_app *app, uint64_t link, cha
          "group");
     for (int i = 0; i < count; i++) {
         struct slim_name member = name_of(members[i]);
-        finish(slim_app_set_route(app, &member, link, NULL), "route");
         finish(slim_session_invite(group, &member, NULL), members[i]);
         printf("* %s is in\n", members[i]);
         fflush(stdout);
@@ -101,16 +94,15 @@ int main(int argc, char **argv)
     struct slim_error error;
     struct slim_session *group;
     pthread_t reader;
-    uint64_t link;
     char line[4096];
     if (argc < 3) {
         fprintf(stderr, "usage: group_chat ENDPOINT NAME [MEMBER...]\n");
         return 2;
     }
-    struct slim_app *app = join(argv[1], argv[2], &link);
+    struct slim_app *app = join(argv[1], argv[2]);
     bool is_starter = argc > 3;
     if (is_starter) {
-        group = start_group(app, link, argv + 3, argc - 3);
+        group = start_group(app, argv + 3, argc - 3);
     } else {
         printf("* waiting\n");
         fflush(stdout);

@@ -2,7 +2,7 @@
  *
  *     hello ENDPOINT          e.g. hello http://127.0.0.1:46357
  *
- * Both live in this process, each with a service (an engine with its links) of its own, so the message goes through the node. */
+ * Both live in this process, each with a link of its own, so the message goes through the node. */
 #include <slim/slim.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,40 +18,24 @@ static void need(enum slim_status status, const struct slim_error *error, const 
     }
 }
 
-/* An application of this name on a service of its own, linked to the node, subscribed. */
-static struct slim_app *join(const char *endpoint, const struct slim_name *name, uint64_t *link)
-{
-    struct slim_error error;
-    struct slim_service *service;
-    struct slim_app *app;
-    need(slim_service_new("hello", NULL, &service, &error), &error, "service");
-    need(slim_connect(service, endpoint, slim_in_ms(5000), link, &error), &error, "connect");
-    need(slim_app_new_with_secret(service, name, secret, &app, &error), &error, "application");
-    need(slim_finish(slim_app_subscribe(app, name, *link, NULL), slim_in_ms(5000), &error), &error,
-         "subscribe");
-    slim_service_unref(service); /* the application keeps it */
-    return app;
-}
-
 int main(int argc, char **argv)
 {
     struct slim_error error;
     struct slim_name alice, bob;
-    uint64_t alice_link, bob_link;
     if (argc != 2 || slim_name_parse("org/ns/alice", &alice) != SLIM_OK ||
         slim_name_parse("org/ns/bob", &bob) != SLIM_OK) {
         fprintf(stderr, "usage: hello ENDPOINT\n");
         return 2;
     }
-    struct slim_app *listener = join(argv[1], &alice, &alice_link);
-    struct slim_app *speaker = join(argv[1], &bob, &bob_link);
+    struct slim_app *listener, *speaker;
+    need(slim_app_join(argv[1], &alice, secret, slim_in_ms(5000), &listener, &error), &error,
+         "alice");
+    need(slim_app_join(argv[1], &bob, secret, slim_in_ms(5000), &speaker, &error), &error, "bob");
 
     /* bob's side: a reliable session with MLS */
     struct slim_session_config config = {
         .type = SLIM_POINT_TO_POINT, .enable_mls = true, .max_retries = 5, .interval_ms = 1000};
     struct slim_session *out, *in;
-    need(slim_finish(slim_app_set_route(speaker, &alice, bob_link, NULL), slim_in_ms(5000), &error),
-         &error, "route");
     need(slim_session_open(speaker, &config, &alice, slim_in_ms(10000), &out, &error), &error,
          "session");
     struct slim_payload hello = {.data = "hello", .len = 5};

@@ -22,12 +22,6 @@ static void need(enum slim_status status, const struct slim_error *error, const 
     }
 }
 
-static void finish(struct slim_op *op, const char *what)
-{
-    struct slim_error error;
-    need(slim_finish(op, slim_in_ms(10000), &error), &error, what);
-}
-
 /* A name or the end of the program. */
 static struct slim_name name_of(const char *text)
 {
@@ -39,30 +33,24 @@ static struct slim_name name_of(const char *text)
     return name;
 }
 
-/* An application of this name, linked to the node, subscribed. */
-static struct slim_app *join(const char *endpoint, const char *text, uint64_t *link)
+/* An application of this name at the node. */
+static struct slim_app *join(const char *node, const char *text)
 {
     struct slim_error error;
-    struct slim_service *service;
     struct slim_app *app;
     struct slim_name name = name_of(text);
-    need(slim_service_new("example", NULL, &service, &error), &error, "service");
-    need(slim_connect(service, endpoint, slim_in_ms(5000), link, &error), &error, "connect");
-    need(slim_app_new_with_secret(service, &name, secret, &app, &error), &error, "application");
-    finish(slim_app_subscribe(app, &name, *link, NULL), "subscribe");
-    slim_service_unref(service); /* the application keeps it */
+    need(slim_app_join(node, &name, secret, slim_in_ms(5000), &app, &error), &error, "join");
     return app;
 }
 
 /* A reliable, encrypted session with the peer. */
-static struct slim_session *talk_to(struct slim_app *app, const char *text, uint64_t link)
+static struct slim_session *talk_to(struct slim_app *app, const char *text)
 {
     struct slim_error error;
     struct slim_session *session;
     struct slim_name peer = name_of(text);
     struct slim_session_config config = {
         .type = SLIM_POINT_TO_POINT, .enable_mls = true, .max_retries = 5, .interval_ms = 1000};
-    finish(slim_app_set_route(app, &peer, link, NULL), "route");
     need(slim_session_open(app, &config, &peer, slim_in_ms(10000), &session, &error), &error,
          "session");
     return session;
@@ -146,18 +134,17 @@ static bool read_input(struct chat *chat)
 int main(int argc, char **argv)
 {
     struct chat chat = {NULL, NULL, NULL, false};
-    uint64_t link;
     bool has_input = true;
     if (argc < 3 || argc > 4) {
         fprintf(stderr, "usage: poll_loop ENDPOINT NAME [PEER]\n");
         return 2;
     }
-    chat.app = join(argv[1], argv[2], &link);
+    chat.app = join(argv[1], argv[2]);
     if (slim_queue_new(&chat.queue) != SLIM_OK) {
         return 1;
     }
     if (argc == 4) {
-        chat.session = talk_to(chat.app, argv[3], link);
+        chat.session = talk_to(chat.app, argv[3]);
         await_message(&chat);
     } else {
         struct slim_notify notify = tell(&chat, &session_came);

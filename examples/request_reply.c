@@ -36,30 +36,24 @@ static struct slim_name name_of(const char *text)
     return name;
 }
 
-/* An application of this name, linked to the node, subscribed. */
-static struct slim_app *join(const char *endpoint, const char *text, uint64_t *link)
+/* An application of this name at the node. */
+static struct slim_app *join(const char *node, const char *text)
 {
     struct slim_error error;
-    struct slim_service *service;
     struct slim_app *app;
     struct slim_name name = name_of(text);
-    need(slim_service_new("example", NULL, &service, &error), &error, "service");
-    need(slim_connect(service, endpoint, slim_in_ms(5000), link, &error), &error, "connect");
-    need(slim_app_new_with_secret(service, &name, secret, &app, &error), &error, "application");
-    finish(slim_app_subscribe(app, &name, *link, NULL), "subscribe");
-    slim_service_unref(service); /* the application keeps it */
+    need(slim_app_join(node, &name, secret, slim_in_ms(5000), &app, &error), &error, "join");
     return app;
 }
 
 /* A reliable, encrypted session with the peer. */
-static struct slim_session *talk_to(struct slim_app *app, const char *text, uint64_t link)
+static struct slim_session *talk_to(struct slim_app *app, const char *text)
 {
     struct slim_error error;
     struct slim_session *session;
     struct slim_name peer = name_of(text);
     struct slim_session_config config = {
         .type = SLIM_POINT_TO_POINT, .enable_mls = true, .max_retries = 5, .interval_ms = 1000};
-    finish(slim_app_set_route(app, &peer, link, NULL), "route");
     need(slim_session_open(app, &config, &peer, slim_in_ms(10000), &session, &error), &error,
          "session");
     return session;
@@ -122,9 +116,8 @@ int main(int argc, char **argv)
 {
     struct slim_error error;
     struct slim_session *session;
-    uint64_t link;
     if (argc == 4 && strcmp(argv[2], "serve") == 0) {
-        struct slim_app *app = join(argv[1], argv[3], &link);
+        struct slim_app *app = join(argv[1], argv[3]);
         printf("serving\n");
         fflush(stdout);
         for (;;) { /* one client after the other; a thread for each would serve many */
@@ -138,8 +131,8 @@ int main(int argc, char **argv)
                         "       request_reply ENDPOINT ask NAME SERVER TEXT...\n");
         return 2;
     }
-    struct slim_app *app = join(argv[1], argv[3], &link);
-    session = talk_to(app, argv[4], link);
+    struct slim_app *app = join(argv[1], argv[3]);
+    session = talk_to(app, argv[4]);
     ask(session, argv + 5, argc - 5);
     finish(slim_session_delete(session, NULL), "delete");
     slim_session_unref(session);

@@ -18,7 +18,9 @@ import xml.etree.ElementTree as ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PEERS = ("1.0.0", "1.0.1", "1.4.1")
-PYTEST_SUITES = ("tests/tools", "tests/interop", "tests/system")
+# Each suite with the environment below build/venv that runs it: tests/python runs in the one that has our package.
+PYTEST_SUITES = {"tests/tools": "py", "tests/interop": "py", "tests/system": "py", "tests/python": "package"}
+PACKAGE_PYTHON = ROOT / "build" / "venv" / "package" / "bin" / "python"
 TAP_LINE = re.compile(r"^(not )?ok\b\s*(\d+)?\s*-?\s*([^#]*?)\s*(?:#\s*(\w+).*)?$")
 TAP_PLAN = re.compile(r"^1\.\.(\d+)")
 
@@ -136,12 +138,14 @@ def pytest_environment(build_dir):
     for peer in PEERS:
         variable = "PEER_" + peer.replace(".", "_")
         environment.setdefault(variable, str(ROOT / "build" / "venv" / peer / "bin" / "python"))
+    environment.setdefault("PEER_wheel", str(PACKAGE_PYTHON))  # our package as one more peer
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
     return environment
 
 
-def missing_for_pytest(environment):
-    needed = [environment["SLIM_BIN"]] + [environment["PEER_" + peer.replace(".", "_")] for peer in PEERS]
+def missing_for_pytest(environment, python):
+    needed = [environment["SLIM_BIN"], str(python)]
+    needed += [environment["PEER_" + peer.replace(".", "_")] for peer in (*PEERS, "wheel")]
     return [path for path in needed if not os.access(path, os.X_OK)]
 
 
@@ -160,11 +164,11 @@ def run_pytest(suite, build_dir, only):
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)
     environment = pytest_environment(build_dir)
-    missing = missing_for_pytest(environment)
+    python = ROOT / "build" / "venv" / PYTEST_SUITES[suite] / "bin" / "python"
+    missing = missing_for_pytest(environment, python)
     if missing:
         say(f"{suite}: missing: {', '.join(missing)} (tools/setup test and make provide them)")
         return Count(failed=1)
-    python = ROOT / "build" / "venv" / "py" / "bin" / "python"
     command = [str(python), "-m", "pytest", suite, "-p", "no:cacheprovider", f"--junit-xml={report}", "-ra"]
     if only:
         command += ["-k", only]

@@ -1,12 +1,13 @@
 #include "chat/editor.h"
 
-#include <dlfcn.h>
 #include <histedit.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "io/library.h"
 
 enum { HISTORY_LINES = 200 };
 
@@ -24,7 +25,6 @@ struct edit_library {
 
 /* has_line   editing goes on: the terminal is libedit's */
 struct chat_editor {
-    void *handle;
     struct edit_library lib;
     EditLine *edit;
     History *history;
@@ -32,24 +32,22 @@ struct chat_editor {
     bool has_line;
 };
 
-static bool find(void *handle, const char *name, void *function)
-{
-    void *found = dlsym(handle, name);
-    memcpy(function, &found, sizeof(found)); /* ISO C has no conversion from void * to functions */
-    return found != NULL;
-}
-
 static bool open_library(struct chat_editor *editor)
 {
-    /* for good: the terminal library below it keeps what it has read in variables of its own, which would be lost with it */
-    editor->handle = dlopen("libedit.so.2", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-    void *handle = editor->handle;
     struct edit_library *lib = &editor->lib;
-    return handle != NULL && find(handle, "el_init", &lib->init) &&
-           find(handle, "el_end", &lib->end) && find(handle, "el_set", &lib->set) &&
-           find(handle, "el_gets", &lib->gets) && find(handle, "el_resize", &lib->resize) &&
-           find(handle, "history_init", &lib->history_init) &&
-           find(handle, "history_end", &lib->history_end) && find(handle, "history", &lib->history);
+    const struct slim_library_symbol symbols[] = {
+        {"el_init", &lib->init},
+        {"el_end", &lib->end},
+        {"el_set", &lib->set},
+        {"el_gets", &lib->gets},
+        {"el_resize", &lib->resize},
+        {"history_init", &lib->history_init},
+        {"history_end", &lib->history_end},
+        {"history", &lib->history},
+    };
+    const char *missing; /* either way there are plain lines */
+    return slim_library_open("libedit.so.2", symbols, sizeof(symbols) / sizeof(symbols[0]),
+                             &missing);
 }
 
 static char *prompt_of(EditLine *edit);
@@ -117,9 +115,6 @@ void chat_editor_free(struct chat_editor *editor)
     }
     if (editor->edit != NULL) {
         editor->lib.end(editor->edit);
-    }
-    if (editor->handle != NULL) {
-        (void)dlclose(editor->handle); /* nothing of it is in use */
     }
     free(editor->prompt);
     free(editor);

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/crypto_context.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "io/listener.h"
@@ -139,6 +140,7 @@ static int run(const char *path)
 int main(int argc, char **argv)
 {
     struct slim_args args;
+    slim_crypto_context_use_default(); /* a node follows openssl.cnf of its machine */
     slim_args_parse(argc, argv, getenv("CONFIG"), &args);
     switch (args.action) {
     case SLIM_ARGS_RUN:

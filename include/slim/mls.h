@@ -338,6 +338,7 @@ slim_mls_group_resumption_psk(const struct slim_mls_group *group, uint64_t epoch
 /* ---- messages */
 
 /* Encrypt application data as PrivateMessage (15). authenticated_data travels in the clear and is protected.
+ *   SLIM_MLS_ERR_LIMIT   both together are larger than 3 665 920 bytes: the message could be larger than 4 MiB
  *   SLIM_MLS_ERR_STATE   proposals wait for a commit (section 12.4: commit first); the group was closed */
 SLIM_MLS_CALL enum slim_mls_status slim_mls_group_encrypt(struct slim_mls_group *group,
                                                           struct slim_mls_view authenticated_data,

@@ -12,13 +12,8 @@
  *     struct slim_name alice, bob;
  *     slim_name_parse("org/ns/alice", &alice);
  *     slim_name_parse("org/ns/bob", &bob);
- *     slim_service_new("mine", NULL, &service, &error);
- *     uint64_t link;
- *     slim_connect(service, "http://127.0.0.1:46357", SLIM_FOREVER, &link, &error);
- *     slim_app_new_with_secret(service, &alice, secret, &app, &error);
- *     slim_finish(slim_app_subscribe(app, &alice, link, NULL), SLIM_FOREVER, &error);
- *     slim_finish(slim_app_set_route(app, &bob, link, NULL), SLIM_FOREVER, &error);
- *     struct slim_session_config config = {.kind = SLIM_POINT_TO_POINT, .enable_mls = true, .max_retries = 5, .interval_ms = 1000};
+ *     slim_app_join("http://127.0.0.1:46357", &alice, secret, SLIM_FOREVER, &app, &error);
+ *     struct slim_session_config config = {.type = SLIM_POINT_TO_POINT, .enable_mls = true, .max_retries = 5, .interval_ms = 1000};
  *     slim_session_open(app, &config, &bob, SLIM_FOREVER, &session, &error);
  *     slim_finish(slim_session_publish(session, &(struct slim_payload){.data = "hello", .len = 5}, NULL), SLIM_FOREVER, &error);
  *
@@ -171,6 +166,11 @@ SLIM_CALL struct slim_op *slim_service_connect(struct slim_service *service, con
 SLIM_CALL struct slim_op *slim_service_disconnect(struct slim_service *service, uint64_t connection,
                                                   const struct slim_notify *notify);
 
+/* Take back a slim_service_connect of this service: while it goes on it ends with SLIM_ERR_CLOSED, and the link that it has made is closed. */
+SLIM_CALL struct slim_op *slim_service_stop_connect(struct slim_service *service,
+                                                    struct slim_op *connect,
+                                                    const struct slim_notify *notify);
+
 /* The connection to this endpoint. SLIM_ERR_NOT_FOUND. */
 SLIM_CALL enum slim_status slim_service_connection(struct slim_service *service,
                                                    const char *endpoint, uint64_t *connection);
@@ -219,6 +219,13 @@ SLIM_CALL enum slim_status slim_app_new_with_secret(struct slim_service *service
                                                     const struct slim_name *name,
                                                     const char *secret, struct slim_app **app,
                                                     struct slim_error *error);
+
+/* All of it at once, for programs with one node: a service of its own, a link to `node` (as slim_connect), an application with a secret that
+ * is subscribed there. Sessions it opens and members it invites are reached by that link without slim_app_set_route. The service
+ * goes with the application. Errors are those of slim_connect, slim_app_new_with_secret and slim_app_subscribe. */
+SLIM_CALL enum slim_status slim_app_join(const char *node, const struct slim_name *name,
+                                         const char *secret, uint64_t deadline_ns,
+                                         struct slim_app **app, struct slim_error *error);
 SLIM_API struct slim_app *slim_app_ref(struct slim_app *app);
 
 /* The last one ends its sessions at once and silently: delete them first. Sessions keep it open. */
@@ -328,7 +335,7 @@ SLIM_CALL struct slim_op *slim_session_publish_to(struct slim_session *session,
                                                   const struct slim_notify *notify);
 
 /* slim_session_publish that nobody waits for. SLIM_AGAIN: too much is under way: slim_session_await_writable. SLIM_ERR_CLOSED: the session is
- * over. */
+ * over, or is being deleted. */
 SLIM_CALL enum slim_status slim_session_try_publish(struct slim_session *session,
                                                     const struct slim_payload *payload,
                                                     struct slim_error *error);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Awaitable, Callable
@@ -17,8 +18,11 @@ HOUR = timedelta(hours=1)
 
 
 def show(first: object, second: str = "") -> None:
-    """A bold column and what belongs to it."""
-    print(f"\033[1m\033[96m{str(first).capitalize():<45}\033[0m{second}")
+    """A bold column and what belongs to it; without colours where nobody sees them."""
+    column = f"{str(first).capitalize():<45}"
+    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+        column = f"\033[1m\033[96m{column}\033[0m"
+    print(f"{column}{second}")
 
 
 def name_of(text: str) -> slim.Name:
@@ -109,6 +113,7 @@ async def join(settings: Namespace) -> tuple[slim.App, int]:
 
 def run(main: Callable[[Namespace], Awaitable[None]], read: Callable[[], Namespace], interrupted: str) -> None:
     """Read the settings and run; errors are a line on standard error and status 1."""
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
         settings = read()
     except Exception as error:  # noqa: BLE001

@@ -1,10 +1,11 @@
-"""Settings of the example programs: command line, then environment (SLIM_...), then the file in SLIM_CONFIG_FILE, then defaults."""
+"""Settings of the example programs: command line, environment (SLIM_...), .env, the file in SLIM_CONFIG_FILE, defaults; the first that has one."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +54,25 @@ def _read_file(path: str) -> dict[str, Any]:
 
         return yaml.safe_load(file.read_text())
     if file.suffix == ".toml":
-        import tomli
+        if sys.version_info >= (3, 11):
+            import tomllib
+        else:
+            import tomli as tomllib
 
-        return tomli.loads(file.read_text())
+        return tomllib.loads(file.read_text())
     raise ValueError(f"Unsupported config file format: {file.suffix}")
+
+
+def _read_dotenv() -> dict[str, str]:
+    """NAME=VALUE lines of .env in the working directory; quotes around a value do not belong to it."""
+    file = Path(".env")
+    found = {}
+    for line in file.read_text().splitlines() if file.is_file() else []:
+        name, is_setting, value = line.strip().removeprefix("export ").partition("=")
+        if is_setting and not name.startswith("#"):
+            value = value.strip()
+            found[name.strip()] = value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
+    return found
 
 
 def _list(value: Any) -> Any:
@@ -75,9 +91,10 @@ def settings(arguments: argparse.Namespace, **defaults: Any) -> argparse.Namespa
     }
     if file := os.environ.get("SLIM_CONFIG_FILE"):
         values.update(_read_file(file))
+    environment = {**_read_dotenv(), **os.environ}
     for key in _FROM_ENVIRONMENT:
-        if key in values and f"SLIM_{key.upper()}" in os.environ:
-            values[key] = os.environ[f"SLIM_{key.upper()}"]
+        if key in values and f"SLIM_{key.upper()}" in environment:
+            values[key] = environment[f"SLIM_{key.upper()}"]
     values.update((key, value) for key, value in vars(arguments).items() if value is not None)
     for key in _LISTS:
         values[key] = _list(values.get(key))

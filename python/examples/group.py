@@ -1,55 +1,33 @@
-"""A group with a moderator: slim-bindings-group. With prompt_toolkit the prompt stays below what comes in."""
+"""A group with a moderator: slim-bindings-group."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import slim_bindings as slim
 
 from .common import join, name_of, run, show
 from .config import base_parser, settings
+from .terminal import Terminal
 
 PATIENCE = timedelta(seconds=30)
 
 
-async def _lines(prompt: str) -> AsyncIterator[str]:
-    """What is typed, line by line."""
-    try:
-        from prompt_toolkit.patch_stdout import patch_stdout
-        from prompt_toolkit.shortcuts import PromptSession
-    except ImportError:
-        loop = asyncio.get_running_loop()
-        while line := await loop.run_in_executor(None, sys.stdin.readline):
-            yield line.rstrip("\n")
-        return
-    session: PromptSession = PromptSession()
-    while True:
-        with patch_stdout():
-            try:
-                line = await session.prompt_async(prompt)
-            except EOFError:
-                return
-        yield line
-
-
-async def receive(session: slim.Session, own: slim.Name) -> None:
+async def receive(terminal: Terminal, session: slim.Session, own: slim.Name) -> None:
     """Show what comes, and say that it came; answers are not answered."""
     while True:
         try:
             message = await session.get_message_async(PATIENCE)
+            context = message.context
+            terminal.show(message.payload.decode(errors="replace"), context.source_name)
+            if "PUBLISH_TO" not in context.metadata:
+                reply = f"message received by {own}"
+                await session.publish_to_async(context, reply.encode(), None, context.metadata)
         except slim.SlimError as error:
             if "session closed" in str(error).lower():
                 return
-            continue
-        context = message.context
-        print(f"{context.source_name} > {message.payload.decode()}")
-        if "PUBLISH_TO" not in context.metadata:
-            reply = f"message received by {own}"
-            await session.publish_to_async(context, reply.encode(), None, context.metadata)
 
 
 async def invite(app: slim.App, link: int, session: slim.Session, text: str) -> None:
@@ -89,9 +67,9 @@ async def remove(session: slim.Session, text: str) -> None:
         print(f"Error: Participant {text} is not in the group.")
 
 
-async def obey(app: slim.App, link: int, session: slim.Session, is_moderator: bool, own: slim.Name) -> None:
+async def obey(terminal: Terminal, app: slim.App, link: int, session: slim.Session, is_moderator: bool) -> None:
     """What is typed: commands of the moderator, and messages."""
-    async for line in _lines(f"{own} > "):
+    async for line in terminal.lines(f"{session.source()} > "):
         if line.lower() in ("exit", "quit"):
             await app.delete_session_and_wait_async(session)
             return
@@ -136,14 +114,14 @@ async def client(given: argparse.Namespace) -> None:
     else:
         print("Waiting for session...")
         session = await app.listen_for_session_async(None)
-    own = session.source()
-    print(f"Welcome to the group {session.destination()}!\nCommands:\n  - Type a message to send it to the group")
+    terminal = Terminal()
+    terminal.show(f"Welcome to the group {session.destination()}!\nCommands:\n  - Type a message to send it to the group")
     if is_moderator:
-        print("  - 'remove NAME' to remove a participant\n  - 'invite NAME' to invite a participant")
-    print("  - 'exit' or 'quit' to leave the group")
+        terminal.show("  - 'remove NAME' to remove a participant\n  - 'invite NAME' to invite a participant")
+    terminal.show("  - 'exit' or 'quit' to leave the group")
     tasks = [
-        asyncio.create_task(receive(session, own)),
-        asyncio.create_task(obey(app, link, session, is_moderator, own)),
+        asyncio.create_task(receive(terminal, session, session.source())),
+        asyncio.create_task(obey(terminal, app, link, session, is_moderator)),
     ]
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:

@@ -13,10 +13,6 @@ from .common import run, setup
 
 async def serve(settings: argparse.Namespace) -> None:
     """Until Ctrl-C."""
-    service = setup()
-    await service.run_server_async(slim.new_insecure_server_config(settings.slim))
-    print(f"Slim server started on {settings.slim}")
-    print("Press Ctrl+C to stop the server")
     stop = asyncio.Event()
 
     def on_signal() -> None:
@@ -24,6 +20,10 @@ async def serve(settings: argparse.Namespace) -> None:
         stop.set()
 
     asyncio.get_running_loop().add_signal_handler(SIGINT, on_signal)
+    service = setup()
+    await service.run_server_async(slim.new_insecure_server_config(settings.slim))
+    print(f"Slim server started on {settings.slim}")
+    print("Press Ctrl+C to stop the server")
     await stop.wait()
     try:
         await service.shutdown_async()

@@ -3,10 +3,20 @@
 
 enum { NAME_PARTS = 3, SLICE_MS = 50 };
 
+/* format: with one %S, for the name of the object's class. */
+static void raise_type(PyObject *exception, const char *format, PyObject *object)
+{
+    PyObject *name = PyObject_GetAttrString((PyObject *)Py_TYPE(object), "__name__");
+    if (name != NULL) {
+        PyErr_Format(exception, format, name);
+        Py_DECREF(name);
+    }
+}
+
 static bool view_from(PyObject *text, struct slim_view *view)
 {
     if (!PyUnicode_Check(text)) {
-        PyErr_Format(PyExc_TypeError, "argument must be str, not %R", (PyObject *)Py_TYPE(text));
+        raise_type(PyExc_TypeError, "argument must be str, not %S", text);
         return false;
     }
     Py_ssize_t len;
@@ -23,6 +33,20 @@ bool native_u64_from(PyObject *number, uint64_t *value)
     unsigned long long got = PyLong_AsUnsignedLongLong(number);
     *value = got;
     return got != (unsigned long long)-1 || PyErr_Occurred() == NULL;
+}
+
+bool native_u32_from(PyObject *number, uint32_t *value)
+{
+    uint64_t got;
+    if (!native_u64_from(number, &got)) {
+        return false;
+    }
+    if (got > UINT32_MAX) {
+        PyErr_SetString(PyExc_OverflowError, "a number of 32 bits is expected");
+        return false;
+    }
+    *value = (uint32_t)got;
+    return true;
 }
 
 bool native_name_from(PyObject *tuple, struct slim_name *name)
@@ -87,7 +111,7 @@ bool native_pairs_from(PyObject *dict, struct slim_pair **pairs, size_t *count)
         return true;
     }
     if (!PyDict_Check(dict)) {
-        PyErr_Format(PyExc_TypeError, "metadata must be a dict, not %R", (PyObject *)Py_TYPE(dict));
+        raise_type(PyExc_AttributeError, "'%S' object has no attribute 'items'", dict);
         return false;
     }
     Py_ssize_t size = PyDict_Size(dict);

@@ -41,17 +41,6 @@ static PyObject *hash_component(PyObject *module, PyObject *text)
         slim_hash_component((struct slim_view){(const uint8_t *)data, (size_t)len}));
 }
 
-static PyObject *log_start(PyObject *module, PyObject *args)
-{
-    (void)module;
-    int fd;
-    const char *filter;
-    if (!PyArg_ParseTuple(args, "is", &fd, &filter)) {
-        return NULL;
-    }
-    return PyBool_FromLong(slim_log_start(fd, filter) == SLIM_OK);
-}
-
 static PyObject *version(PyObject *module, PyObject *unused)
 {
     (void)module;
@@ -61,8 +50,15 @@ static PyObject *version(PyObject *module, PyObject *unused)
 
 static PyMethodDef functions[] = {
     {"hash_component", hash_component, METH_O, "64-bit hash of one component of a name."},
-    {"log_start", log_start, METH_VARARGS,
-     "log_start(fd, filter): False when it was called before."},
+    {"config_check", native_config_check, METH_O,
+     "Raises Error when a text is no good configuration of a node."},
+    {"config_load", native_config_load, METH_O,
+     "(level, directives, display_thread_names, display_thread_ids, n_cores, thread_name, "
+     "drain_timeout_ms, warnings, json) of a node's file."},
+    {"log_start", native_log_start, METH_VARARGS,
+     "log_start(fd, directives, thread_names, thread_ids, colour): False when it was called "
+     "before."},
+    {"log_warn", native_log_warn, METH_O, "A line of level WARN."},
     {"version", version, METH_NOARGS, "Version of libslim."},
     {NULL, NULL, 0, NULL},
 };
@@ -84,7 +80,9 @@ static int module_exec(PyObject *module)
         add_type(module, &native_op_spec, "Op", &state->op_type) != 0 ||
         add_type(module, &native_service_spec, "Service", &state->service_type) != 0 ||
         add_type(module, &native_app_spec, "App", &state->app_type) != 0 ||
-        add_type(module, &native_session_spec, "Session", &state->session_type) != 0) {
+        add_type(module, &native_session_spec, "Session", &state->session_type) != 0 ||
+        PyModule_AddIntConstant(module, "ERR_CLOSED", SLIM_ERR_CLOSED) != 0 ||
+        PyModule_AddIntConstant(module, "ERR_STATE", SLIM_ERR_STATE) != 0) {
         return -1;
     }
     return 0;

@@ -11,6 +11,9 @@
 #include <slim/slim.h>
 #include <stdbool.h>
 
+/* Nobody changes a class or makes another of it. */
+#define NATIVE_TYPE_FLAGS (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE)
+
 /* error   exception class: Error(status, text)
  * types   of the objects below */
 struct native_state {
@@ -56,11 +59,20 @@ PyObject *native_raise(struct native_state *state, enum slim_status status, cons
 
 /* The operation becomes the object's, whether it works or not. */
 PyObject *native_op_object(struct native_state *state, struct slim_op *op);
+
+/* Raise what an operation failed with. Returns NULL. */
+PyObject *native_op_refusal(PyObject *op);
 PyObject *native_app_object(struct native_state *state, struct slim_app *app);
 PyObject *native_session_object(struct native_state *state, struct slim_session *session);
 
 /* Give an object's memory back and let go of its type. */
 void native_free(PyObject *self);
+
+/* ---- config.c: functions of the module */
+PyObject *native_config_load(PyObject *module, PyObject *path);
+PyObject *native_config_check(PyObject *module, PyObject *text);
+PyObject *native_log_start(PyObject *module, PyObject *args);
+PyObject *native_log_warn(PyObject *module, PyObject *text);
 
 /* ---- convert.c: false or NULL: an exception is set */
 
@@ -68,6 +80,7 @@ void native_free(PyObject *self);
 bool native_name_from(PyObject *tuple, struct slim_name *name);
 PyObject *native_name_to(const struct slim_name *name);
 bool native_u64_from(PyObject *number, uint64_t *value);
+bool native_u32_from(PyObject *number, uint32_t *value);
 
 /* None: SLIM_FOREVER. */
 bool native_deadline_from(PyObject *deadline, uint64_t *ns);

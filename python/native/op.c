@@ -5,9 +5,11 @@
 
 static PyObject *queue_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
-    (void)args;
-    (void)keywords;
+    static char *names[] = {NULL};
     struct slim_queue *queue;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "", names)) {
+        return NULL;
+    }
     enum slim_status status = slim_queue_new(&queue);
     if (status != SLIM_OK) {
         return status == SLIM_ERR_NO_MEMORY ? PyErr_NoMemory() : PyErr_SetFromErrno(PyExc_OSError);
@@ -67,7 +69,7 @@ static PyType_Slot queue_slots[] = {
 PyType_Spec native_queue_spec = {
     .name = "slim_bindings._slim.Queue",
     .basicsize = sizeof(struct native_queue),
-    .flags = Py_TPFLAGS_DEFAULT,
+    .flags = NATIVE_TYPE_FLAGS,
     .slots = queue_slots,
 };
 
@@ -97,6 +99,14 @@ static PyObject *result_of(PyObject *self, enum slim_status status, const struct
         return native_raise(native_state_of(self), status, error->text);
     }
     return PyBool_FromLong(status == SLIM_OK);
+}
+
+PyObject *native_op_refusal(PyObject *op)
+{
+    struct slim_error error = {.status = SLIM_OK};
+    enum slim_status status = slim_op_status(((struct native_op *)op)->op, &error);
+    return status == SLIM_ERR_NO_MEMORY ? PyErr_NoMemory()
+                                        : native_raise(native_state_of(op), status, error.text);
 }
 
 static PyObject *op_poll(PyObject *self, PyObject *unused)
@@ -166,6 +176,6 @@ static PyType_Slot op_slots[] = {
 PyType_Spec native_op_spec = {
     .name = "slim_bindings._slim.Op",
     .basicsize = sizeof(struct native_op),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .flags = NATIVE_TYPE_FLAGS | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = op_slots,
 };

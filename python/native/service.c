@@ -1,15 +1,17 @@
 /* Service and App. */
 #include "native.h"
 
+enum { APP_SLICE_MS_MIN = 250, APP_SLICE_MS_MAX = 4000 };
+
 /* ------------------------------------------------------------------------------------------------ Service */
 
 static PyObject *service_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
-    (void)keywords;
+    static char *names[] = {"name", NULL};
     const char *name;
     struct slim_error error = {.status = SLIM_OK};
     struct slim_service *service;
-    if (!PyArg_ParseTuple(args, "s", &name)) {
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "s", names, &name)) {
         return NULL;
     }
     enum slim_status status = slim_service_new(name, NULL, &service, &error);
@@ -55,6 +57,18 @@ static PyObject *service_disconnect(PyObject *self, PyObject *number)
         slim_service_disconnect(((struct native_service *)self)->service, connection, NULL));
 }
 
+static PyObject *service_stop_connect(PyObject *self, PyObject *connect)
+{
+    struct native_state *state = native_state_of(self);
+    if (Py_TYPE(connect) != state->op_type) {
+        PyErr_SetString(PyExc_TypeError, "stop_connect(operation of connect)");
+        return NULL;
+    }
+    return native_op_object(state,
+                            slim_service_stop_connect(((struct native_service *)self)->service,
+                                                      ((struct native_op *)connect)->op, NULL));
+}
+
 static PyObject *service_connection(PyObject *self, PyObject *endpoint)
 {
     const char *text;
@@ -98,6 +112,23 @@ static PyObject *service_shutdown(PyObject *self, PyObject *unused)
                             slim_service_shutdown(((struct native_service *)self)->service, NULL));
 }
 
+/* slim_app_new in growing slices, so that Ctrl-C is answered while a first token is awaited. SLIM_ERR_TIMEOUT with an exception: a signal's
+ * handler raised. */
+static enum slim_status make_app(struct slim_service *service, const struct slim_name *name,
+                                 const struct slim_app_config *config, struct slim_app **app,
+                                 struct slim_error *error)
+{
+    enum slim_status status;
+    uint64_t slice_ms = APP_SLICE_MS_MIN;
+    do {
+        Py_BEGIN_ALLOW_THREADS;
+        status = slim_app_new(service, name, config, slim_in_ms(slice_ms), app, error);
+        Py_END_ALLOW_THREADS;
+        slice_ms = slice_ms < APP_SLICE_MS_MAX ? 2 * slice_ms : slice_ms;
+    } while (status == SLIM_ERR_TIMEOUT && native_goes_on(SLIM_FOREVER));
+    return status;
+}
+
 /* app(name, provider, verifier, direction, allow_plaintext): provider and verifier are texts of slim.yaml(5). */
 static PyObject *service_app(PyObject *self, PyObject *args)
 {
@@ -108,7 +139,6 @@ static PyObject *service_app(PyObject *self, PyObject *args)
     struct slim_name name;
     struct slim_app *app;
     struct slim_error error = {.status = SLIM_OK};
-    enum slim_status status;
     if (!PyArg_ParseTuple(args, "Ossip", &tuple, &config.provider, &config.verifier, &direction,
                           &allows_plaintext) ||
         !native_name_from(tuple, &name)) {
@@ -116,18 +146,19 @@ static PyObject *service_app(PyObject *self, PyObject *args)
     }
     config.direction = (enum slim_direction)direction;
     config.allow_plaintext = allows_plaintext != 0;
-    Py_BEGIN_ALLOW_THREADS;
-    status = slim_app_new(((struct native_service *)self)->service, &name, &config, SLIM_FOREVER,
-                          &app, &error);
-    Py_END_ALLOW_THREADS;
+    enum slim_status status =
+        make_app(((struct native_service *)self)->service, &name, &config, &app, &error);
     struct native_state *state = native_state_of(self);
-    return status == SLIM_OK ? native_app_object(state, app)
-                             : native_raise(state, status, error.text);
+    if (status == SLIM_OK) {
+        return native_app_object(state, app);
+    }
+    return PyErr_Occurred() != NULL ? NULL : native_raise(state, status, error.text);
 }
 
 static PyMethodDef service_methods[] = {
     {"connect", service_connect, METH_O, "Begin a link: endpoint or mapping as text."},
     {"disconnect", service_disconnect, METH_O, "End a link."},
+    {"stop_connect", service_stop_connect, METH_O, "Take the operation of a connect back."},
     {"connection", service_connection, METH_O, "The connection to an endpoint, or None."},
     {"run_server", service_run_server, METH_O, "Begin to listen: endpoint or mapping as text."},
     {"stop_server", service_stop_server, METH_O, "Stop listening."},
@@ -146,7 +177,7 @@ static PyType_Slot service_slots[] = {
 PyType_Spec native_service_spec = {
     .name = "slim_bindings._slim.Service",
     .basicsize = sizeof(struct native_service),
-    .flags = Py_TPFLAGS_DEFAULT,
+    .flags = NATIVE_TYPE_FLAGS,
     .slots = service_slots,
 };
 
@@ -220,8 +251,8 @@ static PyObject *app_create_session(PyObject *self, PyObject *args)
 {
     int type;
     int is_mls;
-    unsigned int max_retries;
-    unsigned long long interval_ms;
+    PyObject *max_retries;
+    PyObject *interval_ms;
     PyObject *metadata;
     PyObject *destination;
     struct slim_session_config config = {.type = SLIM_POINT_TO_POINT};
@@ -229,24 +260,25 @@ static PyObject *app_create_session(PyObject *self, PyObject *args)
     struct slim_name name;
     struct slim_session *session = NULL;
     struct native_state *state = native_state_of(self);
-    if (!PyArg_ParseTuple(args, "ipIKOO", &type, &is_mls, &max_retries, &interval_ms, &metadata,
+    if (!PyArg_ParseTuple(args, "ipOOOO", &type, &is_mls, &max_retries, &interval_ms, &metadata,
                           &destination) ||
+        !native_u32_from(max_retries, &config.max_retries) ||
+        !native_u64_from(interval_ms, &config.interval_ms) ||
         !native_name_from(destination, &name) ||
         !native_pairs_from(metadata, &pairs, &config.metadata_count)) {
         return NULL;
     }
     config.type = (enum slim_session_type)type;
     config.enable_mls = is_mls != 0;
-    config.max_retries = max_retries;
-    config.interval_ms = interval_ms;
     config.metadata = pairs;
     PyObject *op = native_op_object(state, slim_app_create_session(((struct native_app *)self)->app,
                                                                    &config, &name, NULL, &session));
     PyMem_Free(pairs);
     if (session == NULL || op == NULL) {
         slim_session_unref(session);
+        PyObject *refused = op == NULL ? NULL : native_op_refusal(op);
         Py_XDECREF(op);
-        return PyErr_Occurred() == NULL ? PyErr_NoMemory() : NULL;
+        return refused;
     }
     return Py_BuildValue("(NN)", native_session_object(state, session), op);
 }
@@ -263,7 +295,7 @@ static PyObject *app_listen(PyObject *self, PyObject *deadline)
         return NULL;
     }
     status = slim_app_listen(app, 0, &session, &error);
-    while (status == SLIM_ERR_TIMEOUT && native_goes_on(deadline_ns)) {
+    while (status == SLIM_ERR_TIMEOUT && deadline_ns > 0 && native_goes_on(deadline_ns)) {
         Py_BEGIN_ALLOW_THREADS;
         status = slim_app_listen(app, native_slice_end(deadline_ns), &session, &error);
         Py_END_ALLOW_THREADS;
@@ -309,6 +341,6 @@ static PyType_Slot app_slots[] = {
 PyType_Spec native_app_spec = {
     .name = "slim_bindings._slim.App",
     .basicsize = sizeof(struct native_app),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .flags = NATIVE_TYPE_FLAGS | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = app_slots,
 };

@@ -111,6 +111,14 @@ static PyObject *session_await_message(PyObject *self, PyObject *unused)
         slim_session_await_message(((struct native_session *)self)->session, NULL));
 }
 
+static PyObject *session_await_writable(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    return native_op_object(
+        native_state_of(self),
+        slim_session_await_writable(((struct native_session *)self)->session, NULL));
+}
+
 static PyObject *session_invite(PyObject *self, PyObject *tuple)
 {
     struct slim_name name;
@@ -192,6 +200,7 @@ static PyMethodDef session_methods[] = {
     {"receive", session_receive, METH_O, "The next message by the deadline, or None."},
     {"await_message", session_await_message, METH_NOARGS,
      "Ends when receive would return something."},
+    {"await_writable", session_await_writable, METH_NOARGS, "Ends when not too much is under way."},
     {"invite", session_invite, METH_O, "Begin to invite."},
     {"remove", session_remove, METH_O, "Begin to remove."},
     {"delete", session_delete, METH_NOARGS, "Begin to end it."},
@@ -212,6 +221,6 @@ static PyType_Slot session_slots[] = {
 PyType_Spec native_session_spec = {
     .name = "slim_bindings._slim.Session",
     .basicsize = sizeof(struct native_session),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .flags = NATIVE_TYPE_FLAGS | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = session_slots,
 };

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import errno
+import os
 from datetime import timedelta
 from typing import Any
 
 from . import _records as r
 from . import _unions as u
-from ._errors import SlimError
+from ._errors import SlimError, internal
 from ._names import check_text
 
-_COMPRESSION = {
+COMPRESSION = {
     u.CompressionType.GZIP: "Gzip",
     u.CompressionType.ZLIB: "Zlib",
     u.CompressionType.DEFLATE: "Deflate",
@@ -21,9 +22,13 @@ _COMPRESSION = {
     u.CompressionType.NONE: "None",
     u.CompressionType.EMPTY: "Empty",
 }
+OS_KINDS = {errno.ENOENT: "NotFound", errno.EACCES: "PermissionDenied", errno.EISDIR: "IsADirectory"}
+_NOT_IN_URI = frozenset('"<>\\^`{|}')
 
 
 def _text(value: Any) -> str:
+    import json  # most of the time of importing this, and not needed for that
+
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -31,6 +36,16 @@ def _duration(value: timedelta) -> str:
     if value < timedelta(0):
         raise ValueError("Invalid duration, must be non-negative")
     return f"{(value.days * 86400 + value.seconds) * 10**6 + value.microseconds}us"
+
+
+def _compression(kind: Any) -> str | None:
+    if kind is not None and not isinstance(kind, u.CompressionType):
+        raise ValueError(kind)
+    return None if kind is None else COMPRESSION[kind]
+
+
+def _perhaps(value: timedelta | None) -> str | None:
+    return None if value is None else _duration(value)
 
 
 def _set(**values: Any) -> dict[str, Any]:
@@ -75,14 +90,16 @@ def _tls_client(tls: r.TlsClientConfig) -> dict[str, Any]:
     )
 
 
-def _key(key: Any) -> dict[str, Any] | str:
+def _key(key: Any) -> dict[str, Any]:
     if key.is_autoresolve():
-        return "autoresolve"
+        return {"type": "autoresolve"}
     config = key.key
-    data = {"data": config.key.value} if config.key.is_data() else {"file": config.key.path}
-    algorithm = "EdDSA" if config.algorithm is u.JwtAlgorithm.ED_DSA else config.algorithm.name
-    inner = {"algorithm": algorithm, "format": config.format.name.lower(), "key": data}
-    return {"encoding" if key.is_encoding() else "decoding": inner}
+    return {
+        "type": "encoding" if key.is_encoding() else "decoding",
+        "algorithm": "EdDSA" if config.algorithm is u.JwtAlgorithm.ED_DSA else config.algorithm.name,
+        "format": config.format.name.lower(),
+        "key": {"data": config.key.value} if config.key.is_data() else {"file": config.key.path},
+    }
 
 
 def _jwt(config: r.JwtAuth | r.ClientJwtAuth) -> dict[str, Any]:
@@ -95,14 +112,18 @@ def _static_jwt(config: r.StaticJwtAuth) -> dict[str, Any]:
 
 
 def _auth(auth: Any) -> dict[str, Any] | None:
+    if auth is None or auth.is_none():
+        return None
     if auth.is_basic():
         return {"type": "basic", "username": auth.config.username, "password": auth.config.password}
     if auth.is_jwt():
         return _jwt(auth.config)
-    return None if auth.is_none() else _static_jwt(auth.config)
+    return _spire(auth.config) if auth.is_spire() else _static_jwt(auth.config)
 
 
-def _backoff(backoff: Any) -> dict[str, Any]:
+def _backoff(backoff: Any) -> dict[str, Any] | None:
+    if backoff is None:
+        return None
     config = backoff.config
     if backoff.is_exponential():
         return {
@@ -122,16 +143,34 @@ def _backoff(backoff: Any) -> dict[str, Any]:
 
 def _metadata(text: str | None) -> Any:
     """Text that is no JSON is dropped, as by the reference."""
+    import json
+
     try:
         return None if text is None else json.loads(text)
     except ValueError:
         return None
 
 
+def _check_transport(transport: Any) -> None:
+    if transport not in (None, u.TransportProtocol.GRPC):
+        raise SlimError.ConfigError("transport websocket is not supported: use TransportProtocol.GRPC")
+
+
+def _check_uri(endpoint: str) -> None:
+    """Text of the reference; the library has others for what comes later."""
+    cause = None
+    if not check_text(endpoint):
+        cause = "missing grpc endpoint"
+    elif any(character in _NOT_IN_URI or not " " < character < "\x7f" for character in endpoint):
+        cause = "URI parse error\n  -> invalid uri character"
+    if cause:
+        raise SlimError.ServiceError(f"datapath error\nCaused by:\n  -> configuration error\n  -> {cause}")
+
+
 def client_text(config: r.ClientConfig) -> str:
-    """A link, for Service.connect. SlimError.ServiceError: no endpoint."""
-    if not check_text(config.endpoint):
-        raise SlimError.ServiceError("datapath error\nCaused by:\n  -> configuration error\n  -> missing grpc endpoint")
+    """A link, for Service.connect. SlimError.ServiceError: no endpoint. SlimError.ConfigError: no transport of ours."""
+    _check_uri(config.endpoint)
+    _check_transport(config.transport)
     keepalive = config.keepalive
     proxy = config.proxy
     return _text(
@@ -139,7 +178,7 @@ def client_text(config: r.ClientConfig) -> str:
             endpoint=config.endpoint,
             origin=config.origin,
             server_name=config.server_name,
-            compression=None if config.compression is None else _COMPRESSION[config.compression],
+            compression=_compression(config.compression),
             rate_limit=config.rate_limit,
             tls=_tls_client(config.tls),
             keepalive=None
@@ -159,10 +198,10 @@ def client_text(config: r.ClientConfig) -> str:
                 headers=dict(proxy.headers),
                 tls=_tls_client(proxy.tls),
             ),
-            connect_timeout=_duration(config.connect_timeout),
-            request_timeout=_duration(config.request_timeout),
+            connect_timeout=_perhaps(config.connect_timeout),
+            request_timeout=_perhaps(config.request_timeout),
             buffer_size=config.buffer_size,
-            headers=dict(config.headers) or None,
+            headers=dict(config.headers or ()) or None,
             auth=_auth(config.auth),
             backoff=_backoff(config.backoff),
             metadata=_metadata(config.metadata),
@@ -171,8 +210,9 @@ def client_text(config: r.ClientConfig) -> str:
 
 
 def server_text(config: r.ServerConfig) -> str:
-    """A server, for Service.run_server."""
-    tls = config.tls
+    """A server, for Service.run_server. SlimError.ConfigError: no transport of ours."""
+    _check_transport(config.transport)
+    tls, keepalive = config.tls, config.keepalive
     return _text(
         _set(
             endpoint=check_text(config.endpoint),
@@ -190,12 +230,14 @@ def server_text(config: r.ServerConfig) -> str:
             max_header_list_size=config.max_header_list_size,
             read_buffer_size=config.read_buffer_size,
             write_buffer_size=config.write_buffer_size,
-            keepalive={
-                "max_connection_idle": _duration(config.keepalive.max_connection_idle),
-                "max_connection_age": _duration(config.keepalive.max_connection_age),
-                "max_connection_age_grace": _duration(config.keepalive.max_connection_age_grace),
-                "time": _duration(config.keepalive.time),
-                "timeout": _duration(config.keepalive.timeout),
+            keepalive=None
+            if keepalive is None
+            else {
+                "max_connection_idle": _duration(keepalive.max_connection_idle),
+                "max_connection_age": _duration(keepalive.max_connection_age),
+                "max_connection_age_grace": _duration(keepalive.max_connection_age_grace),
+                "time": _duration(keepalive.time),
+                "timeout": _duration(keepalive.timeout),
             },
             auth=_auth(config.auth),
             metadata=_metadata(config.metadata),
@@ -203,9 +245,26 @@ def server_text(config: r.ServerConfig) -> str:
     )
 
 
+def allows_plaintext() -> bool:
+    """Does the environment ask for sessions with MLS as release 1.0.0 has them, which are in clear?"""
+    return os.environ.get("SLIM_ALLOW_PLAINTEXT", "").lower() in ("1", "true", "yes")
+
+
 def secret_text(identity: str, secret: str) -> str:
     """An identity by a shared secret."""
     return _text({"type": "shared_secret", "id": identity, "data": secret})
+
+
+def _look_at(path: str) -> None:
+    """At a file with a token: the error is that of the reference."""
+    try:
+        with open(path, "rb"):
+            pass
+    except OSError as error:
+        number = error.errno or 0
+        name = OS_KINDS.get(number, "Other")
+        text = f'Os {{ code: {number}, kind: {name}, message: "{error.strerror}" }}'
+        raise internal(SlimError.AuthError, f"error reading token file: {text}") from None
 
 
 def provider_text(config: Any) -> str:
@@ -219,6 +278,7 @@ def provider_text(config: Any) -> str:
     if config.is_spire():
         return _text(_spire(config.config))
     if config.is_static_jwt():
+        _look_at(config.config.token_file)
         return _text(_static_jwt(config.config))
     if config.config.subject is None:
         raise SlimError.AuthError("token invalid: missing subject claim")

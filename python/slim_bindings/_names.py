@@ -45,13 +45,13 @@ class Name:
         return made
 
     @classmethod
-    def from_string(cls, name: str) -> Name:
-        """From "organization/namespace/application"."""
-        parts = check_text(name).split("/")
+    def from_string(cls, s: str) -> Name:
+        """From "organization/namespace/application", without an id. SlimError.InvalidArgument: another number of parts, or an empty one."""
+        parts = check_text(s).split("/")
         if len(parts) != 3 or not all(parts):
             from ._errors import SlimError
 
-            raise SlimError.InvalidArgument(f"a name has three parts, organization/namespace/application: {name!r}")
+            raise SlimError.InvalidArgument(f'expected "org/namespace/agent", got "{s}"')
         return cls(*parts)
 
     @classmethod

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Generator
 from datetime import timedelta
 from typing import Any
 
 from . import _config, _slim
 from . import _records as r
+from . import _unions as u
 from ._errors import SlimError, internal
-from ._loop import current, deadline_of, finish, nanoseconds, new_key
+from ._loop import current, deadline_of, finish, is_running, nanoseconds, new_key, running_loop, turn
 from ._names import Name, check_number, check_text, parts_of
 from ._unions import Direction, SessionType
 
+IN_CLEAR = "messages of this session are not encrypted"
 GONE = "Session already closed or dropped"
+CLOSED = "datapath error\nCaused by:\n  -> data path is already closed"
 _TYPES = (SessionType.POINT_TO_POINT, SessionType.GROUP)
 _DIRECTIONS = {Direction.BIDIRECTIONAL: 0, Direction.SEND: 1, Direction.RECV: 2, Direction.NONE: 3}
-_PUBLISHES_PER_TURN = 64  # after so many the loop gets a turn, whatever the program does
+# After so much of publishing the loop gets a turn, and whoever publishes waits until there is room: bytes, and those of each message besides.
+_BYTES_PER_TURN = 256 * 1024
+_BYTES_PER_PUBLISH = 4096
+_MESSAGES_PER_TURN = 64  # after so many that were there already the loop gets a turn
 
 
 def _fail(kind: type, error: _slim.Error) -> Exception:
@@ -62,7 +67,7 @@ class _NoConstructor:
 
 
 class CompletionHandle(_NoConstructor):
-    """The end of something that was begun. Wait for it once, in one of four ways or with `await`."""
+    """The end of something that was begun. Wait for it once, in one of four ways or with `await`. A wait that is cancelled does not count."""
 
     _op: _slim.Op
     _kind: type
@@ -99,10 +104,10 @@ class CompletionHandle(_NoConstructor):
                 return True
             if not self._key:
                 self._key = new_key()
-            return await current().park(self._key, lambda: op, deadline) and op.poll()
+            return await current().end(op, self._key, deadline) and op.poll()
         except _slim.Error as error:
             raise _fail(self._kind, error) from None
-        except asyncio.CancelledError:
+        except BaseException:  # cancelled: it was not waited for
             self._is_consumed = False
             raise
 
@@ -139,8 +144,10 @@ class Session(_NoConstructor):
 
     _n: _slim.Session
     _key: int
+    _write_key: int
     _info: tuple
     _published: int
+    _received: int
 
     @classmethod
     def _of(cls, native: _slim.Session) -> Session:
@@ -148,7 +155,8 @@ class Session(_NoConstructor):
         made._n = native
         made._key = new_key()
         made._info = native.info()
-        made._published = 0
+        made._published = made._received = 0
+        made._write_key = new_key()
         return made
 
     def __repr__(self) -> str:
@@ -163,7 +171,7 @@ class Session(_NoConstructor):
         return self._info[index]
 
     def session_id(self) -> int:
-        """Its number, 32 bits, the same at all members."""
+        """Its number, 0 <= id < 2**32, the same at all members."""
         return self._look(0)
 
     def session_type(self) -> SessionType:
@@ -206,7 +214,8 @@ class Session(_NoConstructor):
             raise _fail(SlimError.SessionError, error) from None
 
     async def participants_list_async(self) -> list[Name]:
-        """Full names of the members now."""
+        """As participants_list."""
+        await turn()
         return self.participants_list()
 
     # ---- receiving
@@ -225,11 +234,21 @@ class Session(_NoConstructor):
         )
         return r.ReceivedMessage(context=context, payload=payload)
 
+    def _receive(self, deadline: int | None) -> tuple | None:
+        """Whoever allowed plaintext is told of it by a log line, not instead of a message."""
+        while True:
+            try:
+                return self._n.receive(deadline)
+            except _slim.Error as error:
+                if error.args[1] != IN_CLEAR:
+                    raise
+                _slim.log_warn(f"{IN_CLEAR}: {self}")
+
     def get_message(self, timeout: timedelta | None = None) -> r.ReceivedMessage:
         """The next message. SlimError.SessionError: none in time ("receive timeout waiting for message"), or "session closed"."""
         deadline = deadline_of(timeout)
         try:
-            parts = self._n.receive(deadline)
+            parts = self._receive(deadline)
         except _slim.Error as error:
             raise _fail(SlimError.SessionError, error) from None
         if parts is None:
@@ -239,14 +258,15 @@ class Session(_NoConstructor):
     async def get_message_async(self, timeout: timedelta | None = None) -> r.ReceivedMessage:
         """As get_message. When it is cancelled, the message stays for the next call."""
         deadline = deadline_of(timeout)
-        native = self._n
+        queue = current()
+        self._received += 1
+        if self._received >= _MESSAGES_PER_TURN:
+            self._received = 0
+            await turn()
         try:
-            parts = native.receive(0)
-            while parts is None:
-                if not await current().park(self._key, native.await_message, deadline):
-                    parts = native.receive(0)
-                    break
-                parts = native.receive(0)
+            parts = None if self._key in queue.lines else self._receive(0)
+            if parts is None:
+                parts = await queue.take(self._key, self._receive, self._n.await_message, deadline)
         except _slim.Error as error:
             raise _fail(SlimError.SessionError, error) from None
         if parts is None:
@@ -271,23 +291,55 @@ class Session(_NoConstructor):
     ) -> CompletionHandle:
         """To everybody in the session. The handle ends when all who are members have acknowledged it.
 
-        data: anything with the buffer protocol, at most 4 MiB. payload_type: None is "msg".
+        data: anything with the buffer protocol, at most 4 MiB. payload_type: None is "msg". While more than 1024 messages or 16 MiB are on
+        their way it waits, unless nobody is there yet.
         """
+        return self._publish(self._admit(data), payload_type, metadata)
+
+    def _publish(self, data: bytes, payload_type: str | None, metadata: dict[str, str] | None) -> CompletionHandle:
         native = self._n
         if native.is_over():
             raise SlimError.SessionError(GONE)
-        return CompletionHandle._of(native.publish(_bytes(data), payload_type, metadata), SlimError.SessionError)
+        return CompletionHandle._of(native.publish(data, payload_type, metadata), SlimError.SessionError)
 
     async def publish_async(
         self, data: bytes, payload_type: str | None = None, metadata: dict[str, str] | None = None
     ) -> CompletionHandle:
-        """As publish."""
-        handle = self.publish(data, payload_type, metadata)
-        self._published += 1
-        if self._published >= _PUBLISHES_PER_TURN:
-            self._published = 0
-            await asyncio.sleep(0)
-        return handle
+        """As publish; while it waits for room the loop runs others."""
+        return self._publish(await self._admit_async(data), payload_type, metadata)
+
+    def _is_turn(self, data: bytes) -> bool:
+        """Is it time to look whether there is room?"""
+        self._published += _BYTES_PER_PUBLISH + len(data)
+        if self._published < _BYTES_PER_TURN:
+            return False
+        self._published = 0
+        return True
+
+    def _room(self, _: int) -> bool | None:
+        """True: there is some, or nobody is in the group who could make some: what is published waits for those to come."""
+        try:
+            is_alone = not self._n.await_writable().poll() and self._info[1] and len(self._n.participants()) < 2
+            return True if is_alone or self._n.await_writable().poll() else None
+        except _slim.Error:  # over, or of another process: publishing says so
+            return True
+
+    def _admit(self, data: Any) -> bytes:
+        """The bytes to publish, when there is room. A thread with a running loop does not wait: it may be needed to make room."""
+        data = _bytes(data)
+        if self._is_turn(data) and not is_running():
+            while not self._room(0):
+                self._n.await_writable().wait(None)
+        return data
+
+    async def _admit_async(self, data: Any) -> bytes:
+        """As _admit."""
+        data = _bytes(data)
+        if self._is_turn(data):
+            await turn()
+            if not self._room(0):
+                await current().take(self._write_key, self._room, self._n.await_writable, None)
+        return data
 
     def publish_and_wait(
         self, data: bytes, payload_type: str | None = None, metadata: dict[str, str] | None = None
@@ -299,7 +351,7 @@ class Session(_NoConstructor):
         self, data: bytes, payload_type: str | None = None, metadata: dict[str, str] | None = None
     ) -> None:
         """As publish, and wait for the end."""
-        await self.publish(data, payload_type, metadata).wait_async()
+        await (await self.publish_async(data, payload_type, metadata)).wait_async()
 
     def publish_to(
         self,
@@ -308,13 +360,16 @@ class Session(_NoConstructor):
         payload_type: str | None = None,
         metadata: dict[str, str] | None = None,
     ) -> CompletionHandle:
-        """To the one member that a message came from. Its metadata gets "PUBLISH_TO"."""
-        if not isinstance(message_context, r.MessageContext):
-            raise TypeError(f"Expected MessageContext instance, {type(message_context).__name__} found")
+        """To the one member that a message came from: the context of a ReceivedMessage. In groups its metadata gets "PUBLISH_TO"."""
+        return self._publish_to(message_context, self._admit(data), payload_type, metadata)
+
+    def _publish_to(
+        self, message_context: r.MessageContext, data: bytes, payload_type: str | None, metadata: dict[str, str] | None
+    ) -> CompletionHandle:
         member = parts_of(message_context.source_name)
         if self._n.is_over():
             raise SlimError.SessionError("session closed")
-        op = self._n.publish_to(member, _bytes(data), payload_type, metadata)
+        op = self._n.publish_to(member, data, payload_type, metadata)
         return CompletionHandle._of(op, SlimError.SessionError)
 
     async def publish_to_async(
@@ -325,7 +380,7 @@ class Session(_NoConstructor):
         metadata: dict[str, str] | None = None,
     ) -> CompletionHandle:
         """As publish_to."""
-        return self.publish_to(message_context, data, payload_type, metadata)
+        return self._publish_to(message_context, await self._admit_async(data), payload_type, metadata)
 
     def publish_to_and_wait(
         self,
@@ -345,7 +400,7 @@ class Session(_NoConstructor):
         metadata: dict[str, str] | None = None,
     ) -> None:
         """As publish_to, and wait for the end."""
-        await self.publish_to(message_context, data, payload_type, metadata).wait_async()
+        await (await self.publish_to_async(message_context, data, payload_type, metadata)).wait_async()
 
     def publish_with_params(
         self,
@@ -356,21 +411,35 @@ class Session(_NoConstructor):
         payload_type: str | None = None,
         metadata: dict[str, str] | None = None,
     ) -> None:
-        """To the session's destination as publish, to any other name as publish_to.
+        """To the session's destination (Name) as publish, to any other member of a group as publish_to. Nobody can wait for its end.
 
-        fanout and connection_out are checked, and have no effect: the session knows how many members it has and where they are.
+        fanout, 0 <= fanout < 2**32: no effect, as in the reference: the session knows how many members it has. connection_out, the number of a
+        connection: no effect, messages go by their routes.
         """
+        self._publish_with_params(destination, fanout, self._admit(data), connection_out, payload_type, metadata)
+
+    def _publish_with_params(
+        self,
+        destination: Name,
+        fanout: int,
+        data: bytes,
+        connection_out: int | None,
+        payload_type: str | None,
+        metadata: dict[str, str] | None,
+    ) -> None:
         parts = parts_of(destination)
         check_number(fanout, 32)
         if connection_out is not None:
             check_number(connection_out)
         if self._n.is_over():
             raise SlimError.SessionError("session closed")
-        content = (_bytes(data), payload_type, metadata)
-        if parts[:3] == self._info[7][:3]:
-            self._n.publish(*content)
-        else:
-            self._n.publish_to(parts, *content)
+        content = (data, payload_type, metadata)
+        is_for_all = self._info[1] == 0 or parts[:3] == self._info[7][:3]
+        op = self._n.publish(*content) if is_for_all else self._n.publish_to(parts, *content)
+        try:
+            op.poll()  # it cannot even begin
+        except _slim.Error as error:
+            raise _fail(SlimError.SessionError, error) from None
 
     async def publish_with_params_async(
         self,
@@ -382,7 +451,8 @@ class Session(_NoConstructor):
         metadata: dict[str, str] | None = None,
     ) -> None:
         """As publish_with_params."""
-        self.publish_with_params(destination, fanout, data, connection_out, payload_type, metadata)
+        data = await self._admit_async(data)
+        self._publish_with_params(destination, fanout, data, connection_out, payload_type, metadata)
 
     # ---- members
 
@@ -403,6 +473,7 @@ class Session(_NoConstructor):
 
     async def invite_async(self, participant: Name) -> CompletionHandle:
         """As invite."""
+        await turn()
         return self.invite(participant)
 
     def invite_and_wait(self, participant: Name) -> None:
@@ -411,6 +482,7 @@ class Session(_NoConstructor):
 
     async def invite_and_wait_async(self, participant: Name) -> None:
         """As invite, and wait for the end."""
+        await turn()
         await self.invite(participant).wait_async()
 
     def remove(self, participant: Name) -> CompletionHandle:
@@ -419,6 +491,7 @@ class Session(_NoConstructor):
 
     async def remove_async(self, participant: Name) -> CompletionHandle:
         """As remove."""
+        await turn()
         return self.remove(participant)
 
     def remove_and_wait(self, participant: Name) -> None:
@@ -427,6 +500,7 @@ class Session(_NoConstructor):
 
     async def remove_and_wait_async(self, participant: Name) -> None:
         """As remove, and wait for the end."""
+        await turn()
         await self.remove(participant).wait_async()
 
     async def __aenter__(self) -> Session:  # noqa: PYI034
@@ -442,11 +516,20 @@ class App(_NoConstructor):
     _n: _slim.App
     _key: int
 
-    def __init__(self, base_name: Name, identity_provider_config: Any, identity_verifier_config: Any) -> None:
+    def __init__(
+        self,
+        base_name: Name,
+        identity_provider_config: u.IdentityProviderConfig,
+        identity_verifier_config: u.IdentityVerifierConfig,
+        *,
+        allow_plaintext: bool | None = None,
+    ) -> None:
         from ._setup import get_global_service
 
-        made = get_global_service().create_app(base_name, identity_provider_config, identity_verifier_config)
-        self._n, self._key = made._n, made._key
+        provider, verifier = identity_provider_config, identity_verifier_config
+        service = get_global_service()
+        self._n = service._app(base_name, provider, verifier, Direction.BIDIRECTIONAL, allow_plaintext)
+        self._key = new_key()
 
     @classmethod
     def _of(cls, native: _slim.App) -> App:
@@ -457,26 +540,32 @@ class App(_NoConstructor):
 
     @classmethod
     def new_with_direction(
-        cls, name: Name, identity_provider_config: Any, identity_verifier_config: Any, direction: Direction
+        cls,
+        name: Name,
+        identity_provider_config: u.IdentityProviderConfig,
+        identity_verifier_config: u.IdentityVerifierConfig,
+        direction: Direction,
+        *,
+        allow_plaintext: bool | None = None,
     ) -> App:
         """On the global service, for sending or receiving only."""
         from ._setup import get_global_service
 
         provider, verifier = identity_provider_config, identity_verifier_config
-        return cls._of(get_global_service()._app(name, provider, verifier, direction))
+        return cls._of(get_global_service()._app(name, provider, verifier, direction, allow_plaintext))
 
     @classmethod
-    def new_with_secret(cls, name: Name, secret: str) -> App:
+    def new_with_secret(cls, name: Name, secret: str, *, allow_plaintext: bool | None = None) -> App:
         """On the global service, with a secret that all share: at least 32 bytes."""
         from ._setup import get_global_service
 
-        return cls._of(get_global_service()._app_with_secret(name, secret))
+        return cls._of(get_global_service()._app_with_secret(name, secret, allow_plaintext))
 
     def __repr__(self) -> str:
         return f"<App {self.name()}>"
 
     def id(self) -> int:
-        """Its number, 64 bits."""
+        """Its number, 0 <= id < 2**64: that of its name."""
         return self._n.name()[3]
 
     def name(self) -> Name:
@@ -489,7 +578,7 @@ class App(_NoConstructor):
         return begin(parts_of(name), None if connection_id is None else check_number(connection_id))
 
     def subscribe(self, name: Name, connection_id: int | None = None) -> None:
-        """Tell a connection that `name` is ours. None: only inside the service."""
+        """Tell a connection that `name` is ours; its id becomes the application's. connection_id: what connect gave; None: only inside the service."""
         _wait(self._named(self._n.subscribe, name, connection_id), SlimError.ServiceError)
 
     async def subscribe_async(self, name: Name, connection_id: int | None = None) -> None:
@@ -505,7 +594,7 @@ class App(_NoConstructor):
         await _finish(self._named(self._n.unsubscribe, name, connection_id), SlimError.ServiceError)
 
     def set_route(self, name: Name, connection_id: int) -> None:
-        """Messages for `name` go by this connection."""
+        """Messages for `name` go by the connection connection_id, which connect gave."""
         check_number(connection_id)
         _wait(self._named(self._n.set_route, name, connection_id), SlimError.ServiceError)
 
@@ -527,23 +616,26 @@ class App(_NoConstructor):
     # ---- sessions
 
     def create_session(self, config: r.SessionConfig, destination: Name) -> r.SessionWithCompletion:
-        """Begin a session. The handle ends when the peer has joined, for a group at once."""
-        parts = parts_of(destination)
-        if not isinstance(config, r.SessionConfig):
-            raise TypeError(f"Expected SessionConfig instance, {type(config).__name__} found")
+        """Begin a session with a peer or of a group (SessionConfig, Name). The handle ends when the peer has joined, for a group at once."""
         if config.session_type not in _TYPES:
             raise ValueError(config.session_type)
         is_reliable = config.max_retries is not None and config.interval is not None
         interval = max(1, nanoseconds(config.interval) // 10**6) if is_reliable else 0
         retries = check_number(config.max_retries, 32) if is_reliable else 0
-        kind = _TYPES.index(config.session_type)
-        native, op = self._n.create_session(kind, bool(config.enable_mls), retries, interval, config.metadata, parts)
+        kind, parts = _TYPES.index(config.session_type), parts_of(destination)
+        try:
+            native, op = self._n.create_session(
+                kind, bool(config.enable_mls), retries, interval, config.metadata, parts
+            )
+        except _slim.Error as error:
+            raise _fail(SlimError.SessionError, error) from None
         return r.SessionWithCompletion(
             session=Session._of(native), completion=CompletionHandle._of(op, SlimError.SessionError)
         )
 
     async def create_session_async(self, config: r.SessionConfig, destination: Name) -> r.SessionWithCompletion:
         """As create_session."""
+        await turn()  # before anything is begun: a cancelled call leaves no session behind
         return self.create_session(config, destination)
 
     def create_session_and_wait(self, config: r.SessionConfig, destination: Name) -> Session:
@@ -554,6 +646,7 @@ class App(_NoConstructor):
 
     async def create_session_and_wait_async(self, config: r.SessionConfig, destination: Name) -> Session:
         """Begin a session and wait until it stands."""
+        await turn()
         made = self.create_session(config, destination)
         await made.completion.wait_async()
         return made.session
@@ -566,6 +659,7 @@ class App(_NoConstructor):
 
     async def delete_session_async(self, session: Session) -> CompletionHandle:
         """As delete_session."""
+        await turn()
         return self.delete_session(session)
 
     def delete_session_and_wait(self, session: Session) -> None:
@@ -574,10 +668,11 @@ class App(_NoConstructor):
 
     async def delete_session_and_wait_async(self, session: Session) -> None:
         """As delete_session, and wait for the end."""
+        await turn()
         await self.delete_session(session).wait_async()
 
     def listen_for_session(self, timeout: timedelta | None = None) -> Session:
-        """The next session that somebody made us a member of. SlimError.ReceiveError: none in time."""
+        """The next session that somebody made us a member of. SlimError.ReceiveError: none in time ("listen_for_session timed out")."""
         deadline = deadline_of(timeout)
         try:
             native = self._n.listen(deadline)
@@ -592,12 +687,9 @@ class App(_NoConstructor):
         deadline = deadline_of(timeout)
         native = self._n
         try:
-            found = native.listen(0)
-            while found is None:
-                in_time = await current().park(self._key, native.await_session, deadline)
-                found = native.listen(0)
-                if not in_time:
-                    break
+            # whatever was begun for the session before this one gets its turn first
+            await turn()
+            found = await current().take(self._key, native.listen, native.await_session, deadline)
         except _slim.Error as error:
             raise _fail(SlimError.ReceiveError, error) from None
         if found is None:
@@ -658,36 +750,49 @@ class Service:
 
     def config(self) -> r.ServiceConfig:
         """What it was made with."""
-        from ._setup import new_service_config
+        from ._factories import new_service_config
 
         return self._config if self._config is not None else new_service_config()
 
     # ---- links
 
     def connect(self, config: r.ClientConfig) -> int:
-        """Link to a node; goes on trying unless the back-off says otherwise. The number of the connection."""
+        """Link to a node (ClientConfig); goes on trying unless the back-off says otherwise. Returns the number of the connection, from 0 on.
+
+        The link comes back by itself when it is lost, with all subscriptions and routes. SlimError.ServiceError: it cannot be made.
+        """
         op = self._n.connect(_config.client_text(config))
-        _wait(op, SlimError.ServiceError)
+        try:
+            _wait(op, SlimError.ServiceError)
+        except KeyboardInterrupt:
+            self._n.stop_connect(op)
+            raise
         return op.connection()
 
     async def connect_async(self, config: r.ClientConfig) -> int:
-        """As connect."""
+        """As connect. When it is cancelled, the attempts end too."""
         op = self._n.connect(_config.client_text(config))
-        await _finish(op, SlimError.ServiceError)
+        try:
+            await _finish(op, SlimError.ServiceError)
+        except SlimError:
+            raise
+        except BaseException:  # cancelled
+            self._n.stop_connect(op)
+            raise
         return op.connection()
 
     def disconnect(self, conn_id: int) -> None:
-        """End a link."""
+        """End the link whose connect gave conn_id. SlimError.ServiceError: there is none."""
         _wait(self._n.disconnect(check_number(conn_id)), SlimError.ServiceError)
 
     def get_connection_id(self, endpoint: str) -> int | None:
-        """The connection to an endpoint."""
+        """The number of the connection to an endpoint ("http://host:port", as given to connect); None: there is none."""
         return self._n.connection(check_text(endpoint))
 
     # ---- servers
 
     def run_server(self, config: r.ServerConfig) -> None:
-        """Be a node too; returns when it listens."""
+        """Be a node too (ServerConfig); returns when it listens. SlimError.ServiceError: it cannot."""
         _wait(self._n.run_server(_config.server_text(config)), SlimError.ServiceError)
 
     async def run_server_async(self, config: r.ServerConfig) -> None:
@@ -717,7 +822,7 @@ class Service:
             await _finish(op, SlimError.ServiceError)
 
     def shutdown(self) -> None:
-        """End everything in order."""
+        """End everything in order: sessions, then links and servers, for at most five seconds each. The service cannot be used again."""
         _wait(self._n.shutdown(), SlimError.ServiceError)
 
     async def shutdown_async(self) -> None:
@@ -732,58 +837,99 @@ class Service:
 
     # ---- applications
 
-    def _native_app(self, name: tuple, provider: str, verifier: str, direction: Direction) -> _slim.App:
+    def _native_app(
+        self, name: tuple, provider: str, verifier: str, direction: Direction, allow_plaintext: bool | None
+    ) -> _slim.App:
         if direction not in _DIRECTIONS:
             raise ValueError(direction)
+        is_open = _config.allows_plaintext() if allow_plaintext is None else bool(allow_plaintext)
         try:
-            return self._n.app(name, provider, verifier, _DIRECTIONS[direction], False)
+            return self._n.app(name, provider, verifier, _DIRECTIONS[direction], is_open)
         except _slim.Error as error:
-            raise _fail(SlimError.AuthError, error) from None
+            if error.args[0] == _slim.ERR_CLOSED:
+                raise SlimError.ServiceError(CLOSED) from None
+            kind = SlimError.ServiceError if error.args[0] == _slim.ERR_STATE else SlimError.AuthError
+            raise _fail(kind, error) from None
 
-    def _app(self, name: Name, provider: Any, verifier: Any, direction: Direction) -> _slim.App:
+    def _app(
+        self, name: Name, provider: Any, verifier: Any, direction: Direction, allow_plaintext: bool | None
+    ) -> _slim.App:
         parts = parts_of(name)
         texts = _config.provider_text(provider), _config.verifier_text(verifier)
-        return self._native_app(parts, *texts, direction)
+        return self._native_app(parts, *texts, direction, allow_plaintext)
 
-    def _app_with_secret(self, name: Name, secret: str) -> _slim.App:
+    def _app_with_secret(self, name: Name, secret: str, allow_plaintext: bool | None) -> _slim.App:
         parts = parts_of(name)
         if len(check_text(secret).encode()) < 32:
             raise SlimError.AuthError("hmac key is too short")
         text = _config.secret_text(str(name), secret)
-        return self._native_app(parts, text, text, Direction.BIDIRECTIONAL)
+        return self._native_app(parts, text, text, Direction.BIDIRECTIONAL, allow_plaintext)
 
-    def create_app(self, base_name: Name, identity_provider_config: Any, identity_verifier_config: Any) -> App:
-        """An application with an identity of its own."""
+    def create_app(
+        self,
+        base_name: Name,
+        identity_provider_config: u.IdentityProviderConfig,
+        identity_verifier_config: u.IdentityVerifierConfig,
+        *,
+        allow_plaintext: bool | None = None,
+    ) -> App:
+        """An application (App) with an identity of its own. Its id comes from the identity; that of base_name does not count.
+
+        allow_plaintext: in sessions with MLS publish in clear and show what comes in clear, as release 1.0.0 does; None: only when the
+        environment has SLIM_ALLOW_PLAINTEXT=1. SlimError.AuthError, SlimError.InvalidArgument: the identity cannot be used.
+        """
         provider, verifier = identity_provider_config, identity_verifier_config
-        return App._of(self._app(base_name, provider, verifier, Direction.BIDIRECTIONAL))
+        return App._of(self._app(base_name, provider, verifier, Direction.BIDIRECTIONAL, allow_plaintext))
 
     async def create_app_async(
-        self, base_name: Name, identity_provider_config: Any, identity_verifier_config: Any
+        self,
+        base_name: Name,
+        identity_provider_config: u.IdentityProviderConfig,
+        identity_verifier_config: u.IdentityVerifierConfig,
+        *,
+        allow_plaintext: bool | None = None,
     ) -> App:
         """As create_app; an identity that must be fetched first does not hold up the loop."""
-        arguments = (base_name, identity_provider_config, identity_verifier_config)
-        return await asyncio.get_running_loop().run_in_executor(None, self.create_app, *arguments)
+        provider, verifier = identity_provider_config, identity_verifier_config
+        arguments = (base_name, provider, verifier, Direction.BIDIRECTIONAL, allow_plaintext)
+        return App._of(await running_loop().run_in_executor(None, self._app, *arguments))
 
     def create_app_with_direction(
-        self, base_name: Name, identity_provider_config: Any, identity_verifier_config: Any, direction: Direction
+        self,
+        base_name: Name,
+        identity_provider_config: u.IdentityProviderConfig,
+        identity_verifier_config: u.IdentityVerifierConfig,
+        direction: Direction,
+        *,
+        allow_plaintext: bool | None = None,
     ) -> App:
-        """An application for sending or receiving only."""
-        return App._of(self._app(base_name, identity_provider_config, identity_verifier_config, direction))
+        """As create_app, for sending or receiving only (Direction)."""
+        provider, verifier = identity_provider_config, identity_verifier_config
+        return App._of(self._app(base_name, provider, verifier, direction, allow_plaintext))
 
     async def create_app_with_direction_async(
-        self, name: Name, identity_provider_config: Any, identity_verifier_config: Any, direction: Direction
+        self,
+        name: Name,
+        identity_provider_config: u.IdentityProviderConfig,
+        identity_verifier_config: u.IdentityVerifierConfig,
+        direction: Direction,
+        *,
+        allow_plaintext: bool | None = None,
     ) -> App:
         """As create_app_with_direction."""
-        arguments = (name, identity_provider_config, identity_verifier_config, direction)
-        return await asyncio.get_running_loop().run_in_executor(None, self.create_app_with_direction, *arguments)
+        arguments = (name, identity_provider_config, identity_verifier_config, direction, allow_plaintext)
+        return App._of(await running_loop().run_in_executor(None, self._app, *arguments))
 
-    def create_app_with_secret(self, name: Name, secret: str) -> App:
-        """An application with a secret that all share: at least 32 bytes."""
-        return App._of(self._app_with_secret(name, secret))
+    def create_app_with_secret(self, name: Name, secret: str, *, allow_plaintext: bool | None = None) -> App:
+        """As create_app, with a secret (str) that all share: at least 32 bytes, as random as possible."""
+        return App._of(self._app_with_secret(name, secret, allow_plaintext))
 
-    async def create_app_with_secret_async(self, name: Name, secret: str) -> App:
+    async def create_app_with_secret_async(
+        self, name: Name, secret: str, *, allow_plaintext: bool | None = None
+    ) -> App:
         """As create_app_with_secret."""
-        return self.create_app_with_secret(name, secret)
+        await turn()
+        return self.create_app_with_secret(name, secret, allow_plaintext=allow_plaintext)
 
 
 for _class in (Name, CompletionHandle, Session, App, Service):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from ._names import Name
 from ._unions import (
@@ -20,16 +20,31 @@ from ._unions import (
     ServerAuthenticationConfig,
     SessionType,
     TlsSource,
+    TransportProtocol,
 )
 
+if TYPE_CHECKING:
+    from typing_extensions import dataclass_transform
+
+    from ._objects import CompletionHandle, Session
+else:
+
+    def dataclass_transform(**_):
+        return lambda decorator: decorator
+
+
+Kind = TypeVar("Kind", bound=type)
 __all__ = ["Direction", "Name"]  # and every record below
 
 
 class Record:
     """What all records have: str() with the fields, equality by fields. Changeable, so without a hash."""
 
+    _later: ClassVar[frozenset[str]] = frozenset()  # fields of later releases: not shown while they are None
+
     def __str__(self) -> str:
-        fields = ", ".join(f"{field.name}={getattr(self, field.name)}" for field in dataclasses.fields(self))
+        values = ((field.name, getattr(self, field.name)) for field in dataclasses.fields(self))
+        fields = ", ".join(f"{key}={value}" for key, value in values if value is not None or key not in self._later)
         return f"{type(self).__name__}({fields})"
 
     __repr__ = __str__
@@ -42,7 +57,8 @@ class Record:
     __hash__ = None  # type: ignore[assignment]
 
 
-def record(cls: type) -> type:
+@dataclass_transform(kw_only_default=True)
+def record(cls: Kind) -> Kind:
     """A record of the annotated fields."""
     cls.__module__ = "slim_bindings.slim_bindings"
     made = dataclasses.dataclass(kw_only=True, eq=False, repr=False)(cls)
@@ -130,7 +146,7 @@ class ExponentialBackoff(Record):
 
 @record
 class FixedIntervalBackoff(Record):
-    """Always the same interval."""
+    """Always the same interval. max_attempts 2**64 - 1: without end."""
 
     interval: timedelta
     max_attempts: int
@@ -176,9 +192,9 @@ class TlsServerConfig(Record):
     insecure: bool
     source: TlsSource
     client_ca: CaSource
-    include_system_ca_certs_pool: bool
-    tls_version: str
-    reload_client_ca_file: bool
+    include_system_ca_certs_pool: bool | None = None
+    tls_version: str | None = None
+    reload_client_ca_file: bool | None = None
 
 
 @record
@@ -194,40 +210,58 @@ class ProxyConfig(Record):
 
 @record
 class ClientConfig(Record):
-    """A link to a node. Zero as a timeout: none. rate_limit: "count/seconds". buffer_size: bytes. metadata: JSON."""
+    """A link to a node.
+
+    endpoint: "http://host:port", "https://host:port" or "unix:///path". origin, server_name: other names for the request and for the
+    certificate. rate_limit: "count/seconds". connect_timeout, request_timeout: zero or None for none. buffer_size: bytes, no effect.
+    headers: sent with each call. metadata: JSON. What is None is as in new_insecure_client_config.
+    Of later releases: transport (GRPC), websocket_auth_query_param (no effect).
+    """
+
+    _later = frozenset(("transport", "websocket_auth_query_param"))
 
     endpoint: str
-    origin: str | None
-    server_name: str | None
-    compression: CompressionType | None
-    rate_limit: str | None
+    origin: str | None = None
+    server_name: str | None = None
+    compression: CompressionType | None = None
+    rate_limit: str | None = None
     tls: TlsClientConfig
-    keepalive: KeepaliveConfig | None
-    proxy: ProxyConfig
-    connect_timeout: timedelta
-    request_timeout: timedelta
-    buffer_size: int | None
-    headers: dict[str, str]
-    auth: ClientAuthenticationConfig
-    backoff: BackoffConfig
-    metadata: str | None
+    keepalive: KeepaliveConfig | None = None
+    proxy: ProxyConfig | None = None
+    connect_timeout: timedelta | None = None
+    request_timeout: timedelta | None = None
+    buffer_size: int | None = None
+    headers: dict[str, str] | None = None
+    auth: ClientAuthenticationConfig | None = None
+    backoff: BackoffConfig | None = None
+    metadata: str | None = None
+    transport: TransportProtocol | None = None
+    websocket_auth_query_param: str | None = None
 
 
 @record
 class ServerConfig(Record):
-    """Where to listen. max_frame_size: MiB; buffer sizes and header lists: bytes. metadata: JSON."""
+    """Where to listen.
+
+    endpoint: "ip:port" or "unix:///path". max_frame_size: MiB. max_concurrent_streams: calls of one link. max_header_list_size,
+    read_buffer_size, write_buffer_size: bytes. metadata: JSON. What is None is as in new_server_config.
+    Of later releases: transport (GRPC).
+    """
+
+    _later = frozenset(("transport",))
 
     endpoint: str
     tls: TlsServerConfig
-    http2_only: bool
-    max_frame_size: int | None
-    max_concurrent_streams: int | None
-    max_header_list_size: int | None
-    read_buffer_size: int | None
-    write_buffer_size: int | None
-    keepalive: KeepaliveServerParameters
-    auth: ServerAuthenticationConfig
-    metadata: str | None
+    http2_only: bool | None = None
+    max_frame_size: int | None = None
+    max_concurrent_streams: int | None = None
+    max_header_list_size: int | None = None
+    read_buffer_size: int | None = None
+    write_buffer_size: int | None = None
+    keepalive: KeepaliveServerParameters | None = None
+    auth: ServerAuthenticationConfig | None = None
+    metadata: str | None = None
+    transport: TransportProtocol | None = None
 
 
 @record
@@ -301,5 +335,5 @@ class SessionConfig(Record):
 class SessionWithCompletion(Record):
     """A session that is being made, and the handle that says when it is."""
 
-    session: Any
-    completion: Any
+    session: Session
+    completion: CompletionHandle

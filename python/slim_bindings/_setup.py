@@ -1,187 +1,29 @@
-"""The one-time set-up of the process, and the functions that make configurations."""
+"""The one-time set-up of the process."""
 
 from __future__ import annotations
 
-import json
+import os
 import threading
 import time
 from datetime import timedelta
-from typing import Any
 
 from . import _records as r
 from . import _slim
-from . import _unions as u
 from ._errors import SlimError, internal
+from ._factories import (
+    FILTERS,
+    new_runtime_config,
+    new_service_config,
+    new_tracing_config,
+)
 from ._loop import nanoseconds
-from ._objects import Service
+from ._names import check_text
+from ._objects import CLOSED, Service
 
 _LEVELS = ("trace", "debug", "info", "warn", "error", "off")
-_FILTERS = [
-    "slim_datapath",
-    "slim_service",
-    "slim_controller",
-    "slim_auth",
-    "slim_config",
-    "slim_mls",
-    "slim_session",
-    "slim_signal",
-    "slim_tracing",
-    "_slim_bindings",
-    "slim_testing",
-    "slim",
-    "slim_examples",
-    "sdk_mock",
-    "client",
-]
 _lock = threading.RLock()
 _services: list[Service] = []
 _drain_timeout = timedelta(seconds=10)
-
-
-# ---- factories
-
-
-def new_tracing_config() -> r.TracingConfig:
-    """Lines of level info."""
-    return new_tracing_config_with("info", True, False, list(_FILTERS))
-
-
-def new_tracing_config_with(
-    log_level: str, display_thread_names: bool, display_thread_ids: bool, filters: list[str]
-) -> r.TracingConfig:
-    """log_level: trace, debug, info, warn, error, off."""
-    return r.TracingConfig(
-        log_level=log_level,
-        display_thread_names=display_thread_names,
-        display_thread_ids=display_thread_ids,
-        filters=filters,
-    )
-
-
-def new_runtime_config() -> r.RuntimeConfig:
-    """The defaults."""
-    return new_runtime_config_with(0, "slim", timedelta(seconds=10))
-
-
-def new_runtime_config_with(n_cores: int, thread_name: str, drain_timeout: timedelta) -> r.RuntimeConfig:
-    """drain_timeout: how long shutdown_blocking waits."""
-    return r.RuntimeConfig(n_cores=n_cores, thread_name=thread_name, drain_timeout=drain_timeout)
-
-
-def new_dataplane_config() -> r.DataplaneConfig:
-    """No servers, no links."""
-    return r.DataplaneConfig(servers=[], clients=[])
-
-
-def new_service_config() -> r.ServiceConfig:
-    """The defaults."""
-    return new_service_config_with(None, None, new_dataplane_config())
-
-
-def new_service_configuration() -> r.ServiceConfig:
-    """As new_service_config."""
-    return new_service_config()
-
-
-def new_service_config_with(
-    node_id: str | None, group_name: str | None, dataplane: r.DataplaneConfig
-) -> r.ServiceConfig:
-    """node_id: "kind/name"."""
-    return r.ServiceConfig(node_id=node_id, group_name=group_name, dataplane=dataplane)
-
-
-def _tls_client(insecure: bool) -> r.TlsClientConfig:
-    return r.TlsClientConfig(
-        insecure=insecure,
-        insecure_skip_verify=False,
-        source=u.TlsSource.NONE(),
-        ca_source=u.CaSource.NONE(),
-        include_system_ca_certs_pool=True,
-        tls_version="tls1.3",
-    )
-
-
-def _client(endpoint: str, insecure: bool) -> r.ClientConfig:
-    return r.ClientConfig(
-        endpoint=endpoint,
-        origin=None,
-        server_name=None,
-        compression=None,
-        rate_limit=None,
-        tls=_tls_client(insecure),
-        keepalive=None,
-        proxy=r.ProxyConfig(url=None, tls=_tls_client(False), username=None, password=None, headers={}),
-        connect_timeout=timedelta(0),
-        request_timeout=timedelta(0),
-        buffer_size=None,
-        headers={},
-        auth=u.ClientAuthenticationConfig.NONE(),
-        backoff=u.BackoffConfig.EXPONENTIAL(
-            config=r.ExponentialBackoff(
-                base=timedelta(milliseconds=100),
-                factor=1,
-                max_delay=timedelta(seconds=1),
-                max_attempts=2**64 - 1,
-                jitter=True,
-            )
-        ),
-        metadata=None,
-    )
-
-
-def new_insecure_client_config(endpoint: str) -> r.ClientConfig:
-    """A link without TLS: "http://host:port"."""
-    return _client(endpoint, True)
-
-
-def new_secure_client_config(endpoint: str) -> r.ClientConfig:
-    """A link with TLS and the system's roots: "https://host:port"."""
-    return _client(endpoint, False)
-
-
-def new_server_config(endpoint: str) -> r.ServerConfig:
-    """A server with TLS, which wants a certificate: "ip:port"."""
-    return r.ServerConfig(
-        endpoint=endpoint,
-        tls=r.TlsServerConfig(
-            insecure=False,
-            source=u.TlsSource.NONE(),
-            client_ca=u.CaSource.NONE(),
-            include_system_ca_certs_pool=True,
-            tls_version="tls1.3",
-            reload_client_ca_file=False,
-        ),
-        http2_only=True,
-        max_frame_size=4,
-        max_concurrent_streams=100,
-        max_header_list_size=None,
-        read_buffer_size=1048576,
-        write_buffer_size=1048576,
-        keepalive=r.KeepaliveServerParameters(
-            max_connection_idle=timedelta(hours=1),
-            max_connection_age=timedelta(hours=2),
-            max_connection_age_grace=timedelta(minutes=5),
-            time=timedelta(minutes=2),
-            timeout=timedelta(seconds=20),
-        ),
-        auth=u.ServerAuthenticationConfig.NONE(),
-        metadata=None,
-    )
-
-
-def new_secure_server_config(endpoint: str) -> r.ServerConfig:
-    """As new_server_config."""
-    return new_server_config(endpoint)
-
-
-def new_insecure_server_config(endpoint: str) -> r.ServerConfig:
-    """A server without TLS: "ip:port"."""
-    made = new_server_config(endpoint)
-    made.tls.insecure = True
-    return made
-
-
-# ---- the process
 
 
 def _level(text: str) -> str:
@@ -190,10 +32,25 @@ def _level(text: str) -> str:
 
 def _filter_of(tracing: r.TracingConfig) -> str:
     level = _level(tracing.log_level)
-    if not tracing.filters or list(tracing.filters) == _FILTERS:
+    if not tracing.filters or list(tracing.filters) == FILTERS:
         return level
     entries = [entry if "=" in entry else f"{entry}={level}" for entry in tracing.filters]
     return ",".join([level, *entries])
+
+
+def _from_environment(directives: str) -> str:
+    """RUST_LOG is in front of everything; without a bare level what it does not name is silent."""
+    entries = [entry.strip() for entry in os.environ.get("RUST_LOG", "").split(",") if entry.strip()]
+    if not entries:
+        return directives
+    is_bare = [entry.lower() in _LEVELS for entry in entries]
+    named = [entry if bare or "=" in entry else f"{entry}=trace" for entry, bare in zip(entries, is_bare, strict=True)]
+    return ",".join(named if any(is_bare) else ["off", *named])
+
+
+def _start_log(directives: str, has_names: bool, has_ids: bool) -> None:
+    colour = os.isatty(1) and not os.environ.get("NO_COLOR")
+    _slim.log_start(1, _from_environment(directives), bool(has_names), bool(has_ids), colour)
 
 
 def _new_service(index: int, config: r.ServiceConfig) -> Service:
@@ -237,7 +94,7 @@ def initialize_with_configs(
                 SlimError.ServiceError,
                 "Initialization failed: service error: No service configuration provided",
             )
-        _slim.log_start(1, _filter_of(tracing_config))
+        _start_log(_filter_of(tracing_config), tracing_config.display_thread_names, tracing_config.display_thread_ids)
         made = [_new_service(index, config) for index, config in enumerate(service_config)]
         for index, service in enumerate(made):
             _start(index, service)
@@ -245,73 +102,85 @@ def initialize_with_configs(
         _services.extend(made)
 
 
-def _unreadable(why: object) -> Exception:
-    return internal(SlimError.ConfigError, f"Failed to create config loader: {why}")
+# ---- from a file
 
 
-def _parse_yaml(text: str) -> Any:
-    try:
-        import yaml
-    except ImportError:
-        raise _unreadable("reading YAML needs the package pyyaml: pip install pyyaml") from None
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise _unreadable(error) from None
-
-
-def _read_file(path: str) -> dict[str, Any]:
-    """The mapping in a file of the node's schema. JSON needs nothing, YAML the package pyyaml."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-        found = json.loads(text) if text.lstrip().startswith("{") else _parse_yaml(text)
-    except FileNotFoundError:
-        raise _unreadable('IoError(Os { code: 2, kind: NotFound, message: "No such file or directory" })') from None
-    except (OSError, ValueError) as error:
-        raise _unreadable(error) from None
-    if not isinstance(found, dict):
-        raise _unreadable(f"{path}: a mapping is expected")
-    return found
-
-
-def _run_described(service: Service, plane: dict[str, Any]) -> None:
-    """Servers and links of a file go to the library as they are written."""
-    servers, clients = plane.get("servers") or [], plane.get("clients") or []
+def _start_described(config: r.ServiceConfig, servers: list[str], clients: list[str], index: int) -> Service:
+    """A service of a file: its servers and links go to the library as they are written."""
+    made = _new_service(index, config)
     try:
         for server in servers:
-            service._n.run_server(json.dumps(server, ensure_ascii=False)).wait(None)
+            made._n.run_server(server).wait(None)
         for client in clients:
-            service._n.connect(json.dumps(client, ensure_ascii=False)).wait(None)
+            made._n.connect(client).wait(None)
     except _slim.Error as error:
         top = error.args[1].split("\n")[0]
         raise internal(
-            SlimError.ServiceError, f"Initialization failed: service error: Failed to start service 0: {top}"
+            SlimError.ServiceError, f"Initialization failed: service error: Failed to start service {index}: {top}"
         ) from None
+    return made
+
+
+def _initialize_from(config_path: str) -> None:
+    """Raises _slim.Error for a file that is no good."""
+    global _drain_timeout
+    from . import _file  # only here: most programs never need it
+
+    found = _slim.config_load(check_text(config_path))
+    level, directives, has_names, has_ids, _, _, drain_ms, complaints, text = found
+    described = _file.services_of(text)
+    _start_log(",".join(part for part in (level, directives) if part), has_names, has_ids)
+    for complaint in complaints:
+        _slim.log_warn(complaint)
+    if not described:
+        made = [_new_service(0, new_service_config())]
+    else:
+        made = [
+            _start_described(*_file.description_of(key, value or {}), index)
+            for index, (key, value) in enumerate(described.items())
+        ]
+    _drain_timeout = timedelta(milliseconds=drain_ms)
+    _services.extend(made)
 
 
 def initialize_from_config(config_path: str) -> None:
-    """As initialize_with_configs, from a file of the node's schema (YAML or JSON): tracing, runtime, services.
+    """As initialize_with_configs, from a file of the node's schema, slim.yaml(5): YAML or JSON.
 
-    Of tracing only log_level and filters count, of a service its dataplane. InternalError: it failed, and may be tried again.
+    Of it count: tracing.log_level, filters, display_thread_names, display_thread_ids; runtime.drain_timeout; of each service node_id,
+    group_name and dataplane. A file without services means one with the defaults. InternalError, which is a SlimError too: it failed, with
+    file, line, key and what would be right; it may be tried again.
     """
     with _lock:
         if _services:
             return
-        found = _read_file(config_path)
-        tracing, runtime = new_tracing_config(), new_runtime_config()
-        given = found.get("tracing") or {}
-        tracing.log_level = str(given.get("log_level", "info"))
-        tracing.filters = list(given.get("filters") or tracing.filters)
-        described = found.get("services") or {"slim/0": {}}
-        configs = [new_service_config_with(node_id, None, new_dataplane_config()) for node_id in described]
-        initialize_with_configs(runtime, tracing, configs)
         try:
-            for service, description in zip(_services, described.values(), strict=True):
-                _run_described(service, (description or {}).get("dataplane") or {})
-        except SlimError:
-            _services.clear()
-            raise
+            _initialize_from(config_path)
+        except _slim.Error as error:
+            from ._file import problem_of
+
+            text = f"Failed to create config loader: {problem_of(error.args[1])}"
+            raise internal(SlimError.ConfigError, text) from None
+
+
+def initialize_from_config_with_error(config_path: str) -> None:
+    """As initialize_from_config. SlimError.ConfigError for the file, SlimError.ServiceError for what it describes."""
+    with _lock:
+        if _services:
+            return
+        try:
+            _initialize_from(config_path)
+        except _slim.Error as error:
+            raise SlimError.ConfigError(error.args[1]) from None
+
+
+def new_config_from_json(json: str) -> r.ClientConfig:
+    """A link from JSON with the keys of dataplane.clients in slim.yaml(5). SlimError.ConfigError: it is not good."""
+    from . import _file
+
+    return _file.client_from(check_text(json))
+
+
+# ---- the process
 
 
 def initialize_with_defaults() -> None:
@@ -354,7 +223,7 @@ def shutdown_blocking() -> None:
     global _is_shut_down
     service = get_global_service()
     if _is_shut_down:
-        raise SlimError.ServiceError("datapath error\nCaused by:\n  -> data path is already closed")
+        raise SlimError.ServiceError(CLOSED)
     _is_shut_down = True
     op = service._n.shutdown()
     try:
@@ -377,5 +246,5 @@ def get_build_info() -> r.BuildInfo:
     return r.BuildInfo(version=_slim.version(), git_sha="", build_date="", profile="release")
 
 
-def uniffi_set_event_loop(loop: object) -> None:
+def uniffi_set_event_loop(eventloop: object) -> None:
     """Of the reference; has no effect: the running loop is used."""

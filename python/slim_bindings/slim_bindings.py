@@ -5,6 +5,21 @@ from __future__ import annotations
 from datetime import timedelta as Duration  # noqa: F401
 
 from ._errors import InternalError, SlimError
+from ._factories import (
+    new_dataplane_config,
+    new_insecure_client_config,
+    new_insecure_server_config,
+    new_runtime_config,
+    new_runtime_config_with,
+    new_secure_client_config,
+    new_secure_server_config,
+    new_server_config,
+    new_service_config,
+    new_service_config_with,
+    new_service_configuration,
+    new_tracing_config,
+    new_tracing_config_with,
+)
 from ._names import Name
 from ._objects import App, CompletionHandle, Service, Session
 from ._records import (
@@ -41,22 +56,11 @@ from ._setup import (
     get_services,
     get_version,
     initialize_from_config,
+    initialize_from_config_with_error,
     initialize_with_configs,
     initialize_with_defaults,
     is_initialized,
-    new_dataplane_config,
-    new_insecure_client_config,
-    new_insecure_server_config,
-    new_runtime_config,
-    new_runtime_config_with,
-    new_secure_client_config,
-    new_secure_server_config,
-    new_server_config,
-    new_service_config,
-    new_service_config_with,
-    new_service_configuration,
-    new_tracing_config,
-    new_tracing_config_with,
+    new_config_from_json,
     shutdown_blocking,
     uniffi_set_event_loop,  # noqa: F401
 )
@@ -75,6 +79,7 @@ from ._unions import (
     ServerAuthenticationConfig,
     SessionType,
     TlsSource,
+    TransportProtocol,
 )
 
 AppProtocol, NameProtocol, ServiceProtocol, SessionProtocol = App, Name, Service, Session
@@ -126,6 +131,7 @@ __all__ = [
     "TlsServerConfig",
     "TlsSource",
     "TracingConfig",
+    "TransportProtocol",
     "create_service",
     "create_service_with_config",
     "get_build_info",
@@ -133,9 +139,11 @@ __all__ = [
     "get_services",
     "get_version",
     "initialize_from_config",
+    "initialize_from_config_with_error",
     "initialize_with_configs",
     "initialize_with_defaults",
     "is_initialized",
+    "new_config_from_json",
     "new_dataplane_config",
     "new_insecure_client_config",
     "new_insecure_server_config",
@@ -151,3 +159,19 @@ __all__ = [
     "new_tracing_config_with",
     "shutdown_blocking",
 ]
+
+
+def __getattr__(name: str) -> object:
+    from ._rpc_names import NAMES, OLD_NAMES
+
+    if name in NAMES or name in OLD_NAMES:
+        from . import _rpc
+
+        return getattr(_rpc, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    from ._rpc_names import NAMES, OLD_NAMES
+
+    return sorted({*globals(), *NAMES, *OLD_NAMES})

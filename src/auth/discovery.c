@@ -102,3 +102,10 @@ enum slim_status slim_auth_discovery_read(struct slim_view document, struct slim
     slim_json_free(json);
     return status;
 }
+
+uint64_t slim_auth_retry_pause_s(uint32_t fail_count)
+{
+    enum { SHIFT_MAX = 6 };
+    uint64_t pause_s = UINT64_C(1) << (fail_count < SHIFT_MAX ? fail_count : SHIFT_MAX);
+    return pause_s < SLIM_AUTH_RETRY_S_MAX ? pause_s : SLIM_AUTH_RETRY_S_MAX;
+}

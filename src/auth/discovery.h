@@ -1,9 +1,14 @@
-/* https URLs, and the document of OIDC discovery. Private to src/auth. */
+/* https URLs, the document of OIDC discovery, and how long to wait after a failed fetch. Private to src/auth. */
 #ifndef SLIM_AUTH_DISCOVERY_H
 #define SLIM_AUTH_DISCOVERY_H
 
 #include "auth/auth.h"
 #include "auth/fetch.h"
+
+enum { SLIM_AUTH_RETRY_S_MAX = 60 }; /* longest pause after failures */
+
+/* Seconds to wait after a failure that `fail_count` failures in a row came before: 1, 2, 4 ... SLIM_AUTH_RETRY_S_MAX. */
+uint64_t slim_auth_retry_pause_s(uint32_t fail_count);
 
 /* An absolute https URL of at most SLIM_AUTH_URL_BYTES_MAX printable ASCII characters, with a host and no user name or fragment. */
 bool slim_auth_url_is_https(struct slim_view url);

@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 
+#include "base/crypto_context.h"
 #include "base/hmac.h"
 #include "base/secret.h"
 
@@ -126,9 +127,10 @@ static bool begin(EVP_MD_CTX *md, const struct slim_auth_key *key, enum slim_aut
 {
     const struct slim_auth_alg_info *info = slim_auth_alg_info(alg);
     EVP_PKEY_CTX *ctx = NULL; /* belongs to md */
-    int done = is_signing
-                   ? EVP_DigestSignInit_ex(md, &ctx, info->hash, NULL, NULL, key->pkey, NULL)
-                   : EVP_DigestVerifyInit_ex(md, &ctx, info->hash, NULL, NULL, key->pkey, NULL);
+    int done = is_signing ? EVP_DigestSignInit_ex(md, &ctx, info->hash, slim_crypto_context(), NULL,
+                                                  key->pkey, NULL)
+                          : EVP_DigestVerifyInit_ex(md, &ctx, info->hash, slim_crypto_context(),
+                                                    NULL, key->pkey, NULL);
     if (done != 1) {
         return false;
     }

@@ -10,6 +10,7 @@
 #include <openssl/pem.h>
 
 #include "base/base64.h"
+#include "base/crypto_context.h"
 #include "base/secret.h"
 
 enum {
@@ -101,8 +102,10 @@ static EVP_PKEY *read_pem(struct slim_view text, bool is_private)
     if (bio == NULL) {
         return NULL;
     }
-    EVP_PKEY *pkey = is_private ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL)
-                                : PEM_read_bio_PUBKEY(bio, NULL, no_passphrase, NULL);
+    EVP_PKEY *pkey = is_private ? PEM_read_bio_PrivateKey_ex(bio, NULL, no_passphrase, NULL,
+                                                             slim_crypto_context(), NULL)
+                                : PEM_read_bio_PUBKEY_ex(bio, NULL, no_passphrase, NULL,
+                                                         slim_crypto_context(), NULL);
     BIO_free(bio);
     ERR_clear_error();
     return pkey;
@@ -187,7 +190,7 @@ static size_t read_bytes(const struct slim_json *jwk, const char *name, uint8_t 
 static EVP_PKEY *pkey_from_params(const char *type, OSSL_PARAM *params)
 {
     EVP_PKEY *pkey = NULL;
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(slim_crypto_context(), type, NULL);
     if (ctx != NULL && params != NULL && EVP_PKEY_fromdata_init(ctx) == 1 &&
         EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) != 1) {
         pkey = NULL;
@@ -246,7 +249,8 @@ static EVP_PKEY *ed25519_from_jwk(const struct slim_json *jwk)
     if (read_bytes(jwk, "x", bytes, sizeof(bytes)) != sizeof(bytes)) {
         return NULL;
     }
-    return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, bytes, sizeof(bytes));
+    return EVP_PKEY_new_raw_public_key_ex(slim_crypto_context(), "ED25519", NULL, bytes,
+                                          sizeof(bytes));
 }
 
 static enum slim_status hmac_from_jwk(const struct slim_json *jwk, struct slim_auth_key *key,

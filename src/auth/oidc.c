@@ -141,14 +141,9 @@ void slim_auth_oidc_free(struct slim_auth_oidc *oidc)
 
 static void fail(struct slim_auth_oidc *oidc, uint64_t now_s)
 {
-    enum { SHIFT_MAX = 6 };
-    uint32_t shift = oidc->fail_count < SHIFT_MAX ? oidc->fail_count : SHIFT_MAX;
-    uint64_t pause_s = (uint64_t)1 << shift;
     oidc->step = STEP_IDLE;
-    oidc->fail_count++;
     oidc->said_s = now_s;
-    oidc->due_s =
-        now_s + (pause_s < SLIM_AUTH_OIDC_RETRY_S_MAX ? pause_s : SLIM_AUTH_OIDC_RETRY_S_MAX);
+    oidc->due_s = now_s + slim_auth_retry_pause_s(oidc->fail_count++);
     if (!oidc->is_endpoint_fixed) {
         slim_buf_clear(&oidc->endpoint); /* it may have moved: discover it again */
     }

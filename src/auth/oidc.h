@@ -13,9 +13,8 @@
 struct slim_auth_oidc;
 
 enum {
-    SLIM_AUTH_OIDC_LIFE_S = 3600,    /* of a token whose answer has no expires_in */
-    SLIM_AUTH_OIDC_SPARE_S = 60,     /* a token with less life left is not used */
-    SLIM_AUTH_OIDC_RETRY_S_MAX = 60, /* longest pause after failures: 1, 2, 4 ... */
+    SLIM_AUTH_OIDC_LIFE_S = 3600, /* of a token whose answer has no expires_in */
+    SLIM_AUTH_OIDC_SPARE_S = 60,  /* a token with less life left is not used */
 };
 
 /* issuer           https URL

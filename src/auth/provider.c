@@ -28,11 +28,6 @@ enum slim_status slim_auth_provider_set_id(struct slim_auth_provider *provider, 
     return SLIM_OK;
 }
 
-void slim_auth_provider_forget(struct slim_auth_provider *provider)
-{
-    slim_buf_wipe(&provider->header);
-}
-
 struct slim_view slim_auth_provider_id(const struct slim_auth_provider *provider)
 {
     return slim_buf_view(&provider->id);
@@ -83,6 +78,6 @@ enum slim_status slim_auth_provider_reload(struct slim_auth_provider *provider,
                               "this identity does not come from a file");
     }
     SLIM_TRY(provider->ops->reload(provider, text, now_s, error));
-    slim_auth_provider_forget(provider);
+    slim_buf_wipe(&provider->header);
     return SLIM_OK;
 }

@@ -30,7 +30,4 @@ struct slim_auth_provider {
 SLIM_MUST_CHECK enum slim_status slim_auth_provider_set_id(struct slim_auth_provider *provider,
                                                            struct slim_view id);
 
-/* Forget the token for message headers: the key or the file changed. */
-void slim_auth_provider_forget(struct slim_auth_provider *provider);
-
 #endif

@@ -125,14 +125,9 @@ static void start(struct slim_auth_resolver *resolver, struct issuer *issuer, en
 
 static void fail(struct issuer *issuer, uint64_t now_s)
 {
-    enum { SHIFT_MAX = 6 };
-    uint32_t shift = issuer->fail_count < SHIFT_MAX ? issuer->fail_count : SHIFT_MAX;
-    uint64_t pause_s = (uint64_t)1 << shift;
     issuer->step = STEP_IDLE;
-    issuer->fail_count++;
     issuer->said_s = now_s;
-    issuer->next_try_s =
-        now_s + (pause_s < SLIM_AUTH_RETRY_S_MAX ? pause_s : SLIM_AUTH_RETRY_S_MAX);
+    issuer->next_try_s = now_s + slim_auth_retry_pause_s(issuer->fail_count++);
 }
 
 /* Begin with the first step for this issuer. */

@@ -15,7 +15,6 @@ enum {
     SLIM_AUTH_JWKS_LIFE_S = 3600,  /* fetched keys are good for so long */
     SLIM_AUTH_JWKS_RENEW_S = 2400, /* and are fetched again when so old */
     SLIM_AUTH_REFETCH_S = 30,      /* pause between two good fetches */
-    SLIM_AUTH_RETRY_S_MAX = 60,    /* longest pause after failures */
 };
 
 /* issuer     https URL, compared with iss byte for byte

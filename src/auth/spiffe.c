@@ -3,6 +3,8 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include "base/crypto_context.h"
+
 static const struct slim_view scheme = {(const uint8_t *)"spiffe://", 9};
 
 static bool is_domain(struct slim_view text)
@@ -128,7 +130,7 @@ enum slim_status slim_spiffe_cert_id(struct slim_view der, struct slim_buf *id,
                                      struct slim_error *error)
 {
     const unsigned char *at = der.data;
-    X509 *cert = der.len > LONG_MAX ? NULL : d2i_X509(NULL, &at, (long)der.len);
+    X509 *cert = slim_crypto_cert_take(&at, der.len);
     if (cert == NULL || at != der.data + der.len) {
         X509_free(cert);
         ERR_clear_error();
@@ -137,36 +139,5 @@ enum slim_status slim_spiffe_cert_id(struct slim_view der, struct slim_buf *id,
     enum slim_status status = read_cert(cert, id, error);
     X509_free(cert);
     ERR_clear_error();
-    return status;
-}
-
-static bool has_view(const struct slim_view *list, size_t count, struct slim_view wanted)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (slim_view_is_equal(list[i], wanted)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-enum slim_status slim_spiffe_check_peer(const struct slim_spiffe_peers *peers, struct slim_view der,
-                                        struct slim_error *error)
-{
-    struct slim_buf text = {0};
-    struct slim_spiffe_id id;
-    enum slim_status status = slim_spiffe_cert_id(der, &text, error);
-    if (status == SLIM_OK) {
-        status = slim_spiffe_id_parse(slim_buf_view(&text), &id);
-    }
-    if (status == SLIM_OK && !has_view(peers->domains, peers->domain_count, id.domain)) {
-        status = slim_error_set(error, SLIM_ERR_DENIED,
-                                "the peer is of a trust domain that is not accepted");
-    }
-    if (status == SLIM_OK && peers->id_count > 0 &&
-        !has_view(peers->ids, peers->id_count, slim_buf_view(&text))) {
-        status = slim_error_set(error, SLIM_ERR_DENIED, "the peer's SPIFFE id is not accepted");
-    }
-    slim_buf_fini(&text);
     return status;
 }

@@ -29,18 +29,4 @@ SLIM_MUST_CHECK enum slim_status slim_spiffe_domain_parse(struct slim_view text,
 SLIM_MUST_CHECK enum slim_status slim_spiffe_cert_id(struct slim_view der, struct slim_buf *id,
                                                      struct slim_error *error);
 
-/* Whom a TLS peer may be, when its certificate comes from SPIFFE: one of the trust domains, and one of the ids unless that list is empty. */
-struct slim_spiffe_peers {
-    const struct slim_view *domains;
-    size_t domain_count;
-    const struct slim_view *ids;
-    size_t id_count;
-};
-
-/* Check the certificate a TLS peer has shown, besides the check of its chain against the roots of its trust domain.
- * SLIM_ERR_DENIED, SLIM_ERR_MALFORMED with a sentence; SLIM_ERR_NO_MEMORY. */
-SLIM_MUST_CHECK enum slim_status slim_spiffe_check_peer(const struct slim_spiffe_peers *peers,
-                                                        struct slim_view der,
-                                                        struct slim_error *error);
-
 #endif

@@ -6,6 +6,7 @@
 #include "auth/verifier.h"
 #include "auth/workload_message.h"
 #include "auth/workload_state.h"
+#include "base/crypto_context.h"
 
 static enum slim_status no_memory(struct slim_error *error)
 {
@@ -30,7 +31,7 @@ void slim_auth_x509_state_fini(struct slim_auth_x509_state *state)
 static X509 *take_cert(struct slim_view *der)
 {
     const unsigned char *at = der->data;
-    X509 *cert = d2i_X509(NULL, &at, (long)der->len); /* bounded by SLIM_AUTH_SVID_BYTES_MAX */
+    X509 *cert = slim_crypto_cert_take(&at, der->len);
     if (cert != NULL) {
         *der = slim_view_skip(*der, (size_t)(at - der->data));
     }
@@ -67,7 +68,7 @@ static bool is_key_of(struct slim_view key, struct slim_view leaf)
     }
     const unsigned char *at = key.data;
     PKCS8_PRIV_KEY_INFO *info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &at, (long)key.len);
-    EVP_PKEY *pkey = info == NULL ? NULL : EVP_PKCS82PKEY(info);
+    EVP_PKEY *pkey = info == NULL ? NULL : EVP_PKCS82PKEY_ex(info, slim_crypto_context(), NULL);
     X509 *cert = take_cert(&leaf);
     bool is_match = pkey != NULL && cert != NULL && X509_check_private_key(cert, pkey) == 1;
     X509_free(cert);

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sodium.h>
 
+#include "base/crypto_context.h"
 #include "base/secret.h"
 
 enum { BLOCK_MAX = 128 };
@@ -179,8 +180,8 @@ static EVP_CIPHER *aes_256_gcm;
 
 static void init_libraries(void)
 {
-    aes_128_gcm = EVP_CIPHER_fetch(NULL, "AES-128-GCM", NULL);
-    aes_256_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+    aes_128_gcm = EVP_CIPHER_fetch(slim_crypto_context(), "AES-128-GCM", NULL);
+    aes_256_gcm = EVP_CIPHER_fetch(slim_crypto_context(), "AES-256-GCM", NULL);
     int started = sodium_init(); /* chooses the fast code for this CPU */
     (void)started; /* a failure would concern its random source, which we do not use */
 }
@@ -188,11 +189,6 @@ static void init_libraries(void)
 void slim_crypto_init(void)
 {
     (void)pthread_once(&init_once, init_libraries); /* cannot fail with a valid control */
-}
-
-size_t slim_crypto_aead_key_len(enum slim_crypto_aead aead)
-{
-    return aead == SLIM_CRYPTO_AES_128_GCM ? 16 : 32;
 }
 
 enum { UPDATE_MAX = 1 << 30 }; /* what one EVP call takes: its lengths are ints */

@@ -1,5 +1,6 @@
 /* Cryptographic primitives: hashes, HMAC, HKDF, AEAD, key agreement and signatures. The only files that see OpenSSL's
- * libcrypto and libsodium are src/base/crypto*.c (src/auth and src/io use OpenSSL for JWT and TLS besides).
+ * libcrypto and libsodium are src/base/crypto*.c (src/auth and src/io use OpenSSL for JWT and TLS besides, in the context of
+ * base/crypto_context.h).
  *
  * Ed25519, X25519 and ChaCha20-Poly1305 come from libsodium, everything else from OpenSSL 3.0. Nothing here keeps state; every
  * function may be called from any thread. Secrets that a function needs on the way are wiped before it returns. */
@@ -50,7 +51,6 @@ enum slim_crypto_signer {
 void slim_crypto_init(void);
 
 size_t slim_crypto_hash_len(enum slim_crypto_hash hash);
-size_t slim_crypto_aead_key_len(enum slim_crypto_aead aead);
 
 /* Hash of the concatenation of `count` parts; `out` has slim_crypto_hash_len bytes. */
 void slim_crypto_digest(enum slim_crypto_hash hash, const struct slim_view *parts, size_t count,

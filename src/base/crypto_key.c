@@ -9,6 +9,7 @@
 #include <openssl/params.h>
 #include <sodium.h>
 
+#include "base/crypto_context.h"
 #include "base/secret.h"
 
 /* What OpenSSL calls a P curve, and the sizes of its keys. */
@@ -72,10 +73,11 @@ static enum slim_status p_public(const struct p_curve *curve, struct slim_view p
         return SLIM_ERR_INVALID;
     }
     enum slim_status status = SLIM_ERR_CRYPTO;
-    EC_GROUP *group = EC_GROUP_new_by_curve_name(curve->nid);
+    EC_GROUP *group = EC_GROUP_new_by_curve_name_ex(slim_crypto_context(), NULL, curve->nid);
     BIGNUM *scalar = BN_bin2bn(private_key.data, (int)private_key.len, NULL);
     EC_POINT *point = group == NULL ? NULL : EC_POINT_new(group);
-    if (scalar == NULL || point == NULL) {
+    BN_CTX *scratch = BN_CTX_secure_new_ex(slim_crypto_context()); /* its random numbers blind */
+    if (scalar == NULL || point == NULL || scratch == NULL) {
         goto out;
     }
     BN_set_flags(scalar, BN_FLG_CONSTTIME);
@@ -83,12 +85,13 @@ static enum slim_status p_public(const struct p_curve *curve, struct slim_view p
         status = SLIM_ERR_INVALID;
         goto out;
     }
-    if (EC_POINT_mul(group, point, scalar, NULL, NULL, NULL) == 1 &&
+    if (EC_POINT_mul(group, point, scalar, NULL, NULL, scratch) == 1 &&
         EC_POINT_point2oct(group, point, POINT_CONVERSION_UNCOMPRESSED, public_key,
-                           point_len(curve), NULL) == point_len(curve)) {
+                           point_len(curve), scratch) == point_len(curve)) {
         status = SLIM_OK;
     }
 out:
+    BN_CTX_free(scratch);
     EC_POINT_free(point);
     BN_clear_free(scalar);
     EC_GROUP_free(group);
@@ -98,7 +101,7 @@ out:
 static enum slim_status p_key_from(const struct p_curve *curve, OSSL_PARAM *params, int selection,
                                    EVP_PKEY **key)
 {
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(slim_crypto_context(), "EC", NULL);
     EVP_PKEY *made = NULL;
     params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
                                                  (char *)(uintptr_t)curve->name, 0);
@@ -181,8 +184,8 @@ static enum slim_status raw_public(const char *name, struct slim_view private_ke
     if (private_key.len != len) {
         return SLIM_ERR_INVALID;
     }
-    EVP_PKEY *key =
-        EVP_PKEY_new_raw_private_key_ex(NULL, name, NULL, private_key.data, private_key.len);
+    EVP_PKEY *key = EVP_PKEY_new_raw_private_key_ex(slim_crypto_context(), name, NULL,
+                                                    private_key.data, private_key.len);
     size_t got = len;
     bool ok = key != NULL && EVP_PKEY_get_raw_public_key(key, public_key, &got) == 1 && got == len;
     EVP_PKEY_free(key);
@@ -209,7 +212,7 @@ enum slim_status slim_crypto_dh_public(enum slim_crypto_curve curve, struct slim
 static enum slim_status derive(EVP_PKEY *own, EVP_PKEY *peer, uint8_t *shared, size_t len)
 {
     size_t got = len;
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, own, NULL);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(slim_crypto_context(), own, NULL);
     bool ok = ctx != NULL && EVP_PKEY_derive_init(ctx) == 1 &&
               EVP_PKEY_derive_set_peer_ex(ctx, peer, 0) == 1 &&
               EVP_PKEY_derive(ctx, shared, &got) == 1 && got == len;
@@ -244,9 +247,10 @@ enum slim_status slim_crypto_dh(enum slim_crypto_curve curve, struct slim_view p
             status = p_public_key(p, public_key, &peer);
         }
     } else {
-        own =
-            EVP_PKEY_new_raw_private_key_ex(NULL, "X448", NULL, private_key.data, private_key.len);
-        peer = EVP_PKEY_new_raw_public_key_ex(NULL, "X448", NULL, public_key.data, public_key.len);
+        own = EVP_PKEY_new_raw_private_key_ex(slim_crypto_context(), "X448", NULL, private_key.data,
+                                              private_key.len);
+        peer = EVP_PKEY_new_raw_public_key_ex(slim_crypto_context(), "X448", NULL, public_key.data,
+                                              public_key.len);
         status = own != NULL && peer != NULL ? SLIM_OK : SLIM_ERR_CRYPTO;
     }
     if (status == SLIM_OK) {
@@ -328,8 +332,10 @@ static enum slim_status evp_sign(EVP_PKEY *key, const char *digest, struct slim_
 {
     size_t got = SLIM_CRYPTO_SIGNATURE_MAX;
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool ok = ctx != NULL && EVP_DigestSignInit_ex(ctx, NULL, digest, NULL, NULL, key, NULL) == 1 &&
-              EVP_DigestSign(ctx, signature, &got, message.data, message.len) == 1;
+    bool ok =
+        ctx != NULL &&
+        EVP_DigestSignInit_ex(ctx, NULL, digest, slim_crypto_context(), NULL, key, NULL) == 1 &&
+        EVP_DigestSign(ctx, signature, &got, message.data, message.len) == 1;
     EVP_MD_CTX_free(ctx);
     if (!ok) {
         ERR_clear_error();
@@ -353,7 +359,8 @@ enum slim_status slim_crypto_sign(enum slim_crypto_signer signer, const uint8_t 
     if (p != NULL) {
         SLIM_TRY(p_private_key(p, private_key, &key));
     } else {
-        key = EVP_PKEY_new_raw_private_key_ex(NULL, "ED448", NULL, private_key, ED448_LEN);
+        key = EVP_PKEY_new_raw_private_key_ex(slim_crypto_context(), "ED448", NULL, private_key,
+                                              ED448_LEN);
         if (key == NULL) {
             return SLIM_ERR_CRYPTO;
         }
@@ -384,12 +391,13 @@ enum slim_status slim_crypto_verify(enum slim_crypto_signer signer, struct slim_
             return SLIM_ERR_SIGNATURE;
         }
     } else {
-        key = EVP_PKEY_new_raw_public_key_ex(NULL, "ED448", NULL, public_key.data, public_key.len);
+        key = EVP_PKEY_new_raw_public_key_ex(slim_crypto_context(), "ED448", NULL, public_key.data,
+                                             public_key.len);
     }
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     bool ok = key != NULL && ctx != NULL &&
-              EVP_DigestVerifyInit_ex(ctx, NULL, p == NULL ? NULL : p->digest, NULL, NULL, key,
-                                      NULL) == 1 &&
+              EVP_DigestVerifyInit_ex(ctx, NULL, p == NULL ? NULL : p->digest,
+                                      slim_crypto_context(), NULL, key, NULL) == 1 &&
               EVP_DigestVerify(ctx, signature.data, signature.len, message.data, message.len) == 1;
     EVP_MD_CTX_free(ctx);
     EVP_PKEY_free(key);

@@ -317,6 +317,7 @@ static struct slim_app *app_alloc(struct slim_service *service, const struct sli
     slim_list_init(&app->listeners);
     slim_list_init(&app->begun);
     slim_list_init(&app->news);
+    atomic_init(&app->home, SLIM_CLIENT_NO_CONN);
     app->bucket_count = BUCKETS_MIN;
     app->table = calloc(BUCKETS_MIN, sizeof(struct slim_session *));
     if (app->table == NULL || slim_client_cond_init(&app->cond) != SLIM_OK) {

@@ -66,6 +66,7 @@ struct slim_client_identity {
  * table    sessions by id; bucket_count is a power of two
  * news     sessions with messages of this turn: slim_session.in_news; loop thread
  * begun    operations that the session layer has: slim_op.waiting
+ * home        the connection of slim_app_join, by which goes what has no route yet; SLIM_CLIENT_NO_CONN: there is none
  * name_text   what the views of `name` point into
  * pending     its own creation, while the first token is awaited; loop thread. token: one may have come. give_up: the deadline is over */
 struct slim_app {
@@ -76,6 +77,7 @@ struct slim_app {
     struct slim_buf name_text;
     struct slim_client_identity identity;
     struct slim_client_local *local;
+    _Atomic uint64_t home;
     struct slim_session **table;
     size_t bucket_count;
     size_t session_count;
@@ -220,12 +222,14 @@ void slim_client_app_drop(struct slim_app *app, struct slim_session *session);
 /* A session has begun that nobody here asked for: to the backlog. False: it is full. */
 bool slim_client_app_offer(struct slim_app *app, struct slim_session *session);
 
+/* ---- join.c */
+
+/* We are about to talk to `name`: by the connection that the application was joined with, if it was. Loop thread. */
+SLIM_MUST_CHECK enum slim_status slim_client_app_route_home(struct slim_app *app,
+                                                            const struct slim_wire_name *name);
+
 /* ---- session.c */
 
-/* A session without users. The names and the metadata are copied. */
-SLIM_MUST_CHECK enum slim_status slim_client_session_new(struct slim_app *app,
-                                                         const struct slim_session_look *look,
-                                                         struct slim_session **session);
 void slim_client_session_unref_memory(struct slim_session *session);
 
 /* An event of the application's sessions. */
@@ -303,7 +307,6 @@ void slim_client_read_put_notice(struct slim_session *session, enum slim_status 
                                  const char *text);
 
 /* At the end of a turn: what arrived can be read. */
-void slim_client_read_flush(struct slim_session *session);
 void slim_client_read_flush_all(void *app);
 
 /* Nothing more will come: readers and writers are told. */

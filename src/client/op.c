@@ -4,9 +4,9 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "io/signal_fd.h"
 
 enum { NS_PER_MS = 1000000, NS_PER_S = 1000000000, LOT_COUNT = 16, MS_WAIT_MAX = 1 << 30 };
@@ -15,9 +15,7 @@ enum { NS_PER_MS = 1000000, NS_PER_S = 1000000000, LOT_COUNT = 16, MS_WAIT_MAX =
 
 uint64_t slim_now_ns(void)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail with this clock */
-    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+    return slim_clock_ns();
 }
 
 uint64_t slim_in_ms(uint64_t ms)
@@ -397,6 +395,9 @@ enum slim_status slim_op_status(const struct slim_op *op, struct slim_error *err
         return slim_error_set(error, SLIM_ERR_ARGUMENT, "no operation was given");
     }
     enum slim_status status = (enum slim_status)atomic_load(&op->status);
+    if (status == SLIM_AGAIN && slim_client_check_process(op->process, error) != SLIM_OK) {
+        return SLIM_ERR_STATE; /* nobody is here who could end it */
+    }
     if (status != SLIM_OK && status != SLIM_AGAIN) {
         return slim_error_set(error, status, "%s",
                               op->text == NULL ? slim_status_text(status) : op->text);

@@ -254,6 +254,12 @@ enum slim_status slim_session_try_publish(struct slim_session *session,
     struct slim_op *op = publish(session, payload, NULL, NULL);
     enum slim_status status = slim_op_status(op, error);
     slim_op_unref(op);
+    if (status == SLIM_ERR_STATE) { /* somebody ends the session at this moment */
+        status = SLIM_ERR_CLOSED;
+        if (error != NULL) {
+            error->status = status;
+        }
+    }
     return status == SLIM_AGAIN ? SLIM_OK : status; /* it goes on: what is left is nobody's */
 }
 

@@ -71,7 +71,7 @@ static void drop_arrived(struct slim_session *session)
     }
 }
 
-void slim_client_read_flush(struct slim_session *session)
+static void flush(struct slim_session *session)
 {
     if (!slim_list_is_linked(&session->in_news)) {
         return;
@@ -99,7 +99,7 @@ void slim_client_read_flush_all(void *ctx)
 {
     struct slim_app *app = ctx;
     while (!slim_list_is_empty(&app->news)) {
-        slim_client_read_flush(SLIM_LIST_ENTRY(app->news.next, struct slim_session, in_news));
+        flush(SLIM_LIST_ENTRY(app->news.next, struct slim_session, in_news));
     }
 }
 
@@ -126,7 +126,7 @@ void slim_client_read_put_notice(struct slim_session *session, enum slim_status 
 
 void slim_client_read_close(struct slim_session *session)
 {
-    slim_client_read_flush(session);
+    flush(session);
     (void)pthread_mutex_lock(&session->mutex); /* our own mutex */
     session->is_over = true;
     tell_readers(session);

@@ -399,21 +399,18 @@ static void run_connect(struct slim_client_request *common)
     }
 }
 
-struct slim_op *slim_service_connect(struct slim_service *service, const char *client,
-                                     const struct slim_notify *notify)
+/* Begin what needs a configuration, which the request takes over; `status`, `error`: what reading it gave. */
+static struct slim_op *post_with_config(struct slim_service *service, struct slim_config *config,
+                                        enum slim_status status, const struct slim_error *error,
+                                        void (*run)(struct slim_client_request *),
+                                        const struct slim_notify *notify)
 {
-    struct slim_error error = {.status = SLIM_OK};
-    struct slim_config *config = NULL;
     struct slim_op *op;
-    enum slim_status status = slim_client_check(service, &error);
-    if (status == SLIM_OK) {
-        status = slim_client_read_client(client, service->announces_links, &config, &error);
-    }
     if (status != SLIM_OK) {
-        return slim_client_op_failed(notify, status, error.text);
+        return slim_client_op_failed(notify, status, error->text);
     }
     struct slim_client_request *request =
-        slim_client_request_new(service, sizeof(struct connect_request), run_connect, notify, &op);
+        slim_client_request_new(service, sizeof(struct connect_request), run, notify, &op);
     if (request == NULL) {
         slim_config_free(config);
         return op;
@@ -422,6 +419,18 @@ struct slim_op *slim_service_connect(struct slim_service *service, const char *c
     request->drop = drop_config;
     slim_client_request_post(request);
     return op;
+}
+
+struct slim_op *slim_service_connect(struct slim_service *service, const char *client,
+                                     const struct slim_notify *notify)
+{
+    struct slim_error error = {.status = SLIM_OK};
+    struct slim_config *config = NULL;
+    enum slim_status status = slim_client_check(service, &error);
+    if (status == SLIM_OK) {
+        status = slim_client_read_client(client, service->announces_links, &config, &error);
+    }
+    return post_with_config(service, config, status, &error, run_connect, notify);
 }
 
 enum slim_status slim_connect(struct slim_service *service, const char *client,
@@ -453,6 +462,64 @@ static struct link *find_link(struct slim_service *service, uint64_t connection)
         }
     }
     return NULL;
+}
+
+static void on_stopped_link(struct slim_client_request *common, struct link *link)
+{
+    struct slim_service *service = common->service;
+    enum slim_status status;
+    if (link->is_up) {
+        uint64_t connection = link->connection;
+        drop_link(link, SLIM_OK, NULL);
+        status = slim_datapath_disconnect(service->datapath, connection);
+    } else {
+        status = slim_datapath_stop_connecting(service->datapath, link->endpoint);
+    }
+    slim_client_request_end(common, status, NULL);
+}
+
+struct stop_request {
+    struct slim_client_request common;
+    struct slim_op *connect;
+};
+
+static void drop_connect(struct slim_client_request *common)
+{
+    slim_op_unref(((struct stop_request *)common)->connect);
+}
+
+/* The link is found by its operation as long as that goes on, and by its number then. */
+static void run_stop_connect(struct slim_client_request *common)
+{
+    const struct slim_op *connect = ((struct stop_request *)common)->connect;
+    bool has_ended = slim_op_status(connect, NULL) == SLIM_OK;
+    SLIM_LIST_EACH(node, &common->service->links)
+    {
+        struct link *link = SLIM_LIST_ENTRY(node, struct link, node);
+        if (link->op == connect ||
+            (has_ended && link->is_up && link->connection == connect->connection)) {
+            on_stopped_link(common, link);
+            return;
+        }
+    }
+    slim_client_request_end(common, SLIM_OK, NULL);
+}
+
+struct slim_op *slim_service_stop_connect(struct slim_service *service, struct slim_op *connect,
+                                          const struct slim_notify *notify)
+{
+    struct slim_op *op;
+    if (connect == NULL) {
+        return slim_client_op_failed(notify, SLIM_ERR_ARGUMENT, "no operation was given");
+    }
+    struct slim_client_request *request = slim_client_request_new(
+        service, sizeof(struct stop_request), run_stop_connect, notify, &op);
+    if (request != NULL) {
+        ((struct stop_request *)request)->connect = slim_op_ref(connect);
+        request->drop = drop_connect;
+        slim_client_request_post(request);
+    }
+    return op;
 }
 
 static void run_disconnect(struct slim_client_request *common)
@@ -526,21 +593,11 @@ struct slim_op *slim_service_run_server(struct slim_service *service, const char
 {
     struct slim_error error = {.status = SLIM_OK};
     struct slim_config *config = NULL;
-    struct slim_op *op;
-    enum slim_status status = slim_client_read_server(server, &config, &error);
-    if (status != SLIM_OK) {
-        return slim_client_op_failed(notify, status, error.text);
+    enum slim_status status = slim_client_check(service, &error);
+    if (status == SLIM_OK) {
+        status = slim_client_read_server(server, &config, &error);
     }
-    struct slim_client_request *request =
-        slim_client_request_new(service, sizeof(struct connect_request), run_listen, notify, &op);
-    if (request == NULL) {
-        slim_config_free(config);
-        return op;
-    }
-    ((struct connect_request *)request)->config = config;
-    request->drop = drop_config;
-    slim_client_request_post(request);
-    return op;
+    return post_with_config(service, config, status, &error, run_listen, notify);
 }
 
 struct text_request {

@@ -20,8 +20,9 @@ static size_t keep_last(struct slim_pair *pairs, size_t count)
     return kept;
 }
 
-enum slim_status slim_client_session_new(struct slim_app *app, const struct slim_session_look *look,
-                                         struct slim_session **result)
+/* A session without users. The names and the metadata are copied. */
+static enum slim_status new_session(struct slim_app *app, const struct slim_session_look *look,
+                                    struct slim_session **result)
 {
     struct slim_session *session = calloc(1, sizeof(*session));
     if (session == NULL) {
@@ -257,14 +258,17 @@ static void run_invite(struct slim_client_request *common)
     struct slim_client_call *request = (struct slim_client_call *)common;
     struct slim_session_app *sessions = slim_client_call_sessions(request, "session closed");
     struct slim_error error = {.status = SLIM_OK};
-    if (sessions != NULL) {
-        struct slim_wire_name name = slim_client_wire_name(&request->name);
-        slim_client_call_begun(request,
-                               slim_session_app_invite(sessions, slim_client_call_now_ms(request),
-                                                       request->session->look.id, &name,
-                                                       slim_client_call_number(request), &error),
-                               &error);
+    if (sessions == NULL) {
+        return;
     }
+    struct slim_wire_name name = slim_client_wire_name(&request->name);
+    enum slim_status status = slim_client_app_route_home(request->session->app, &name);
+    if (status == SLIM_OK) {
+        status = slim_session_app_invite(sessions, slim_client_call_now_ms(request),
+                                         request->session->look.id, &name,
+                                         slim_client_call_number(request), &error);
+    }
+    slim_client_call_begun(request, status, &error);
 }
 
 static void run_remove(struct slim_client_request *common)
@@ -387,10 +391,15 @@ static void run_create(struct slim_client_request *common)
     struct slim_wire_name destination = slim_client_wire_name(&session->look.destination);
     request->settings.metadata = request->pairs;
     request->settings.metadata_count = request->pair_count;
-    status = slim_session_app_create(slim_client_local_sessions(session->app->local),
-                                     slim_client_call_now_ms(request), &request->settings,
-                                     &destination, session->look.id,
-                                     slim_client_call_number(request), &session_id, &error);
+    status = request->settings.kind == SLIM_SESSION_POINT_TO_POINT
+                 ? slim_client_app_route_home(session->app, &destination)
+                 : SLIM_OK;
+    if (status == SLIM_OK) {
+        status = slim_session_app_create(slim_client_local_sessions(session->app->local),
+                                         slim_client_call_now_ms(request), &request->settings,
+                                         &destination, session->look.id,
+                                         slim_client_call_number(request), &session_id, &error);
+    }
     if (status != SLIM_OK) {
         slim_client_read_close(session);
         slim_client_app_drop(session->app, session);
@@ -449,7 +458,7 @@ struct slim_op *slim_app_create_session(struct slim_app *app,
     };
     struct slim_op *op;
     struct slim_session *session = NULL;
-    enum slim_status status = slim_client_session_new(app, &look, &session);
+    enum slim_status status = new_session(app, &look, &session);
     if (status != SLIM_OK) {
         *result = NULL;
         return slim_client_op_failed(notify, status, NULL);
@@ -611,7 +620,7 @@ static struct slim_session *adopt(struct slim_app *app, uint32_t session_id)
     }
     look.metadata = pairs;
     look.metadata_count = info.settings.metadata_count;
-    if (slim_client_session_new(app, &look, &session) != SLIM_OK) {
+    if (new_session(app, &look, &session) != SLIM_OK) {
         session = NULL;
     } else if (slim_client_app_put(app, session) != SLIM_OK) {
         slim_client_session_unref_memory(session);

@@ -177,14 +177,20 @@ static void read_text(struct slim_config_reader *reader, struct slim_view text)
         return;
     }
     read_root(reader, slim_config_yaml_root(reader->yaml));
+    if (reader->document != NULL && !reader->is_out_of_memory &&
+        slim_config_put_document(slim_config_yaml_root(reader->yaml), reader->document) !=
+            SLIM_OK) {
+        reader->is_out_of_memory = true; /* all texts are UTF-8 */
+    }
     slim_config_yaml_free(reader->yaml);
 }
 
-/* Read `text`, or the file when `text` is NULL. */
+/* Read `text`, or the file when `text` is NULL. document: gets it as JSON, or NULL. */
 static enum slim_status examine(const struct slim_view *text, const char *path,
-                                struct slim_config_report **report)
+                                struct slim_buf *document, struct slim_config_report **report)
 {
     struct slim_config_reader reader = {.file = path,
+                                        .document = document,
                                         .start_stage = SLIM_CONFIG_STAGE_START,
                                         .start_context = "datapath error",
                                         .has_files = text == NULL};
@@ -222,7 +228,7 @@ out:
 
 enum slim_status slim_config_check(const char *path, struct slim_config_report **report)
 {
-    return examine(NULL, path, report);
+    return examine(NULL, path, NULL, report);
 }
 
 /* ---------------------------------------------------------------------------------------------------- one answer */
@@ -267,7 +273,15 @@ enum slim_status slim_config_load(const char *path, struct slim_config **config,
                                   struct slim_config_error *error)
 {
     struct slim_config_report *report = NULL;
-    enum slim_status status = examine(NULL, path, &report);
+    enum slim_status status = examine(NULL, path, NULL, &report);
+    return answer(status, report, config, error);
+}
+
+enum slim_status slim_config_load_json(const char *path, struct slim_config **config,
+                                       struct slim_buf *json, struct slim_config_error *error)
+{
+    struct slim_config_report *report = NULL;
+    enum slim_status status = examine(NULL, path, json, &report);
     return answer(status, report, config, error);
 }
 
@@ -275,6 +289,6 @@ enum slim_status slim_config_parse(struct slim_view text, const char *path,
                                    struct slim_config **config, struct slim_config_error *error)
 {
     struct slim_config_report *report = NULL;
-    enum slim_status status = examine(&text, path, &report);
+    enum slim_status status = examine(&text, path, NULL, &report);
     return answer(status, report, config, error);
 }

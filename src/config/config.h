@@ -3,6 +3,7 @@
 #ifndef SLIM_CONFIG_CONFIG_H
 #define SLIM_CONFIG_CONFIG_H
 
+#include "base/buf.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "base/view.h"
@@ -270,7 +271,15 @@ const char *slim_config_stage_text(enum slim_config_stage stage);
 SLIM_MUST_CHECK enum slim_status slim_config_load(const char *path, struct slim_config **config,
                                                   struct slim_config_error *error);
 
-/* The same from text in memory, without a look at the files that it names; `path` is used in messages only. */
+/* The same for a program that is no node: services, and servers and clients in them, may be missing. Append the document to *json as JSON
+ * text, with its ${..} replaced. Only with SLIM_OK is anything to be read in *json; passwords
+ * and keys may be in it: slim_buf_wipe. */
+SLIM_MUST_CHECK enum slim_status slim_config_load_json(const char *path,
+                                                       struct slim_config **config,
+                                                       struct slim_buf *json,
+                                                       struct slim_config_error *error);
+
+/* slim_config_load from text in memory, without a look at the files that it names; `path` is used in messages only. */
 SLIM_MUST_CHECK enum slim_status slim_config_parse(struct slim_view text, const char *path,
                                                    struct slim_config **config,
                                                    struct slim_config_error *error);

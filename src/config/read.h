@@ -4,6 +4,7 @@
 #ifndef SLIM_CONFIG_READ_H
 #define SLIM_CONFIG_READ_H
 
+#include "base/buf.h"
 #include "config/config.h"
 #include "config/document.h"
 #include "config/limits.h"
@@ -13,6 +14,7 @@
  * start_context      outermost cause of such a problem: "datapath error", "controller error"
  * has_files          files that the configuration names are looked at
  * is_out_of_memory   set by whoever finds it; the result is thrown away then
+ * document           gets the document as JSON, for a program that may do without services and what they run; NULL: for a node
  * text_bytes         copied into the configuration so far, aliases counted each time
  * path               keys down to the value that is being read, e.g. services.slim/0.dataplane.servers[0] */
 struct slim_config_reader {
@@ -24,6 +26,7 @@ struct slim_config_reader {
     const char *start_context;
     bool has_files;
     bool is_out_of_memory;
+    struct slim_buf *document;
     size_t text_bytes;
     size_t path_len;
     char path[SLIM_CONFIG_PATH_BYTES_MAX];
@@ -214,5 +217,9 @@ bool slim_config_is_authority(const char *text, size_t len);
 void slim_config_server_fini(struct slim_config_server *server);
 void slim_config_client_fini(struct slim_config_client *client);
 void slim_config_service_fini(struct slim_config_service *service);
+
+/* Append a document as JSON. SLIM_ERR_NO_MEMORY; SLIM_ERR_INVALID: a text is not UTF-8. */
+SLIM_MUST_CHECK enum slim_status slim_config_put_document(const struct slim_config_yaml_node *root,
+                                                          struct slim_buf *out);
 
 #endif

@@ -307,7 +307,7 @@ static void read_service(struct slim_config_reader *reader,
     read_id(reader, item, service);
     slim_config_read_map(reader, item->value, "struct ServiceConfiguration", keys, SLIM_COUNT(keys),
                          service);
-    if (slim_config_problem_total(reader) == problems_before &&
+    if (slim_config_problem_total(reader) == problems_before && reader->document == NULL &&
         service->server_count + service->client_count == 0) {
         slim_config_put_problem(reader, SLIM_CONFIG_STAGE_START, item->key,
                                 (const char *const[]){"no server or client configured", NULL},
@@ -454,7 +454,9 @@ void slim_config_read_services(struct slim_config_reader *reader,
     size_t mark = slim_config_path_push(reader, "services");
     if (node == NULL || node->kind == SLIM_CONFIG_YAML_NULL ||
         (node->kind == SLIM_CONFIG_YAML_MAP && node->count == 0)) {
-        put_services_problem(reader, node, "invalid configuration - missing services");
+        if (reader->document == NULL) {
+            put_services_problem(reader, node, "invalid configuration - missing services");
+        }
     } else if (node->kind != SLIM_CONFIG_YAML_MAP) {
         put_services_problem(reader, node, "invalid configuration - impossible to parse yaml");
     } else if (node->count > SLIM_CONFIG_SERVICE_COUNT_MAX) {

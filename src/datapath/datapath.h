@@ -182,6 +182,10 @@ SLIM_MUST_CHECK enum slim_status slim_datapath_connect(struct slim_datapath *dat
                                                        slim_datapath_on_connected *on_connected,
                                                        void *ctx, struct slim_error *error);
 
+/* Stop trying to open a link that was never up: on_connected gets SLIM_ERR_CLOSED before this returns. SLIM_ERR_NOT_FOUND. */
+SLIM_MUST_CHECK enum slim_status slim_datapath_stop_connecting(struct slim_datapath *datapath,
+                                                               const char *endpoint);
+
 /* Close a link for good. SLIM_ERR_NOT_FOUND. */
 SLIM_MUST_CHECK enum slim_status slim_datapath_disconnect(struct slim_datapath *datapath,
                                                           uint64_t conn_id);

@@ -137,7 +137,7 @@ static void give_up(struct slim_datapath_link *link, enum slim_status status, co
         slim_log(ERROR, "unable to reconnect to remote node",
                  SLIM_LOG_STR("endpoint", link->endpoint_text), SLIM_LOG_STR("error", text));
     }
-    char reason[256];
+    char reason[SLIM_ERROR_TEXT_MAX];
     /* may be cut; the link owns `text` in some cases */
     (void)snprintf(reason, sizeof(reason), "%s", text);
     slim_datapath_link_free(link);
@@ -653,6 +653,20 @@ enum slim_status slim_datapath_connect(struct slim_datapath *datapath,
     slim_list_put_last(&datapath->links, &link->node);
     connect_now(link);
     return SLIM_OK;
+}
+
+enum slim_status slim_datapath_stop_connecting(struct slim_datapath *datapath, const char *endpoint)
+{
+    assert(datapath->delivery_depth == 0);
+    SLIM_LIST_EACH(node, &datapath->links)
+    {
+        struct slim_datapath_link *link = SLIM_LIST_ENTRY(node, struct slim_datapath_link, node);
+        if (link->is_initial && strcmp(link->endpoint_text, endpoint) == 0) {
+            give_up(link, SLIM_ERR_CLOSED, "connecting was stopped");
+            return SLIM_OK;
+        }
+    }
+    return SLIM_ERR_NOT_FOUND;
 }
 
 enum slim_status slim_datapath_disconnect(struct slim_datapath *datapath, uint64_t conn_id)

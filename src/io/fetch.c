@@ -1,6 +1,5 @@
 #include "io/fetch.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -8,6 +7,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "io/library.h"
 
 /* ------------------------------------------------------------------------------------------------ libcurl
  *
@@ -79,10 +79,7 @@ static struct curl curl;
 
 static enum slim_status open_library(const char *library, struct slim_error *error)
 {
-    const struct {
-        const char *name;
-        void *place;
-    } symbols[] = {
+    const struct slim_library_symbol symbols[] = {
         {"curl_global_init", &curl.global_init},
         {"curl_easy_init", &curl.easy_init},
         {"curl_easy_setopt", &curl.easy_setopt},
@@ -100,22 +97,16 @@ static enum slim_status open_library(const char *library, struct slim_error *err
         {"curl_slist_append", &curl.slist_append},
         {"curl_slist_free_all", &curl.slist_free_all},
     };
-    void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
-    if (handle == NULL) {
-        return slim_error_set(error, SLIM_ERR_CONFIG,
-                              "fetching the keys of an issuer needs %s, which cannot be opened: "
-                              "install the package libcurl4",
-                              library);
-    }
-    for (size_t i = 0; i < SLIM_COUNT(symbols); i++) {
-        void *found = dlsym(handle, symbols[i].name);
-        if (found == NULL) {
-            (void)dlclose(handle); /* nothing of it is in use */
-            return slim_error_set(error, SLIM_ERR_CONFIG,
-                                  "%s has no %s: install the package libcurl4 (7.68 or newer)",
-                                  library, symbols[i].name);
-        }
-        memcpy(symbols[i].place, &found, sizeof(found)); /* ISO C has no cast for this */
+    const char *missing;
+    if (!slim_library_open(library, symbols, SLIM_COUNT(symbols), &missing)) {
+        return missing != NULL
+                   ? slim_error_set(error, SLIM_ERR_CONFIG,
+                                    "%s has no %s: install the package libcurl4 (7.68 or newer)",
+                                    library, missing)
+                   : slim_error_set(error, SLIM_ERR_CONFIG,
+                                    "fetching the keys of an issuer needs %s, which cannot be "
+                                    "opened: install the package libcurl4",
+                                    library);
     }
     if (curl.global_init(GLOBAL_DEFAULT) != 0) {
         return slim_error_set(error, SLIM_ERR_CONFIG, "%s cannot be initialised", library);

@@ -6,11 +6,11 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "io/signal_fd.h"
 
 enum {
     EVENTS_PER_TURN = 256,
@@ -49,9 +49,7 @@ struct slim_loop {
 static void on_wake(struct slim_watch *watch, uint32_t events)
 {
     (void)events;
-    uint64_t count;
-    ssize_t got = read(watch->fd, &count, sizeof(count));
-    (void)got; /* the value is not needed: the jobs are looked at in every turn */
+    slim_signal_fd_clear(watch->fd); /* the jobs are looked at in every turn */
 }
 
 enum slim_status slim_loop_new(struct slim_loop **loop)
@@ -77,7 +75,7 @@ enum slim_status slim_loop_new(struct slim_loop **loop)
     status = SLIM_ERR_IO;
     made->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     made->wake = (struct slim_watch){
-        .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), .wanted = SLIM_IO_READ, .on_ready = on_wake};
+        .fd = slim_signal_fd_new(), .wanted = SLIM_IO_READ, .on_ready = on_wake};
     if (made->epoll_fd < 0 || made->wake.fd < 0) {
         goto fail;
     }
@@ -346,9 +344,7 @@ void slim_loop_post(struct slim_loop *loop, struct slim_job *job)
     if (first != NULL) {
         return; /* whoever pushed the first one wakes the loop, which then takes all */
     }
-    uint64_t one = 1;
-    ssize_t put = write(loop->wake.fd, &one, sizeof(one));
-    (void)put; /* a full counter wakes the loop just as well */
+    slim_signal_fd_set(loop->wake.fd);
 }
 
 static void run_jobs(struct slim_loop *loop)
@@ -430,7 +426,5 @@ void slim_loop_run(struct slim_loop *loop)
 void slim_loop_stop(struct slim_loop *loop)
 {
     atomic_store_explicit(&loop->stop, true, memory_order_release);
-    uint64_t one = 1;
-    ssize_t put = write(loop->wake.fd, &one, sizeof(one));
-    (void)put; /* a full counter wakes the loop just as well */
+    slim_signal_fd_set(loop->wake.fd);
 }

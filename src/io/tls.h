@@ -34,7 +34,8 @@ enum slim_tls_format {
 /* format        of chain and key; roots_format: of roots
  * chain, key    own certificate with its chain, and its key; both empty: none. The key is secret, and wiped from temporary copies.
  * roots         certificates that are trusted; may be empty
- * use_system    the system's roots are trusted too (SSL_CERT_FILE and SSL_CERT_DIR of the environment count, as for OpenSSL)
+ * use_system    the system's roots are trusted too: those of SSL_CERT_FILE and SSL_CERT_DIR of the environment when one of them is set, else
+ *               those of the first known place that has some. That there are none is said when a certificate is refused for it.
  * Views are borrowed during the call. */
 struct slim_tls_material {
     enum slim_tls_format format;

@@ -4,6 +4,7 @@
 #include <openssl/pem.h>
 #include <stdlib.h>
 
+#include "base/crypto_context.h"
 #include "io/tls_internal.h"
 
 /* As the reference: forward secrecy and authenticated encryption only. TLS 1.3 has nothing else. */
@@ -36,9 +37,14 @@ static enum slim_status each_pem(struct slim_view text, on_cert *take, void *ctx
         return SLIM_ERR_NO_MEMORY;
     }
     enum slim_status status = SLIM_OK;
-    X509 *cert;
-    while (status == SLIM_OK && (cert = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
-        status = take(ctx, cert);
+    unsigned char *der;
+    long len;
+    while (status == SLIM_OK &&
+           PEM_bytes_read_bio(&der, &len, NULL, PEM_STRING_X509, bio, NULL, NULL) == 1) {
+        const uint8_t *at = der;
+        X509 *cert = slim_crypto_cert_take(&at, (size_t)len);
+        status = cert == NULL ? SLIM_ERR_MALFORMED : take(ctx, cert);
+        OPENSSL_free(der);
         (*count)++;
     }
     BIO_free(bio);
@@ -56,7 +62,7 @@ static enum slim_status each_der(struct slim_view bytes, on_cert *take, void *ct
     const uint8_t *at = bytes.data;
     const uint8_t *end = bytes.data + bytes.len;
     while (at < end) {
-        X509 *cert = d2i_X509(NULL, &at, end - at);
+        X509 *cert = slim_crypto_cert_take(&at, (size_t)(end - at));
         if (cert == NULL) {
             ERR_clear_error();
             return SLIM_ERR_MALFORMED;
@@ -98,11 +104,12 @@ static EVP_PKEY *read_key(enum slim_tls_format format, struct slim_view bytes, b
     }
     if (format == SLIM_TLS_DER) {
         const uint8_t *at = bytes.data;
-        return d2i_AutoPrivateKey(NULL, &at, (long)bytes.len);
+        return d2i_AutoPrivateKey_ex(NULL, &at, (long)bytes.len, slim_crypto_context(), NULL);
     }
     BIO *bio = BIO_new_mem_buf(bytes.data, (int)bytes.len);
-    EVP_PKEY *key =
-        bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_password, is_encrypted);
+    EVP_PKEY *key = bio == NULL ? NULL
+                                : PEM_read_bio_PrivateKey_ex(bio, NULL, no_password, is_encrypted,
+                                                             slim_crypto_context(), NULL);
     BIO_free(bio);
     return key;
 }
@@ -188,8 +195,9 @@ static enum slim_status use_roots(struct slim_tls_context *context, SSL_CTX *ssl
     X509_STORE *store = SSL_CTX_get_cert_store(ssl);
     /* a root that is given is trusted, whoever signed it */
     (void)X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN); /* cannot fail */
-    if (material->use_system && SSL_CTX_set_default_verify_paths(ssl) != 1) {
-        return no_memory(error);
+    context->roots_note[0] = '\0';
+    if (material->use_system) {
+        slim_tls_roots_add_system(store, context->roots_note, sizeof(context->roots_note));
     }
     if (material->roots.len == 0) {
         return SLIM_OK;
@@ -263,7 +271,8 @@ static enum slim_status make_ssl(struct slim_tls_context *context,
                               context->is_server ? "missing server cert or key"
                                                  : "missing client cert or key");
     }
-    SSL_CTX *made = SSL_CTX_new(context->is_server ? TLS_server_method() : TLS_client_method());
+    SSL_CTX *made = SSL_CTX_new_ex(slim_crypto_context(), NULL,
+                                   context->is_server ? TLS_server_method() : TLS_client_method());
     if (made == NULL) {
         return no_memory(error);
     }
@@ -364,7 +373,7 @@ static enum slim_status push(void *ctx, X509 *cert)
 /* chain, roots: as DER. */
 static enum slim_status verify(X509_STORE *store, STACK_OF(X509) * certs, struct slim_error *error)
 {
-    X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+    X509_STORE_CTX *ctx = X509_STORE_CTX_new_ex(slim_crypto_context(), NULL);
     if (ctx == NULL || X509_STORE_CTX_init(ctx, store, sk_X509_value(certs, 0), certs) != 1) {
         X509_STORE_CTX_free(ctx);
         return no_memory(error);

@@ -127,8 +127,10 @@ static void explain_certificate(const struct slim_tls_session *session, char *ou
                       why == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT ||
                       why == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN ||
                       why == X509_V_ERR_CERT_SIGNATURE_FAILURE;
+    const char *note = session->context->roots_note;
+    const char *detail = is_unknown && note[0] != '\0' ? note : X509_verify_cert_error_string(why);
     (void)snprintf(out, size, "the certificate of the %s is refused: %s%s", peer,
-                   is_unknown ? "its CA is not trusted: " : "", X509_verify_cert_error_string(why));
+                   is_unknown ? "its CA is not trusted: " : "", detail);
 }
 
 static const char *own_text(const struct slim_tls_session *session, int reason)
@@ -177,7 +179,7 @@ static void explain_own(const struct slim_tls_session *session, int reason, char
 
 enum slim_status slim_tls_explain(const struct slim_tls_session *session, struct slim_error *error)
 {
-    char text[300];
+    char text[SLIM_ERROR_TEXT_MAX];
     unsigned long code = ERR_peek_error();
     int reason = ERR_GET_REASON(code);
     if (ERR_GET_LIB(code) == ERR_LIB_SSL && reason > SSL_AD_REASON_OFFSET &&

@@ -35,7 +35,7 @@ struct slim_transport {
     bool is_refused;
     enum slim_grpc_status end_status;
     enum slim_status why;
-    char text[256];
+    char text[SLIM_ERROR_TEXT_MAX];
 };
 
 void slim_transport_free(struct slim_transport *transport)

@@ -109,8 +109,8 @@ enum slim_mls_status slim_mls_group_encrypt(struct slim_mls_group *group,
     if (group->proposal_count > 0 || slim_mls_epoch_is_closed(group->epoch)) {
         return SLIM_MLS_ERR_STATE;
     }
-    if (plaintext.len > MLS_MESSAGE_BYTES_MAX / 2 ||
-        authenticated_data.len > MLS_MESSAGE_BYTES_MAX / 4) {
+    if (plaintext.len > MLS_PLAINTEXT_BYTES_MAX ||
+        authenticated_data.len > MLS_PLAINTEXT_BYTES_MAX - plaintext.len) {
         return SLIM_MLS_ERR_LIMIT; /* with all that comes around them the message stays below the bound */
     }
     struct slim_mls_out out = {0};

@@ -6,8 +6,11 @@
 
 enum {
     MLS_MESSAGE_BYTES_MAX = 4 << 20, /* one MLSMessage, and one vector inside it */
-    MLS_TREE_BYTES_MAX = 64 << 20,   /* a ratchet tree handed in beside a Welcome */
-    MLS_LEAF_COUNT_MAX = 1 << 16,    /* leaves of the tree, blank ones included */
+    MLS_PLAINTEXT_BYTES_MAX =
+        (7 << 19) -
+        4096, /* application data: with its signature it is padded to 7/8 of a message */
+    MLS_TREE_BYTES_MAX = 64 << 20, /* a ratchet tree handed in beside a Welcome */
+    MLS_LEAF_COUNT_MAX = 1 << 16,  /* leaves of the tree, blank ones included */
     MLS_DEPTH_MAX =
         17, /* nodes on the way from a leaf (exclusive) to the root of the largest tree, +1 */
     MLS_PROPOSAL_COUNT_MAX = 1 << 14,        /* proposals in one commit */

@@ -147,6 +147,34 @@ static enum slim_status tell_add(struct slim_session *session, struct slim_sessi
     return status;
 }
 
+/* A commit renewed our keys, unless the group is so large that adds never do (add_path_target_max). */
+static void note_path(struct slim_session *session)
+{
+    session->path_ms = session->app->now_ms + SLIM_SESSION_PATH_MS;
+    session->path_owed_ms = UINT64_MAX;
+}
+
+/* A path costs the moderator a key agreement with each member, and each member two signatures: not with every invitation of a group
+ * that grows. What it gives, keys that are new, comes by a refresh when no invitation brings it first. */
+static enum slim_status commit_add(struct slim_session *session, const struct slim_view *package,
+                                   const struct slim_session_member *member,
+                                   struct slim_session_commit *commit, struct slim_error *error)
+{
+    uint64_t now_ms = session->app->now_ms;
+    bool is_spared = session->app->options.has_plain_adds || now_ms < session->path_ms;
+    SLIM_TRY(slim_session_app_secure(session->app));
+    slim_session_crypt_spare_path(session->crypt, is_spared);
+    SLIM_TRY(slim_session_crypt_change(session->crypt, package, &member->name.wire.name, 1, NULL, 0,
+                                       commit, error));
+    if (!is_spared) {
+        note_path(session);
+    } else if (session->path_owed_ms == UINT64_MAX && session->kind == SLIM_SESSION_GROUP) {
+        uint64_t from_ms = now_ms > session->path_ms ? now_ms : session->path_ms;
+        session->path_owed_ms = from_ms + SLIM_SESSION_PATH_MS;
+    }
+    return SLIM_OK;
+}
+
 enum slim_status slim_session_change_add(struct slim_session *session,
                                          struct slim_session_task *task, struct slim_error *error)
 {
@@ -154,9 +182,7 @@ enum slim_status slim_session_change_add(struct slim_session *session,
     struct slim_session_commit commit = {.commit_id = 0};
     struct slim_view key_package = slim_buf_view(&task->key_package);
     if (session->is_mls) {
-        SLIM_TRY(slim_session_app_secure(session->app));
-        SLIM_TRY(slim_session_crypt_change(session->crypt, &key_package, &member->name.wire.name, 1,
-                                           NULL, 0, &commit, error));
+        SLIM_TRY(commit_add(session, &key_package, member, &commit, error));
     }
     slim_session_members_set(&session->members, member, SLIM_SESSION_WELCOMED);
     member->told_ms = session->app->now_ms;
@@ -196,6 +222,19 @@ static enum slim_status tell_remove(struct slim_session *session, struct slim_se
     return status;
 }
 
+static enum slim_status commit_remove(struct slim_session *session,
+                                      const struct slim_name_key *name,
+                                      struct slim_session_commit *commit, struct slim_error *error)
+{
+    SLIM_TRY(slim_session_app_secure(session->app));
+    enum slim_status status =
+        slim_session_crypt_change(session->crypt, NULL, NULL, 0, name, 1, commit, error);
+    if (status == SLIM_OK) {
+        note_path(session);
+    }
+    return status == SLIM_ERR_NOT_FOUND ? SLIM_OK : status; /* its add had failed */
+}
+
 enum slim_status slim_session_change_remove(struct slim_session *session,
                                             struct slim_session_task *task,
                                             struct slim_error *error)
@@ -205,11 +244,7 @@ enum slim_status slim_session_change_remove(struct slim_session *session,
     struct slim_session_commit commit = {.commit_id = 0};
     enum slim_status status = SLIM_OK;
     if (session->is_mls) {
-        status = slim_session_app_secure(session->app);
-        status = status != SLIM_OK ? status
-                                   : slim_session_crypt_change(session->crypt, NULL, NULL, 0,
-                                                               &name->name, 1, &commit, error);
-        status = status == SLIM_ERR_NOT_FOUND ? SLIM_OK : status; /* its add had failed */
+        status = commit_remove(session, &name->name, &commit, error);
     }
     if (status == SLIM_OK && member != NULL) {
         slim_session_dismiss(session, member);
@@ -237,10 +272,12 @@ enum slim_status slim_session_change_refresh(struct slim_session *session,
     struct slim_session_expected expected = {.only = NULL};
     struct slim_session_commit commit = {.commit_id = 0};
     if (session->members.listed_count < 2) {
+        session->path_owed_ms = UINT64_MAX; /* to nobody */
         return SLIM_OK;
     }
     SLIM_TRY(slim_session_app_secure(session->app));
     SLIM_TRY(slim_session_crypt_change(session->crypt, NULL, NULL, 0, NULL, 0, &commit, error));
+    note_path(session);
     enum slim_status status = take_names(session, NULL, &names);
     if (status == SLIM_OK) {
         slim_session_compose(session, SLIM_WIRE_TYPE_GROUP_ADD, &session->channel.wire, 0,

@@ -36,6 +36,7 @@ struct kept_commit {
 /* commit_id    of the last change made or applied
  * far_id       the highest one that was refused as too far ahead
  * is_broken    a commit that was kept turned out bad
+ * is_path_spared  commits that only add have none
  * head         first bytes of every PrivateMessage of the group, up to the epoch
  * members      by leaf
  * newest       the leaf that was added last: the first to look at
@@ -48,6 +49,7 @@ struct slim_session_crypt {
     uint32_t far_id;
     bool is_removed;
     bool is_broken;
+    bool is_path_spared;
     uint8_t head[HEAD_LEN + 1 + GROUP_ID_MAX];
     size_t head_len;
     struct member *members;
@@ -369,7 +371,13 @@ static enum slim_mls_path path_of(const struct slim_session_crypt *crypt, size_t
     if (added_count == 0 && removed_count == 0) {
         return SLIM_MLS_PATH_ALWAYS;
     }
-    return crypt->options.has_plain_adds ? SLIM_MLS_PATH_NEEDED : SLIM_MLS_PATH_POLICY;
+    return crypt->options.has_plain_adds || crypt->is_path_spared ? SLIM_MLS_PATH_NEEDED
+                                                                  : SLIM_MLS_PATH_POLICY;
+}
+
+void slim_session_crypt_spare_path(struct slim_session_crypt *crypt, bool is_spared)
+{
+    crypt->is_path_spared = is_spared;
 }
 
 enum slim_status slim_session_crypt_check(struct slim_session_crypt *crypt,

@@ -55,6 +55,10 @@ void slim_session_commit_fini(struct slim_session_commit *commit);
 /* A group of one; commit_id is 0. */
 SLIM_MUST_CHECK enum slim_status slim_session_crypt_create(struct slim_session_crypt *crypt);
 
+/* Commits that only add, from now on: with a path (as at first), or spared one, which costs everybody less. Removals and refreshes have one
+ * in any case. */
+void slim_session_crypt_spare_path(struct slim_session_crypt *crypt, bool is_spared);
+
 /* Is this a key package that `name` may be added with, now? The status of the refusal with a sentence in *error: SLIM_ERR_AUTH (another
  * identity's, or refused by read_credential), SLIM_ERR_EXISTS, or what MLS says. */
 SLIM_MUST_CHECK enum slim_status slim_session_crypt_check(struct slim_session_crypt *crypt,

@@ -22,6 +22,9 @@ enum {
     SLIM_SESSION_REFRESH_MS =
         20 * 60 *
         1000, /* a moderator's own keys and credential are renewed so often (mls.md 8.3) */
+    SLIM_SESSION_PATH_MS =
+        30 *
+        1000, /* invitations renew them at most so often; those that did not are made up for as soon */
 
     SLIM_SESSION_MEMBERS_MAX = 4096,   /* of one session; slots of members are below it */
     SLIM_SESSION_SESSIONS_MAX = 65536, /* of one application */
@@ -31,6 +34,8 @@ enum {
     SLIM_SESSION_INVITES_AT_ONCE = 16, /* discoveries and joins that run side by side */
     SLIM_SESSION_PAYLOAD_BYTES_MAX =
         4 * 1000 * 1000, /* leaves room for names, a token and MLS in one message */
+    SLIM_SESSION_SEALED_BYTES_MAX =
+        3660 * 1000, /* of a payload in a session with MLS: sealing pads it by up to an eighth */
     SLIM_SESSION_METADATA_BYTES_MAX = 65536,
     SLIM_SESSION_METADATA_PAIRS_MAX = 1024,
     SLIM_SESSION_NAME_BYTES_MAX = 4096, /* the three strings of a name together */

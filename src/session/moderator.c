@@ -167,6 +167,9 @@ static void plan_refresh(struct slim_session *session)
     const struct slim_session_member *peer =
         slim_session_members_at(&session->members, session->peer_slot);
     session->refresh_ms = session->app->now_ms + SLIM_SESSION_REFRESH_MS;
+    if (session->path_owed_ms != UINT64_MAX) {
+        session->path_owed_ms = session->app->now_ms + SLIM_SESSION_PATH_MS; /* should it fail */
+    }
     if (session->kind == SLIM_SESSION_POINT_TO_POINT && (peer == NULL || !peer->is_ours)) {
         return; /* nobody has seen the reference do that in a session of two */
     }
@@ -180,7 +183,9 @@ void slim_session_moderator_settle(struct slim_session *session)
     if (session->is_mls && session->refresh_ms == UINT64_MAX && session->crypt != NULL) {
         session->refresh_ms = session->app->now_ms + SLIM_SESSION_REFRESH_MS;
     }
-    if (session->state == SLIM_SESSION_OPEN && session->app->now_ms >= session->refresh_ms) {
+    bool is_due = session->app->now_ms >= session->refresh_ms ||
+                  session->app->now_ms >= session->path_owed_ms;
+    if (session->state == SLIM_SESSION_OPEN && is_due) {
         plan_refresh(session);
     }
     slim_session_tasks_run(session);

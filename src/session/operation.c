@@ -260,6 +260,19 @@ static enum slim_status check_publish(const struct slim_session *session, struct
     return SLIM_OK;
 }
 
+static enum slim_status check_sealed_size(const struct slim_session *session,
+                                          const struct slim_session_content *content,
+                                          struct slim_error *error)
+{
+    if (session->is_mls && session->app->options.protection == SLIM_SESSION_PROTECTION_REQUIRED &&
+        content->blob.len > SLIM_SESSION_SEALED_BYTES_MAX) {
+        return slim_error_set(error, SLIM_ERR_LIMIT,
+                              "the message is larger than %u bytes, which fit when it is sealed",
+                              (unsigned)SLIM_SESSION_SEALED_BYTES_MAX);
+    }
+    return SLIM_OK;
+}
+
 /* Two events: the completion, and WRITABLE in case the window is full. */
 static enum slim_status promise(struct slim_session *session)
 {
@@ -303,6 +316,7 @@ static enum slim_status publish(struct slim_session_app *app, uint32_t session_i
     SLIM_TRY(find(app, session_id, &session, error));
     SLIM_TRY(check_publish(session, error));
     SLIM_TRY(encode(app, payload, false, &content, error));
+    SLIM_TRY(check_sealed_size(session, &content, error));
     SLIM_TRY(promise(session));
     enum slim_status status =
         slim_session_sender_publish(session->sender, app->now_ms, &content, op, NULL);
@@ -344,6 +358,7 @@ static enum slim_status publish_to(struct slim_session_app *app, uint32_t sessio
                               "error receiving ack for message: channel closed");
     }
     SLIM_TRY(encode(app, payload, true, &content, error));
+    SLIM_TRY(check_sealed_size(session, &content, error));
     SLIM_TRY(promise(session));
     enum slim_status status = SLIM_ERR_EXISTS;
     for (uint32_t i = 0; status == SLIM_ERR_EXISTS && i < ID_TRIES_MAX; i++) {

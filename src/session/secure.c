@@ -4,11 +4,44 @@
 
 enum { CREDENTIAL_MS = SLIM_SESSION_REFRESH_MS - 60 * 1000 }; /* new in every refresh */
 
+static void forget_last(struct slim_session_last_credential *last)
+{
+    slim_buf_fini(&last->token);
+    slim_buf_fini(&last->subject);
+    slim_buf_fini(&last->public_key);
+}
+
+static void note_last(struct slim_session_last_credential *last, struct slim_view token,
+                      const struct slim_mls_claims *claims)
+{
+    slim_buf_clear(&last->subject);
+    slim_buf_clear(&last->public_key);
+    slim_buf_clear(&last->token);
+    if (slim_buf_put(&last->subject, claims->subject) != SLIM_OK ||
+        slim_buf_put(&last->public_key, claims->public_key) != SLIM_OK ||
+        slim_buf_put(&last->token, token) != SLIM_OK) {
+        forget_last(last); /* without memory it is read once more */
+    }
+}
+
 static enum slim_status read_credential(void *ctx, struct slim_view token, bool any_age,
                                         struct slim_mls_claims *claims, struct slim_error *error)
 {
     struct slim_session_app *app = ctx;
-    return app->owner.identity.read_credential(app->owner.ctx, token, any_age, claims, error);
+    struct slim_session_last_credential *last = &app->last;
+    uint64_t read_s = app->owner.now_s(app->owner.ctx);
+    bool is_enough = any_age || (!last->is_any_age && last->read_s == read_s);
+    if (last->token.len > 0 && is_enough &&
+        slim_view_is_equal(token, slim_buf_view(&last->token))) {
+        *claims = (struct slim_mls_claims){slim_buf_view(&last->subject),
+                                           slim_buf_view(&last->public_key)};
+        return SLIM_OK;
+    }
+    SLIM_TRY(app->owner.identity.read_credential(app->owner.ctx, token, any_age, claims, error));
+    last->read_s = read_s;
+    last->is_any_age = any_age;
+    note_last(last, token, claims);
+    return SLIM_OK;
 }
 
 static bool is_source(void *ctx, struct slim_view subject, const struct slim_name_key *name)
@@ -123,6 +156,7 @@ void slim_session_app_secure_free(struct slim_session_app *app)
     slim_mls_client_free(app->mls);
     app->mls = NULL;
     forget_key(app);
+    forget_last(&app->last);
 }
 
 enum slim_status slim_session_secure(struct slim_session *session)

@@ -76,6 +76,7 @@ static struct slim_session *new_empty(struct slim_session_app *app, uint32_t id,
     made->behind_since_ms = UINT64_MAX;
     made->held_back_until_ms = UINT64_MAX;
     made->refresh_ms = UINT64_MAX;
+    made->path_owed_ms = UINT64_MAX;
     made->end_text = "session closed";
     slim_list_init(&made->touched);
     slim_list_init(&made->over);
@@ -515,7 +516,9 @@ void slim_session_settle(struct slim_session *session)
                                  : UINT64_MAX);
     due_ms = earlier(due_ms, session->wait_until_ms);
     due_ms = earlier(due_ms, session->held_back_until_ms);
-    due_ms = earlier(due_ms, session->refresh_ms);
+    if (session->state == SLIM_SESSION_OPEN) {
+        due_ms = earlier(due_ms, earlier(session->refresh_ms, session->path_owed_ms));
+    }
     due_ms = earlier(due_ms, session->held_count > 0 ? session->app->now_ms + session->interval_ms
                                                      : UINT64_MAX);
     slim_session_set_due(session,

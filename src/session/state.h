@@ -200,6 +200,9 @@ struct slim_session {
     uint64_t behind_since_ms; /* a commit is missing since; UINT64_MAX: none is */
     uint64_t held_back_until_ms;
     uint64_t refresh_ms;
+    uint64_t path_ms; /* moderator: an invitation from then on renews its keys */
+    uint64_t
+        path_owed_ms; /* they are renewed then, as invitations have not; UINT64_MAX: nothing is owed */
     struct slim_buf reply; /* participant: our JOIN_REPLY, until the welcome */
     uint32_t join_id;      /* number of the JOIN_REQUEST that began it */
     struct slim_session_name
@@ -242,6 +245,15 @@ enum { SLIM_SESSION_SEEN_MAX = 256 };
 struct slim_session_waiting_event {
     struct slim_session_event event;
     char *owned_text;
+};
+
+/* What the credential that was read last said. A new member's is asked for by MLS and by us, in a row. token empty: nothing. */
+struct slim_session_last_credential {
+    struct slim_buf token;
+    struct slim_buf subject;
+    struct slim_buf public_key;
+    uint64_t read_s;
+    bool is_any_age; /* its time was not looked at */
 };
 
 struct slim_session_app {
@@ -292,6 +304,7 @@ struct slim_session_app {
     struct slim_mls_buf public_key;
     uint64_t credential_ms; /* when its token was made */
     uint64_t credential_s;  /* and by the clock on the wall, which may jump */
+    struct slim_session_last_credential last;
 };
 
 /* ---- app.c */

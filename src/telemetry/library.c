@@ -1,8 +1,8 @@
 #include "telemetry/library.h"
 
-#include <dlfcn.h>
 #include <stdatomic.h>
 
+#include "io/library.h"
 #include "telemetry/telemetry.h"
 
 #define LIBRARY_FILE "libmicrohttpd.so.12"
@@ -16,27 +16,9 @@ const struct slim_telemetry_library *slim_telemetry_library(void)
     return atomic_load_explicit(&is_loaded, memory_order_acquire) ? &library : NULL;
 }
 
-/* C has no conversion from what dlsym returns to a pointer to a function; POSIX has. */
-static bool find(void *handle, const char *name, void *function)
-{
-    void *symbol = dlsym(handle, name);
-    memcpy(function, &symbol, sizeof(symbol));
-    return symbol != NULL;
-}
-
 enum slim_status slim_telemetry_server_load(struct slim_error *error)
 {
-    void *handle = dlopen(LIBRARY_FILE, RTLD_NOW | RTLD_LOCAL);
-    if (handle == NULL) {
-        return slim_error_set(error, SLIM_ERR_CONFIG,
-                              "cannot open %s: install the package libmicrohttpd12, or remove "
-                              "telemetry.prometheus",
-                              LIBRARY_FILE);
-    }
-    const struct {
-        const char *name;
-        void *function;
-    } symbols[] = {
+    const struct slim_library_symbol symbols[] = {
         {"MHD_start_daemon", &library.start_daemon},
         {"MHD_stop_daemon", &library.stop_daemon},
         {"MHD_get_daemon_info", &library.get_daemon_info},
@@ -49,13 +31,16 @@ enum slim_status slim_telemetry_server_load(struct slim_error *error)
         {"MHD_queue_response", &library.queue_response},
         {"MHD_destroy_response", &library.destroy_response},
     };
-    for (size_t i = 0; i < SLIM_COUNT(symbols); i++) {
-        if (!find(handle, symbols[i].name, symbols[i].function)) {
-            (void)dlclose(handle); /* an old library: nothing of it is used */
-            return slim_error_set(error, SLIM_ERR_CONFIG,
-                                  "%s has no %s: version 0.9.75 or later is needed", LIBRARY_FILE,
-                                  symbols[i].name);
-        }
+    const char *missing;
+    if (!slim_library_open(LIBRARY_FILE, symbols, SLIM_COUNT(symbols), &missing)) {
+        return missing != NULL
+                   ? slim_error_set(error, SLIM_ERR_CONFIG,
+                                    "%s has no %s: version 0.9.75 or later is needed", LIBRARY_FILE,
+                                    missing)
+                   : slim_error_set(error, SLIM_ERR_CONFIG,
+                                    "cannot open %s: install the package libmicrohttpd12, or "
+                                    "remove telemetry.prometheus",
+                                    LIBRARY_FILE);
     }
     atomic_store_explicit(&is_loaded, true, memory_order_release);
     return SLIM_OK;

@@ -64,7 +64,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     change_count = 0;
     problem_count = 0;
     slim_auth_workload_take_message(workload, call, slim_view_of(data + 1, size - 1), 0, NOW_S);
-    REQUIRE(change_count + problem_count == 1);
+    /* Refused, taken, or taken with a sentence about the part that is of no use: never nothing, never twice. */
+    REQUIRE(change_count <= 1 && problem_count <= 1 && change_count + problem_count >= 1);
     REQUIRE(slim_auth_workload_x509_generation(workload) ==
             (call == SLIM_AUTH_WORKLOAD_X509 ? change_count : 0));
     struct slim_auth_x509_svid svid;

@@ -438,58 +438,6 @@ static void an_x509_svid_is_taken_whole_or_not_at_all(void **state)
     slim_buf_fini(&message);
 }
 
-static void a_peer_must_be_of_an_accepted_domain_and_id(void **state)
-{
-    (void)state;
-    struct slim_buf message = load_file("x509-svid-response.bin");
-    struct slim_auth_workload *workload = new_client();
-    struct slim_auth_x509_svid svid;
-    slim_auth_workload_attach(workload, 0);
-    (void)slim_auth_workload_tick(workload, 0, NOW_S); /* starts the calls */
-    slim_auth_workload_take_message(workload, SLIM_AUTH_WORKLOAD_X509, slim_buf_view(&message), 0,
-                                    NOW_S);
-    CHECK(slim_auth_workload_x509(workload, &svid));
-    static const struct {
-        const char *why;
-        struct slim_view domains[2];
-        size_t domain_count;
-        struct slim_view id;
-        enum slim_status want;
-    } rows[] = {
-        {"its domain",
-         {{(const uint8_t *)"x.y", 3}, {(const uint8_t *)"t.d", 3}},
-         2,
-         {NULL, 0},
-         SLIM_OK},
-        {"its id",
-         {{(const uint8_t *)"t.d", 3}},
-         1,
-         {(const uint8_t *)"spiffe://t.d/b", 14},
-         SLIM_OK},
-        {"no domain", {{NULL, 0}}, 0, {NULL, 0}, SLIM_ERR_DENIED},
-        {"another domain", {{(const uint8_t *)"t.dd", 4}}, 1, {NULL, 0}, SLIM_ERR_DENIED},
-        {"another id",
-         {{(const uint8_t *)"t.d", 3}},
-         1,
-         {(const uint8_t *)"spiffe://t.d/bb", 15},
-         SLIM_ERR_DENIED},
-    };
-    for (size_t i = 0; i < SLIM_COUNT(rows); i++) {
-        struct slim_spiffe_peers peers = {rows[i].domains, rows[i].domain_count, &rows[i].id,
-                                          rows[i].id.len > 0 ? 1 : 0};
-        struct slim_error error = {0};
-        CHECK_ROW(rows[i].why, slim_spiffe_check_peer(&peers, svid.chain, &error) == rows[i].want);
-        CHECK_ROW(rows[i].why, (error.text[0] != '\0') == (rows[i].want != SLIM_OK));
-    }
-    struct slim_spiffe_peers all = {rows[0].domains, 2, NULL, 0};
-    struct slim_error error;
-    CHECK(slim_spiffe_check_peer(&all, slim_view_of(svid.chain.data, svid.chain.len - 1), &error) ==
-          SLIM_ERR_MALFORMED);
-    CHECK(slim_spiffe_check_peer(&all, svid.bundle, &error) == SLIM_ERR_DENIED); /* the authority */
-    slim_auth_workload_free(workload);
-    slim_buf_fini(&message);
-}
-
 static struct slim_buf sweep_svid;
 static struct slim_buf sweep_bundles;
 static struct slim_buf sweep_x509;
@@ -560,7 +508,6 @@ int main(void)
         cmocka_unit_test(several_keys_get_their_tokens_one_after_the_other_and_keep_them),
         cmocka_unit_test(a_message_cut_anywhere_changes_nothing),
         cmocka_unit_test(an_x509_svid_is_taken_whole_or_not_at_all),
-        cmocka_unit_test(a_peer_must_be_of_an_accepted_domain_and_id),
         cmocka_unit_test(out_of_memory_leaks_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

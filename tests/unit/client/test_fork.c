@@ -82,7 +82,8 @@ static int use_in_child(struct guest *guest)
             SLIM_ERR_STATE) {
         return 2;
     }
-    if (slim_op_wait(guest->waiting, SLIM_FOREVER, NULL) != SLIM_ERR_STATE ||
+    if (slim_op_status(guest->waiting, NULL) != SLIM_ERR_STATE ||
+        slim_op_wait(guest->waiting, SLIM_FOREVER, NULL) != SLIM_ERR_STATE ||
         slim_queue_next(guest->queue, SLIM_FOREVER) != NULL || slim_op_cancel(guest->waiting)) {
         return 3;
     }

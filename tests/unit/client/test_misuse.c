@@ -53,6 +53,7 @@ static void nothing_instead_of_an_object_is_an_argument_error(void **state)
     REFUSED(slim_service_run_server(NULL, "127.0.0.1:1", NULL));
     REFUSED(slim_service_stop_server(NULL, "127.0.0.1:1", NULL));
     REFUSED(slim_service_stop_server(local.service, NULL, NULL));
+    REFUSED(slim_service_stop_connect(local.service, NULL, NULL));
     REFUSED(slim_service_shutdown(NULL, NULL));
     REFUSED(slim_app_subscribe(NULL, &name, 0, NULL));
     REFUSED(slim_app_subscribe(local.app, NULL, 0, NULL));

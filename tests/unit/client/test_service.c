@@ -64,6 +64,37 @@ static void a_link_waits_for_its_node(void **state)
     slim_service_unref(service);
 }
 
+static void connecting_can_be_taken_back(void **state)
+{
+    (void)state;
+    struct world world;
+    char endpoint[WORLD_ENDPOINT_MAX];
+    char url[2 * WORLD_ENDPOINT_MAX];
+    struct slim_error error;
+    uint64_t link;
+    world_free_endpoint(endpoint);
+    (void)snprintf(url, sizeof(url), "http://%s", endpoint);
+    world_init(&world);
+    struct slim_service *service = service_new();
+    for (int again = 0; again < 2; again++) {
+        struct slim_op *connect = slim_service_connect(service, url, NULL);
+        CHECK(slim_op_wait(connect, slim_in_ms(20), NULL) == SLIM_AGAIN);
+        WORLD_DO(slim_service_stop_connect(service, connect, NULL));
+        CHECK(slim_op_status(connect, &error) == SLIM_ERR_CLOSED);
+        CHECK_ROW(error.text, strstr(error.text, "connecting was stopped") != NULL);
+        WORLD_DO(slim_service_stop_connect(service, connect, NULL));
+        slim_op_unref(connect);
+    }
+    struct slim_op *connect = slim_service_connect(service, world.url, NULL);
+    CHECK(slim_op_wait(connect, world_soon(), &error) == SLIM_OK);
+    CHECK_OK(slim_service_connection(service, world.url, &link));
+    WORLD_DO(slim_service_stop_connect(service, connect, NULL));
+    slim_op_unref(connect);
+    CHECK(slim_service_connection(service, world.url, &link) == SLIM_ERR_NOT_FOUND);
+    slim_service_unref(service);
+    world_fini(&world);
+}
+
 static void a_link_that_gives_up_says_why(void **state)
 {
     (void)state;
@@ -276,6 +307,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_link_comes_up_once_for_each_endpoint),
         cmocka_unit_test(a_link_waits_for_its_node),
+        cmocka_unit_test(connecting_can_be_taken_back),
         cmocka_unit_test(a_link_that_gives_up_says_why),
         cmocka_unit_test(a_server_listens_and_stops_by_its_endpoint),
         cmocka_unit_test(nonsense_is_refused_with_the_references_sentences),

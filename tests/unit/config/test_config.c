@@ -367,6 +367,32 @@ static void values_come_from_the_environment_and_from_files(void **state)
     CHECK(unlink(path) == 0);
 }
 
+static void a_document_is_also_given_as_json(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "runtime: {n_cores: 0x10, thread_name: \"${env:SLIM_TEST_NAME}\", drain_timeout: &t 30s}\n"
+        "tracing: {bogus: [1.5, .inf, -7, ~, true, \"a\\\"b\", *t]}\n";
+    static const char expected[] =
+        "{\"runtime\":{\"n_cores\":16,\"thread_name\":\"n\",\"drain_timeout\":\"30s\"},"
+        "\"tracing\":{\"bogus\":[1.5,\".inf\",-7,null,true,\"a\\\"b\",\"30s\"]}}";
+    char path[] = "/tmp/slim-config-XXXXXX";
+    write_file(path, text);
+    CHECK(setenv("SLIM_TEST_NAME", "n", 1) == 0);
+    struct slim_buf json = {0};
+    struct slim_config *config;
+    struct slim_config_error error;
+    enum slim_status status = slim_config_load_json(path, &config, &json, &error);
+    CHECK_ROW(status == SLIM_OK ? "" : error.cause[error.cause_count - 1], status == SLIM_OK);
+    CHECK_VIEW(slim_buf_view(&json), expected);
+    CHECK(config->n_cores == 16 && config->warning_count > 0);
+    slim_config_free(config);
+    slim_buf_wipe(&json);
+    CHECK(unlink(path) == 0);
+    CHECK(slim_config_load_json(path, &config, &json, &error) == SLIM_ERR_CONFIG && config == NULL);
+    slim_buf_wipe(&json);
+}
+
 static void aliases_repeat_their_anchor(void **state)
 {
     (void)state;
@@ -504,6 +530,7 @@ int main(void)
         cmocka_unit_test(service_keys_name_the_service),
         cmocka_unit_test(file_that_cannot_be_read_gives_the_text_of_the_system),
         cmocka_unit_test(values_come_from_the_environment_and_from_files),
+        cmocka_unit_test(a_document_is_also_given_as_json),
         cmocka_unit_test(aliases_repeat_their_anchor),
         cmocka_unit_test(out_of_memory_leaks_nothing),
         cmocka_unit_test(check_finds_all_problems_at_once),

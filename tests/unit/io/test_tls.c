@@ -527,7 +527,8 @@ struct stranger {
 
 static struct stranger stranger_new(const char *alpn)
 {
-    struct stranger made = {.ctx = SSL_CTX_new(TLS_client_method())};
+    struct stranger made = {.ctx =
+                                SSL_CTX_new_ex(slim_crypto_context(), NULL, TLS_client_method())};
     CHECK(made.ctx != NULL);
     made.ssl = SSL_new(made.ctx);
     SSL_set_bio(made.ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));

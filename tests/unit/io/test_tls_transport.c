@@ -340,7 +340,7 @@ static void *echo_run(void *arg)
     enum { PIECE = 30000 };
     struct echo *echo = arg;
     int fd = accept(echo->listener, NULL, NULL);
-    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    SSL_CTX *ctx = SSL_CTX_new_ex(slim_crypto_context(), NULL, TLS_server_method());
     CHECK(SSL_CTX_use_certificate(ctx, world.server.cert) == 1 &&
           SSL_CTX_use_PrivateKey(ctx, world.server.key) == 1);
     SSL *ssl = SSL_new(ctx);

@@ -37,8 +37,8 @@ void certs_make(struct certs *made, const struct certs *issuer, const struct cer
 {
     static long serial = 1;
     *made = (struct certs){0};
-    made->key = EVP_EC_gen("P-256");
-    made->cert = X509_new();
+    made->key = EVP_PKEY_Q_keygen(slim_crypto_context(), NULL, "EC", "P-256");
+    made->cert = X509_new_ex(slim_crypto_context(), NULL);
     CHECK(made->key != NULL && made->cert != NULL);
     X509 *signer = issuer == NULL ? made->cert : issuer->cert;
     CHECK(X509_set_version(made->cert, 2) == 1);

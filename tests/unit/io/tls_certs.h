@@ -5,6 +5,7 @@
 #include <openssl/x509.h>
 
 #include "base/buf.h"
+#include "base/crypto_context.h"
 #include "io/tls.h"
 
 /* A certificate and its key. pem: itself and its chain without the root; key_pem likewise. root_pem: itself, for who trusts it. */

@@ -457,6 +457,31 @@ static void padding_is_that_of_the_reference(void **state)
     trio_free(&trio);
 }
 
+static void the_largest_message_opens_and_a_larger_one_is_refused(void **state)
+{
+    (void)state;
+    struct trio trio;
+    trio_new(&trio, 1);
+    static const uint8_t text[MLS_PLAINTEXT_BYTES_MAX + 1] = {'x'};
+    const struct slim_mls_view none = {0};
+    const struct slim_mls_view largest = {text, MLS_PLAINTEXT_BYTES_MAX};
+    struct slim_mls_buf message;
+    CHECK_MLS(slim_mls_group_encrypt(trio.groups[0], none, largest, &message));
+    CHECK(message.len <= MLS_MESSAGE_BYTES_MAX);
+    struct slim_mls_event event;
+    CHECK_MLS(slim_mls_group_process(trio.groups[1],
+                                     (struct slim_mls_view){message.data, message.len}, &event));
+    CHECK(event.data.len == largest.len && memcmp(event.data.data, text, largest.len) == 0);
+    slim_mls_event_free(&event);
+    slim_mls_buf_free(&message);
+    CHECK(slim_mls_group_encrypt(trio.groups[0], none,
+                                 (struct slim_mls_view){text, largest.len + 1},
+                                 &message) == SLIM_MLS_ERR_LIMIT);
+    CHECK(slim_mls_group_encrypt(trio.groups[0], (struct slim_mls_view){text, 1}, largest,
+                                 &message) == SLIM_MLS_ERR_LIMIT);
+    trio_free(&trio);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -473,6 +498,7 @@ int main(void)
         cmocka_unit_test(a_restored_group_goes_on),
         cmocka_unit_test(handshakes_can_be_encrypted),
         cmocka_unit_test(padding_is_that_of_the_reference),
+        cmocka_unit_test(the_largest_message_opens_and_a_larger_one_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

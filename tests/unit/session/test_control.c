@@ -504,6 +504,25 @@ static void plaintext_is_a_choice_that_is_told(void **state)
     world_fini(&world);
 }
 
+static void the_largest_sealed_message_arrives_and_a_larger_one_is_refused(void **state)
+{
+    (void)state;
+    static const uint8_t blob[SLIM_SESSION_SEALED_BYTES_MAX + 1] = {'x'};
+    uint32_t id = pair(true);
+    struct slim_error error = {.status = SLIM_OK};
+    struct slim_session_payload payload = {.blob = slim_view_of(blob, sizeof(blob))};
+    CHECK(slim_session_app_publish(world.apps[0].app, world.now_ms, id, &payload, 2, &error) ==
+          SLIM_ERR_LIMIT);
+    payload.blob.len--;
+    CHECK_OK(slim_session_app_publish(world.apps[0].app, world.now_ms, id, &payload, 3, &error));
+    world_publish(&world, 0, id, "after it", 4);
+    world_run(&world, 50);
+    CHECK(world_completion(&world, 0, 2) == NULL);
+    CHECK(world_is_ok(&world, 0, 3) && world_is_ok(&world, 0, 4));
+    CHECK(world_count(&world, 1, SLIM_SESSION_MESSAGE) == 2);
+    world_fini(&world);
+}
+
 static void full_window_says_when_it_is_not(void **state)
 {
     (void)state;
@@ -721,6 +740,7 @@ int main(void)
         cmocka_unit_test(restricted_applications_do_not_send_or_receive),
         cmocka_unit_test(plaintext_is_a_choice_that_is_told),
         cmocka_unit_test(full_window_says_when_it_is_not),
+        cmocka_unit_test(the_largest_sealed_message_arrives_and_a_larger_one_is_refused),
         cmocka_unit_test(application_acts_from_inside_its_events),
         cmocka_unit_test(tokens_that_are_missing_are_waited_for),
         cmocka_unit_test(second_invitation_of_the_same_moderator_counts),

@@ -355,6 +355,37 @@ static void idle_group_lives_on(void **state)
     world_fini(&world);
 }
 
+/* A client that has nothing to do wakes at most once a second; pings are all it should wake for. */
+static void idle_sessions_wake_nobody_more_than_once_a_second(void **state)
+{
+    enum { SECONDS = 600 };
+    (void)state;
+    for (int is_mls = 0; is_mls < 2; is_mls++) {
+        world_init(&world, 4);
+        uint32_t id = world_group(&world, is_mls == 1);
+        const struct slim_session_settings settings =
+            world_settings(SLIM_SESSION_POINT_TO_POINT, is_mls == 1);
+        struct slim_wire_name peer = world.apps[2].name;
+        uint32_t pair = world_create(&world, 1, &settings, &peer, 1);
+        world_run(&world, 200);
+        CHECK(world_is_ok(&world, 1, 1));
+        for (size_t i = 0; i < 4; i++) {
+            world_publish(&world, i, id, "x", 10 + i);
+        }
+        world_publish(&world, 1, pair, "y", 20);
+        world_run(&world, 2 * SLIM_SESSION_PATH_MS); /* what invitations owe is paid */
+        for (size_t i = 0; i < 4; i++) {
+            world.apps[i].wakes = 0;
+        }
+        world_run(&world, SECONDS * 1000);
+        for (size_t i = 0; i < 4; i++) {
+            CHECK(world.apps[i].wakes > 0 && world.apps[i].wakes <= SECONDS);
+        }
+        CHECK(member_count(0, id) == 4);
+        world_fini(&world);
+    }
+}
+
 static void moderator_renews_its_keys(void **state)
 {
     (void)state;
@@ -371,6 +402,43 @@ static void moderator_renews_its_keys(void **state)
     world_publish(&world, 2, id, "y", 2);
     world_run(&world, 300);
     CHECK(world_is_ok(&world, 0, 1) && world_is_ok(&world, 2, 2));
+    world_fini(&world);
+}
+
+/* By MLS when it enters, and by the session to know whom it speaks for. */
+static void credential_of_a_new_member_is_read_once(void **state)
+{
+    (void)state;
+    world_init(&world, 4);
+    uint32_t id = world_group(&world, true);
+    remove_member(id, 3, 1);
+    world_run(&world, 1000);
+    CHECK(world_is_ok(&world, 0, 1));
+    for (size_t i = 0; i < 3; i++) {
+        world.apps[i].credential_reads = 0;
+    }
+    world_invite(&world, 0, id, 3, 2);
+    world_run(&world, 100);
+    CHECK(world_is_ok(&world, 0, 2));
+    for (size_t i = 0; i < 3; i++) {
+        CHECK(world.apps[i].credential_reads == 1);
+    }
+    world_fini(&world);
+}
+
+static void credential_that_was_good_a_second_ago_is_read_again(void **state)
+{
+    (void)state;
+    world_init(&world, 3);
+    uint32_t id = world_group(&world, true);
+    remove_member(id, 2, 1);
+    world_run(&world, 2000);
+    CHECK(world_is_ok(&world, 0, 1));
+    world.apps[0].finds_tokens_old = true;
+    world_invite(&world, 0, id, 2, 2); /* with the credential that was read last */
+    world_run(&world, 1000);
+    const struct world_event *event = world_completion(&world, 0, 2);
+    CHECK(event != NULL && event->status == SLIM_ERR_EXPIRED);
     world_fini(&world);
 }
 
@@ -437,7 +505,10 @@ int main(void)
         cmocka_unit_test(failed_welcome_takes_the_member_out_again),
         cmocka_unit_test(silent_member_is_dropped_by_the_pings),
         cmocka_unit_test(idle_group_lives_on),
+        cmocka_unit_test(idle_sessions_wake_nobody_more_than_once_a_second),
         cmocka_unit_test(moderator_renews_its_keys),
+        cmocka_unit_test(credential_of_a_new_member_is_read_once),
+        cmocka_unit_test(credential_that_was_good_a_second_ago_is_read_again),
         cmocka_unit_test(dropped_member_ends_by_itself),
         cmocka_unit_test(large_group_grows_in_one_go),
     };

@@ -67,8 +67,11 @@ static enum slim_status make_credential(void *ctx, const uint8_t *key, struct sl
 static enum slim_status read_credential(void *ctx, struct slim_view token, bool any_age,
                                         struct slim_mls_claims *claims, struct slim_error *error)
 {
-    (void)ctx;
-    (void)any_age; /* tokens of the tests do not age */
+    struct world_app *app = ctx;
+    app->credential_reads++;
+    if (app->finds_tokens_old && !any_age) {
+        return slim_error_set(error, SLIM_ERR_EXPIRED, "too old");
+    }
     if (token.len < 3 || token.data[1] != '|') {
         return slim_error_set(error, SLIM_ERR_AUTH, "not a token");
     }
@@ -325,6 +328,7 @@ static void deliver(struct world *world, const struct packet *packet)
         world->dropped++;
         return;
     }
+    world->apps[packet->to].wakes++;
     for (int i = 0; i < (world->is_doubling ? 2 : 1); i++) {
         slim_session_app_take(world->apps[packet->to].app, world->now_ms, WORLD_CONN, bytes);
     }
@@ -358,6 +362,8 @@ static uint64_t tick_all(struct world *world)
         if (!world->apps[i].is_dead) {
             uint64_t due_ms = slim_session_app_tick(world->apps[i].app, world->now_ms);
             CHECK(due_ms > world->now_ms);
+            world->apps[i].wakes += world->apps[i].due_ms <= world->now_ms ? 1 : 0;
+            world->apps[i].due_ms = due_ms;
             next_ms = due_ms < next_ms ? due_ms : next_ms;
         }
     }

@@ -41,8 +41,11 @@ struct world_app {
     int route_balance;
     bool has_no_token;
     bool has_no_credential;
-    bool is_dead; /* takes nothing, does nothing */
+    bool finds_tokens_old;     /* in credentials of others */
+    unsigned credential_reads; /* how often it looked into one */
+    bool is_dead;              /* takes nothing, does nothing */
     uint64_t due_ms;
+    unsigned wakes; /* how often it was due, or something came */
     void (*on_event)(struct world_app *app, const struct slim_session_event *event);
 };
 

@@ -1,0 +1,41 @@
+"""Which public names are slimrpc: the packages load them when they are first asked for, with the asyncio that they need."""
+
+NAMES = (
+    "BidiStreamHandler",
+    "Channel",
+    "Context",
+    "MulticastBidiStreamHandler",
+    "MulticastResponseReader",
+    "MulticastStreamMessage",
+    "RequestStream",
+    "RequestStreamWriter",
+    "ResponseSink",
+    "ResponseStreamReader",
+    "RpcCode",
+    "RpcError",
+    "RpcMessageContext",
+    "RpcMulticastItem",
+    "Server",
+    "StreamMessage",
+    "StreamStreamHandler",
+    "StreamUnaryHandler",
+    "UnaryStreamHandler",
+    "UnaryUnaryHandler",
+)
+# of the reference; with us each is the same as the class without the last word
+OLD_NAMES = (
+    "BidiStreamHandlerProtocol",
+    "ChannelProtocol",
+    "ContextProtocol",
+    "MulticastBidiStreamHandlerProtocol",
+    "MulticastResponseReaderProtocol",
+    "RequestStreamProtocol",
+    "RequestStreamWriterProtocol",
+    "ResponseSinkProtocol",
+    "ResponseStreamReaderProtocol",
+    "ServerProtocol",
+    "StreamStreamHandlerImpl",
+    "StreamUnaryHandlerImpl",
+    "UnaryStreamHandlerImpl",
+    "UnaryUnaryHandlerImpl",
+)
