@@ -9,6 +9,8 @@
 The interface is that of the reference's package of release 1.0.0; the engine is libslim, in C, inside the extension `_slim`.
 """
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from . import _install as _install
 from . import slim_bindings as slim_bindings
 from .slim_bindings import *
@@ -20,6 +22,9 @@ from .slim_bindings import ServiceProtocol as ServiceProtocol
 from .slim_bindings import SessionProtocol as SessionProtocol
 from .slim_bindings import uniffi_set_event_loop as uniffi_set_event_loop
 from .slim_bindings import __getattr__ as __getattr__
+
+if _TYPE_CHECKING:
+    from ._rpc import *
 
 
 def __dir__() -> list[str]:

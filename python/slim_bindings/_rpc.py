@@ -1,5 +1,7 @@
 """slimrpc: calls with typed ends over sessions of SLIM. Loaded when a program first asks for one of these names."""
 
+# ruff: noqa: F401
+
 from ._rpc_client import (
     BidiStreamHandler,
     Channel,
@@ -8,7 +10,6 @@ from ._rpc_client import (
     RequestStreamWriter,
     ResponseStreamReader,
 )
-from ._rpc_names import NAMES, OLD_NAMES
 from ._rpc_server import Context, RequestStream, ResponseSink, Server
 from ._rpc_types import (
     MulticastStreamMessage,
@@ -32,5 +33,3 @@ RequestStreamProtocol, RequestStreamWriterProtocol = RequestStream, RequestStrea
 ResponseSinkProtocol, ResponseStreamReaderProtocol, ServerProtocol = ResponseSink, ResponseStreamReader, Server
 StreamStreamHandlerImpl, StreamUnaryHandlerImpl = StreamStreamHandler, StreamUnaryHandler
 UnaryStreamHandlerImpl, UnaryUnaryHandlerImpl = UnaryStreamHandler, UnaryUnaryHandler
-
-__all__ = [*NAMES, *OLD_NAMES]

@@ -94,6 +94,9 @@ class _Call:
         metadata: dict[str, str] | None,
     ) -> None:
         seconds = wire.seconds_of(timeout)
+        for key, value in (metadata or {}).items():
+            check_text(key)
+            check_text(value)
         self.channel = channel
         self.loop = loop
         self.id = wire.new_id()
@@ -161,6 +164,7 @@ class _Call:
 
     def put(self, data: bytes | None) -> None:
         """A request, at once; None: there are no more. Raises why the call has failed; one that has its answers needs no requests."""
+        wire.check_size(data or b"")
         self.is_closed = self.is_closed or data is None
         if self.failure is not None and data is not None:
             raise self.failure
@@ -215,7 +219,8 @@ class _Call:
         if not self.channel._is_group:
             self.fail(closed(f"{self.method} was answered"))
             return
-        received, missing = [], []
+        received: list[str] = []
+        missing: list[str] = []
         for parts, is_done in self._pending.items():
             (received if is_done else missing).append(str(_nameless(parts)))
         total = len(self._pending)
@@ -634,19 +639,18 @@ class Channel:
 
     async def _begin(self, call: _Call, request: bytes) -> None:
         """One request, and no more. What goes wrong is in the inbox."""
-        await call.open()
         try:
+            await call.open()
             await call.send(request)
             call.put(None)
-        except RpcError:
-            pass
-
-    async def _unary(self, call: _Call, request: bytes) -> bytes:
-        try:
-            await self._begin(call, request)
-        except asyncio.CancelledError:
+        except RpcError as failure:
+            call.fail(failure)
+        except BaseException:
             call.abandon()
             raise
+
+    async def _unary(self, call: _Call, request: bytes) -> bytes:
+        await self._begin(call, request)
         return await call.only_response()
 
     def call_unary(

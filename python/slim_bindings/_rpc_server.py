@@ -33,6 +33,7 @@ from ._rpc_types import (
 from ._unions import MODULE
 
 CALLS_MAX = 10_000  # at once in one session; more get RESOURCE_EXHAUSTED
+TEXT_MAX = 100_000  # characters of the sentence of an error
 CLOSE_S = 10.0  # how long shutdown waits for the other side of each session
 
 
@@ -285,11 +286,13 @@ class _Served:
     def respond(self, data: bytes) -> None:
         """A response, at once."""
         self._check_open()
+        wire.check_size(data)
         self._put(data, RpcCode.OK)
 
     async def respond_in_turn(self, data: bytes) -> None:
         """A response, when there is room for it."""
         self._check_open()
+        wire.check_size(data)
         if not self.link.is_group:
             await self.link.session._admit_async(data)
             self._check_open()
@@ -310,6 +313,7 @@ class _Served:
         self._check_open()
         self.is_ended = True
         code, text = _sent_form(failure)
+        text = text[:TEXT_MAX]
         self._put(text.encode(), code)
 
     def _put(self, data: bytes, code: RpcCode) -> None:
@@ -478,7 +482,8 @@ class Server:
         with self._lock:
             if self._done is not None:
                 raise error("INTERNAL", "the server is serving already")
-            self._done = done = concurrent.futures.Future()
+            done: concurrent.futures.Future[None] = concurrent.futures.Future()
+            self._done = done
             self._loop, self._stopping = running_loop(), asyncio.Event()
         links: set[_ServerLink] = set()
         try:

@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 from typing import TYPE_CHECKING, Any
 
 from ._names import Name
 from ._records import Record, record
-from ._unions import MODULE, _plain
+from ._unions import MODULE
 
 if TYPE_CHECKING:
     from ._rpc_server import Context, RequestStream, ResponseSink
 
-RpcCode = _plain(
-    "RpcCode",
-    "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS PERMISSION_DENIED RESOURCE_EXHAUSTED "
-    "FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL UNAVAILABLE DATA_LOSS UNAUTHENTICATED",
-    "How a call ended, with the numbers of gRPC.",
-)
+
+class RpcCode(enum.Enum):
+    """How a call ended, with the numbers of gRPC."""
+
+    OK = 0
+    CANCELLED = 1
+    UNKNOWN = 2
+    INVALID_ARGUMENT = 3
+    DEADLINE_EXCEEDED = 4
+    NOT_FOUND = 5
+    ALREADY_EXISTS = 6
+    PERMISSION_DENIED = 7
+    RESOURCE_EXHAUSTED = 8
+    FAILED_PRECONDITION = 9
+    ABORTED = 10
+    OUT_OF_RANGE = 11
+    UNIMPLEMENTED = 12
+    INTERNAL = 13
+    UNAVAILABLE = 14
+    DATA_LOSS = 15
+    UNAUTHENTICATED = 16
 
 
 class RpcError(Exception):
@@ -80,7 +96,7 @@ for _class in (_Rpc, _MulticastRpc, _MulticastSessionClosed):
     _class.__qualname__ = f"RpcError.{_class.__name__}"
     _class.__module__ = MODULE
     setattr(RpcError, _class.__name__, _class)
-RpcError.__module__ = MODULE
+RpcError.__module__ = RpcCode.__module__ = MODULE
 
 
 def error(code: str, message: str) -> _Rpc:
@@ -182,9 +198,9 @@ def _add_variant(outer: type, name: str, base: type, **members: Any) -> None:
     setattr(outer, name, made)
 
 
-for _class in (StreamMessage, MulticastStreamMessage):
-    _class.__module__ = MODULE
-    _add_variant(_class, "END", _class, __init__=lambda self: None)
+for _items in (StreamMessage, MulticastStreamMessage):
+    _items.__module__ = MODULE
+    _add_variant(_items, "END", _items, __init__=lambda self: None)
 _add_variant(StreamMessage, "DATA", _StreamValue)
 _add_variant(StreamMessage, "ERROR", _StreamValue)
 _add_variant(MulticastStreamMessage, "DATA", _MulticastData)
@@ -226,5 +242,5 @@ class StreamStreamHandler:
         raise NotImplementedError
 
 
-for _class in (UnaryUnaryHandler, UnaryStreamHandler, StreamUnaryHandler, StreamStreamHandler):
-    _class.__module__ = MODULE
+for _handler in (UnaryUnaryHandler, UnaryStreamHandler, StreamUnaryHandler, StreamStreamHandler):
+    _handler.__module__ = MODULE

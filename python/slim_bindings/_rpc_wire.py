@@ -20,7 +20,7 @@ import os
 import time
 from datetime import datetime, timedelta, timezone
 
-from ._rpc_types import RpcCode
+from ._rpc_types import RpcCode, error
 
 TIMEOUT, CODE, ID, SERVICE, METHOD, DIRECTION = (
     "slimrpc-timeout",
@@ -32,6 +32,7 @@ TIMEOUT, CODE, ID, SERVICE, METHOD, DIRECTION = (
 )
 REQUEST = "req"
 PAYLOAD_TYPE = "msg"
+MESSAGE_BYTES_MAX = 3_660_000  # of a request or a response: what sessions with MLS carry
 LONGEST_S = 10 * 3600.0  # of a call without a timeout
 _LAST_S = datetime(9999, 1, 1, tzinfo=timezone.utc).timestamp()
 _CODES = {str(code.value): code for code in RpcCode}
@@ -71,6 +72,12 @@ def end_of(metadata: dict[str, str]) -> float:
     except (KeyError, ValueError):
         end = math.nan
     return end if 0 <= end < _LAST_S else time.time() + LONGEST_S
+
+
+def check_size(data: bytes) -> None:
+    """RpcError RESOURCE_EXHAUSTED: no session would carry it."""
+    if len(data) > MESSAGE_BYTES_MAX:
+        raise error("RESOURCE_EXHAUSTED", f"a message of {len(data)} bytes; {MESSAGE_BYTES_MAX} are possible")
 
 
 def first(caller: dict[str, str] | None, service: str, method: str, call_id: str, end: float) -> dict[str, str]:

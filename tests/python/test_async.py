@@ -314,7 +314,7 @@ def test_wrong_arguments_of_hot_calls():
 CHILD = """
 import os, sys, slim_bindings as sb
 service = sb.Service("parent")
-app = service.create_app_with_secret(sb.Name("a", "b", "c"), "x" * 32)
+app = service.create_app_with_secret(sb.Name("a", "b", "c"), "a shared secret of at least 32 bytes")
 if os.fork() == 0:
     try:
         app.subscribe(sb.Name("a", "b", "c"), None)

@@ -1,7 +1,6 @@
 """slim-mcp, which is written for the reference's release 1.4, over our package and our node, and with the reference at one end.
 
-Wants mcp and slim-mcp (requirements.txt) in the interpreters PEER_wheel and PEER_mcp_1_4_1; the first has our package, the second
-slim-bindings 1.4.1.
+Wants mcp and slim-mcp in the interpreters PEER_wheel and PEER_mcp_1_4_1; the first has our package, the second slim-bindings 1.4.1.
 """
 
 import subprocess
