@@ -187,11 +187,14 @@ class _Call:
         self._sent.append(handle._op)
 
     def check_sent(self) -> None:
-        """Fail when a request was not acknowledged."""
+        """Fail when a request was not acknowledged. A server that does not answer may be there again under another id: a new session."""
         try:
             self._sent = [op for op in self._sent if not op.poll()]
         except _slim.Error as failure:
+            link = self._link
             self.fail(error("UNAVAILABLE", f"{self.method}: a request did not arrive: {failure.args[1]}"))
+            if link is not None and not self.channel._is_group:
+                link.end()
 
     # ---- answers
 
