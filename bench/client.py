@@ -158,20 +158,23 @@ def quiet(ours, static, reference, folder):
     authority = Authority(folder, "bench")
     cert = authority.pair("node")
     secure = {"cert": cert.cert, "key": cert.key}
-    static_text = "-"
     with Node() as plain, Node(tls=secure) as tls:
-        endpoints = (f"http://127.0.0.1:{plain.port}",
-                     f'{{endpoint: "https://127.0.0.1:{tls.port}", tls: {{ca_source: {{type: file, path: "{authority.path}"}}}}}}')
-        mine = [pair(ours, "wait", "quiet", endpoints[mls], f"q{mls}", IDLE_S, mls) for mls in (0, 1)]
+        entry = f'{{endpoint: "https://127.0.0.1:{tls.port}", tls: {{ca_source: {{type: file, path: "{authority.path}"}}%s}}}}'
+        endpoints = (f"http://127.0.0.1:{plain.port}", entry % "", entry % ", include_system_ca_certs_pool: false")
+        mine = [pair(ours, "wait", "quiet", endpoints[i], f"q{i}", IDLE_S, min(i, 1)) for i in range(3)]
         alone = run(ours.far("idle", endpoints[0], "org/bench/idle", IDLE_S))
         theirs = [pair(reference, "wait", "quiet", endpoints[0], f"r{mls}", IDLE_S, mls) for mls in (0, 1)]
-        linked = [pair(static, "wait", "quiet", endpoints[mls], f"s{mls}", 2, mls) for mls in (0, 1)] if static else None
-    for mls, (text, budget) in enumerate((("shared secret, no MLS, no TLS", 4.5), ("shared secret, MLS and TLS", 8))):
-        static_text = megabytes(*linked[mls]) if linked else "-"
-        lines.append(f"| RSS after 100 messages each way (no file's), MB: {text} | {megabytes(*mine[mls])} | {static_text} | {megabytes(*theirs[mls])}{', without TLS' if mls else ''} | <= {budget} |")
-    lines.append(f"| wakes per second, all threads, {IDLE_S} s, a session open | {max(row['wakes_per_s'] for row in mine[0] + mine[1]):.2f} | "
+        linked = [pair(static, "wait", "quiet", endpoints[i], f"s{i}", 2, min(i, 1)) for i in range(3)] if static else None
+    theirs.append(())
+    kinds = (("no MLS, no TLS", 4.5), ("MLS and TLS", 8), ("MLS and TLS, but without the system's roots", 8))
+    for i, (text, budget) in enumerate(kinds):
+        static_text = megabytes(*linked[i]) if linked else "-"
+        their_text = ("", ", without TLS", "-")[i]
+        their_text = megabytes(*theirs[i]) + their_text if theirs[i] else their_text
+        lines.append(f"| RSS after 100 messages each way (not of files), MB: {text} | {megabytes(*mine[i])} | {static_text} | {their_text} | <= {budget} |")
+    lines.append(f"| wakes per second, all threads, {IDLE_S} s, a session open | {max(row['wakes_per_s'] for one in mine for row in one):.2f} | "
                  f"| {max(row['wakes_per_s'] for row in theirs[0] + theirs[1]):.2f} | <= 1 |")
-    lines.append(f"| the same without a session; RSS, MB | {alone['wakes_per_s']:.2f}; {megabytes(alone)} | | | |")
+    lines.append(f"| the same without a session, and its RSS, MB | {alone['wakes_per_s']:.2f}, {megabytes(alone)} | | | |")
     return lines
 
 

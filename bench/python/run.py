@@ -26,7 +26,7 @@ CASES = {  # name: (arguments for ours, arguments for the reference): it is too 
     "import": ("import", "import"),
 }
 IMPORTS = 9
-CHOSEN = [name for name in os.environ.get("CASES", "").split(",") if name]
+CHOSEN = [name for name in os.environ.get("CASES", "").split(";") if name]
 
 
 def free_port():
@@ -125,6 +125,34 @@ def memory(python, count):
     print(found)
 
 
+# what is charted: (case, figure, budget, unit, what); rates as the time that a message takes; the group's budget is a tenth of the reference's
+CHARTED = [
+    ("100 B", "messages_per_s", 1e6 / 20_000, "us", "100 B: time per message"),
+    ("100 B", "cpu_us", 20, "us", "100 B: CPU per message, sender"),
+    ("64 KiB", "messages_per_s", 1e6 / 2000, "us", "64 KiB: time per message"),
+    ("64 KiB", "rss_kib", 30 * 1024, "KiB", "64 KiB: memory, sender"),
+    ("group of 8", "messages_per_s", None, "us", "group of 8, 100 B: time per message"),
+    ("round trip", "p50_ms", 0.5, "ms", "round trip, median"),
+    ("import", "wall_ms", 60, "ms", "import"),
+]
+
+
+def chart(found, other):
+    sys.path.insert(0, str(ROOT / "bench"))
+    import plot
+
+    rows = []
+    for case, figure, budget, unit, what in CHARTED:
+        pair = [found.get((case, name, figure)) for name in ("ours", other)]
+        if None in pair:
+            continue
+        pair = [statistics.median(values) for values in pair]
+        if figure == "messages_per_s":
+            pair = [1e6 / value for value in pair]
+        rows.append((what, *pair, budget or pair[1] / 10, unit))
+    Path(os.environ["PLOT"]).write_text(plot.bars(rows))
+
+
 def main():
     if sys.argv[1] == "memory":
         return memory(sys.argv[2], int(sys.argv[3]))
@@ -140,6 +168,8 @@ def main():
                 for key, value in result.items():
                     found.setdefault((case, name, key), []).append(value)
     print("\n| case | package | figure | median | lowest | highest |\n|---|---|---|---|---|---|")
+    if os.environ.get("PLOT"):
+        chart(found, next(name for name in pythons if name != "ours"))
     for (case, name, key), values in found.items():
         print(f"| {case} | {name} | {key} | {statistics.median(values):g} | {min(values):g} | {max(values):g} |")
 

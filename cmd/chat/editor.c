@@ -1,6 +1,5 @@
 #include "chat/editor.h"
 
-#include <dlfcn.h>
 #include <histedit.h>
 #include <langinfo.h>
 #include <locale.h>
@@ -26,7 +25,6 @@ struct edit_library {
 
 /* has_line   editing goes on: the terminal is libedit's */
 struct chat_editor {
-    void *handle;
     struct edit_library lib;
     EditLine *edit;
     History *history;
@@ -48,9 +46,8 @@ static bool open_library(struct chat_editor *editor)
         {"history", &lib->history},
     };
     const char *missing; /* either way there are plain lines */
-    editor->handle =
-        slim_library_open("libedit.so.2", symbols, sizeof(symbols) / sizeof(symbols[0]), &missing);
-    return editor->handle != NULL;
+    return slim_library_open("libedit.so.2", symbols, sizeof(symbols) / sizeof(symbols[0]),
+                             &missing);
 }
 
 static char *prompt_of(EditLine *edit);
@@ -118,9 +115,6 @@ void chat_editor_free(struct chat_editor *editor)
     }
     if (editor->edit != NULL) {
         editor->lib.end(editor->edit);
-    }
-    if (editor->handle != NULL) {
-        (void)dlclose(editor->handle); /* nothing of it is in use */
     }
     free(editor->prompt);
     free(editor);

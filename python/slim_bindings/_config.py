@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 from datetime import timedelta
 from typing import Any
@@ -28,6 +27,8 @@ _NOT_IN_URI = frozenset('"<>\\^`{|}')
 
 
 def _text(value: Any) -> str:
+    import json  # most of the time of importing this, and not needed for that
+
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -142,6 +143,8 @@ def _backoff(backoff: Any) -> dict[str, Any] | None:
 
 def _metadata(text: str | None) -> Any:
     """Text that is no JSON is dropped, as by the reference."""
+    import json
+
     try:
         return None if text is None else json.loads(text)
     except ValueError:

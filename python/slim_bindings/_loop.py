@@ -89,6 +89,11 @@ class LoopQueue:
         self.lines: dict[int, _Line] = {}
         loop.add_reader(self.queue.fileno(), self._on_readable)
 
+    def __del__(self, local: threading.local = _local) -> None:
+        # A loop that is being closed may drop us first and forget the descriptor then: it must not be closed in between, by the thread
+        # that ends the last operation, and be somebody else's by then. Whoever is next in this thread comes after that.
+        local.last = getattr(self, "queue", None)
+
     def _on_readable(self) -> None:
         for key in self.queue.take():
             future = self.ends.pop(key, None)

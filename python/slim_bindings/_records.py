@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from ._names import Name
 from ._unions import (
@@ -23,6 +23,17 @@ from ._unions import (
     TransportProtocol,
 )
 
+if TYPE_CHECKING:
+    from typing_extensions import dataclass_transform
+
+    from ._objects import CompletionHandle, Session
+else:
+
+    def dataclass_transform(**_):
+        return lambda decorator: decorator
+
+
+Kind = TypeVar("Kind", bound=type)
 __all__ = ["Direction", "Name"]  # and every record below
 
 
@@ -46,7 +57,8 @@ class Record:
     __hash__ = None  # type: ignore[assignment]
 
 
-def record(cls: type) -> type:
+@dataclass_transform(kw_only_default=True)
+def record(cls: Kind) -> Kind:
     """A record of the annotated fields."""
     cls.__module__ = "slim_bindings.slim_bindings"
     made = dataclasses.dataclass(kw_only=True, eq=False, repr=False)(cls)
@@ -323,5 +335,5 @@ class SessionConfig(Record):
 class SessionWithCompletion(Record):
     """A session that is being made, and the handle that says when it is."""
 
-    session: Any
-    completion: Any
+    session: Session
+    completion: CompletionHandle

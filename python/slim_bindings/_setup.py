@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import threading
 import time
 from datetime import timedelta
-from typing import Any
 
 from . import _records as r
 from . import _slim
-from ._config import OS_KINDS
 from ._errors import SlimError, internal
 from ._factories import (
     FILTERS,
     new_runtime_config,
     new_service_config,
-    new_service_config_with,
     new_tracing_config,
 )
 from ._loop import nanoseconds
 from ._names import check_text
 from ._objects import CLOSED, Service
-from ._read import client_of, dataplane_of
 
 _LEVELS = ("trace", "debug", "info", "warn", "error", "off")
 _lock = threading.RLock()
@@ -111,31 +105,14 @@ def initialize_with_configs(
 # ---- from a file
 
 
-def _file_problem(error: _slim.Error) -> str:
-    """What is wrong with a file, in front of it the words of the reference."""
-    text = error.args[1]
-    if found := re.search(r"^io error\nCaused by:\n  -> (.*) \(os error (\d+)\)", text):
-        kind = OS_KINDS.get(int(found[2]), "Other")
-        return f'IoError(Os {{ code: {found[2]}, kind: {kind}, message: "{found[1]}" }})'
-    if found := re.search(r"^invalid configuration - key (.*) not valid\nCaused by:\n  -> .*the file is a map", text):
-        return f'InvalidKey("{found[1]}")\nCaused by:\n  -> {text.splitlines()[-1].removeprefix("  -> ")}'
-    if text.startswith("invalid configuration"):
-        return f"InvalidYaml\nCaused by:\n  -> {text.splitlines()[-1].removeprefix('  -> ')}"
-    return text
-
-
-def _described_service(index: int, key: str, description: dict[str, Any]) -> Service:
+def _start_described(config: r.ServiceConfig, servers: list[str], clients: list[str], index: int) -> Service:
     """A service of a file: its servers and links go to the library as they are written."""
-    given = description.get("node_id")
-    node_id = key if given is None else f"{key.split('/')[0]}/{given}"
-    plane = description.get("dataplane") or {}
-    config = new_service_config_with(node_id, description.get("group_name"), dataplane_of(plane))
     made = _new_service(index, config)
-    begun = [(made._n.run_server, server) for server in plane.get("servers") or ()]
-    begun += [(made._n.connect, client) for client in plane.get("clients") or ()]
     try:
-        for begin, described in begun:
-            begin(json.dumps(described, ensure_ascii=False)).wait(None)
+        for server in servers:
+            made._n.run_server(server).wait(None)
+        for client in clients:
+            made._n.connect(client).wait(None)
     except _slim.Error as error:
         top = error.args[1].split("\n")[0]
         raise internal(
@@ -147,16 +124,21 @@ def _described_service(index: int, key: str, description: dict[str, Any]) -> Ser
 def _initialize_from(config_path: str) -> None:
     """Raises _slim.Error for a file that is no good."""
     global _drain_timeout
+    from . import _file  # only here: most programs never need it
+
     found = _slim.config_load(check_text(config_path))
     level, directives, has_names, has_ids, _, _, drain_ms, complaints, text = found
-    described = (json.loads(text) or {}).get("services") or {}
+    described = _file.services_of(text)
     _start_log(",".join(part for part in (level, directives) if part), has_names, has_ids)
     for complaint in complaints:
         _slim.log_warn(complaint)
     if not described:
         made = [_new_service(0, new_service_config())]
     else:
-        made = [_described_service(i, key, value or {}) for i, (key, value) in enumerate(described.items())]
+        made = [
+            _start_described(*_file.description_of(key, value or {}), index)
+            for index, (key, value) in enumerate(described.items())
+        ]
     _drain_timeout = timedelta(milliseconds=drain_ms)
     _services.extend(made)
 
@@ -174,7 +156,10 @@ def initialize_from_config(config_path: str) -> None:
         try:
             _initialize_from(config_path)
         except _slim.Error as error:
-            raise internal(SlimError.ConfigError, f"Failed to create config loader: {_file_problem(error)}") from None
+            from ._file import problem_of
+
+            text = f"Failed to create config loader: {problem_of(error.args[1])}"
+            raise internal(SlimError.ConfigError, text) from None
 
 
 def initialize_from_config_with_error(config_path: str) -> None:
@@ -190,23 +175,9 @@ def initialize_from_config_with_error(config_path: str) -> None:
 
 def new_config_from_json(json: str) -> r.ClientConfig:
     """A link from JSON with the keys of dataplane.clients in slim.yaml(5). SlimError.ConfigError: it is not good."""
-    return client_of(_client_from(check_text(json)))
+    from . import _file
 
-
-def _client_from(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise SlimError.ConfigError(f"invalid JSON for client config: {error}") from None
-    whole = {"services": {"slim/0": {"dataplane": {"clients": [found]}}}}
-    try:
-        _slim.config_check(json.dumps(whole, ensure_ascii=False))
-    except _slim.Error as error:
-        causes = [line.removeprefix("  -> ") for line in error.args[1].split("\n")]
-        where = causes[-1].split(": ", 2)[-1]
-        what = [cause for cause in causes[:-1] if cause not in ("Caused by:", "yaml parse error")]
-        raise SlimError.ConfigError(f"invalid JSON for client config: {': '.join(what)} ({where})") from None
-    return found
+    return _file.client_from(check_text(json))
 
 
 # ---- the process

@@ -98,7 +98,7 @@ static enum slim_status open_library(const char *library, struct slim_error *err
         {"curl_slist_free_all", &curl.slist_free_all},
     };
     const char *missing;
-    if (slim_library_open(library, symbols, SLIM_COUNT(symbols), &missing) == NULL) {
+    if (!slim_library_open(library, symbols, SLIM_COUNT(symbols), &missing)) {
         return missing != NULL
                    ? slim_error_set(error, SLIM_ERR_CONFIG,
                                     "%s has no %s: install the package libcurl4 (7.68 or newer)",

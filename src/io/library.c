@@ -3,23 +3,22 @@
 #include <dlfcn.h>
 #include <string.h>
 
-void *slim_library_open(const char *file, const struct slim_library_symbol *symbols, size_t count,
-                        const char **missing)
+bool slim_library_open(const char *file, const struct slim_library_symbol *symbols, size_t count,
+                       const char **missing)
 {
     *missing = NULL;
-    void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+    void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (handle == NULL) {
-        return NULL;
+        return false;
     }
     for (size_t i = 0; i < count; i++) {
         void *found = dlsym(handle, symbols[i].name);
         if (found == NULL) {
-            (void)dlclose(handle); /* an old library: nothing of it is in use */
-            *missing = symbols[i].name;
-            return NULL;
+            *missing = symbols[i].name; /* an old library: nothing of it is used */
+            return false;
         }
         /* ISO C has no conversion from void * to a pointer to a function; POSIX has. */
         memcpy(symbols[i].function, &found, sizeof(found));
     }
-    return handle;
+    return true;
 }

@@ -2,6 +2,7 @@
 #ifndef SLIM_IO_LIBRARY_H
 #define SLIM_IO_LIBRARY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* name       of a function in the library
@@ -11,9 +12,9 @@ struct slim_library_symbol {
     void *function;
 };
 
-/* Open `file` and find all of `symbols`. NULL: it cannot be opened (*missing is NULL), or has not *missing (a name of the table). The
- * handle is for dlclose, or kept for good. From any thread. */
-void *slim_library_open(const char *file, const struct slim_library_symbol *symbols, size_t count,
-                        const char **missing);
+/* Open `file` and find all of `symbols`. False: it cannot be opened (*missing is NULL), or has not *missing (a name of the table). What was
+ * opened stays until the process ends: libraries below it may keep memory in variables that would go with it. From any thread. */
+bool slim_library_open(const char *file, const struct slim_library_symbol *symbols, size_t count,
+                       const char **missing);
 
 #endif

@@ -32,7 +32,7 @@ enum slim_status slim_telemetry_server_load(struct slim_error *error)
         {"MHD_destroy_response", &library.destroy_response},
     };
     const char *missing;
-    if (slim_library_open(LIBRARY_FILE, symbols, SLIM_COUNT(symbols), &missing) == NULL) {
+    if (!slim_library_open(LIBRARY_FILE, symbols, SLIM_COUNT(symbols), &missing)) {
         return missing != NULL
                    ? slim_error_set(error, SLIM_ERR_CONFIG,
                                     "%s has no %s: version 0.9.75 or later is needed", LIBRARY_FILE,

@@ -283,3 +283,19 @@ def test_metadata_of_the_session_reaches_every_member(start):
     moderator, ours, other = start([OURS, OURS, "1.4.1"])
     sessions = open_group(moderator, [ours, other], metadata={"purpose": "demo", "lang": "en"})
     assert ours.call("look", session=sessions[1])["metadata"] == {"purpose": "demo", "lang": "en"}
+
+
+def test_keys_that_invitations_did_not_renew_are_renewed_after_a_minute(start):
+    """Real members follow the refresh: a GROUP_ADD of nobody. Nothing shortens our timers, so this takes its minute."""
+    clients = start([OURS, "1.0.1", OURS, "1.4.1"])
+    sessions = open_group(clients[0], clients[1:])
+    ours = [(client, session) for client, session in zip(clients, sessions, strict=True) if client.version == OURS]
+    end = time.monotonic() + 75
+    while any(client.call("look", session=session)["epoch"] != len(clients) for client, session in ours):
+        assert time.monotonic() < end
+        time.sleep(0.5)
+    talk(clients, sessions, "renewed")
+    clients[0].call("remove", session=sessions[0], name=clients[2].short_name)  # real members take the commit after it
+    stay = [0, 1, 3]
+    settle([clients[i] for i in stay], [sessions[i] for i in stay])
+    talk([clients[i] for i in stay], [sessions[i] for i in stay], "removed")

@@ -484,7 +484,7 @@ class Fuzzer:
             service.create_app_with_secret(sb.Name("org", "ns", name), SECRET) for name in ("first", "second", "third")
         ]
         config = sb.SessionConfig(
-            session_type=sb.SessionType.POINT_TO_POINT, max_retries=3, interval=datetime.timedelta(milliseconds=100)
+            session_type=sb.SessionType.POINT_TO_POINT, max_retries=100, interval=datetime.timedelta(milliseconds=200)
         )
         pair = apps[0].create_session(config, sb.Name("org", "ns", "second"))
         pair.completion.wait()

@@ -283,7 +283,7 @@ GROUP = """
         )
         service = sb.get_global_service()
         apps = [
-            await service.create_app_with_secret_async(sb.Name("one", "ns", f"app{n}"), "x" * 32) for n in range(3)
+            await service.create_app_with_secret_async(sb.Name("one", "ns", f"app{n}"), "a shared secret of at least 32 bytes") for n in range(3)
         ]
         config = sb.SessionConfig(
             session_type=sb.SessionType.GROUP, enable_mls=True, max_retries=5, interval=timedelta(seconds=1), metadata={}
@@ -324,7 +324,7 @@ FORKED = """
 
     SOON = timedelta(seconds=20)
     service = sb.Service("parent")
-    a, b = (service.create_app_with_secret(sb.Name("fork", "ns", name), "x" * 32) for name in "ab")
+    a, b = (service.create_app_with_secret(sb.Name("fork", "ns", name), "a shared secret of at least 32 bytes") for name in "ab")
     config = sb.SessionConfig(
         session_type=sb.SessionType.POINT_TO_POINT, max_retries=5, interval=timedelta(seconds=1)
     )
@@ -335,8 +335,8 @@ FORKED = """
     calls = {
         "connect": lambda: service.connect(sb.new_insecure_client_config("http://127.0.0.1:1")),
         "run_server": lambda: service.run_server(sb.new_insecure_server_config("127.0.0.1:0")),
-        "create_app": lambda: service.create_app_with_secret(name, "x" * 32),
-        "service": lambda: sb.Service("parent").create_app_with_secret(name, "x" * 32) and None,
+        "create_app": lambda: service.create_app_with_secret(name, "a shared secret of at least 32 bytes"),
+        "service": lambda: sb.Service("parent").create_app_with_secret(name, "a shared secret of at least 32 bytes") and None,
         "shutdown": service.shutdown,
         "subscribe": lambda: a.subscribe(name, None),
         "set_route": lambda: a.set_route(name, 0),
@@ -364,7 +364,8 @@ FORKED = """
 
 def test_after_a_fork_every_call_of_the_child_fails_at_once_and_the_parent_goes_on():
     done = script(FORKED)
-    lines = dict(line.split(" ", 1) for line in done.stdout.splitlines())
+    # lines of the log begin with a date
+    lines = dict(line.split(" ", 1) for line in done.stdout.splitlines() if not line[:4].isdigit())
     assert lines.pop("parent") == "b'x'", done.stderr
     # a service that the child makes is its own
     assert lines.pop("service") == "nothing"
@@ -386,6 +387,21 @@ def test_lines_of_the_log_are_plain_text_off_a_terminal_with_what_was_asked_for(
             (line,) = [line for line in done.stdout.splitlines() if "dataplane server started" in line]
             assert "\x1b" not in line and done.stderr == ""
             assert (" slim " in line.split("dataplane")[0]) == names and ("ThreadId(" in line) == ids, line
+
+
+@pytest.mark.parametrize(
+    ("directives", "is_shown"),
+    [("", True), ("off", False), ("slim_service=info", True), ("slim_mls=debug", False), ("warn,slim_service", True)],
+)
+def test_rust_log_is_in_front_of_the_settings(directives, is_shown):
+    program = """
+        import os, sys
+        os.environ["RUST_LOG"] = sys.argv[2]
+        import slim_bindings as sb
+        sb.Service("log").run_server(sb.new_insecure_server_config(sys.argv[1]))
+    """
+    done = script(program, free_endpoint(), directives)
+    assert ("dataplane server started" in done.stdout) == is_shown and done.returncode == 0, done
 
 
 # ---- set up from a file

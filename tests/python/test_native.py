@@ -1,4 +1,4 @@
-"""Arguments that make no sense, by hand and by the thousand. Runs in the interpreter that has the package."""
+"""The extension itself: what it refuses, what it counts, what it waits for; and random arguments. Runs in the interpreter that has the package."""
 
 import os
 import signal
@@ -201,7 +201,7 @@ def test_native_objects_are_counted_right():
     for _ in range(200):
         use()
     after = [sys.getrefcount(value) for value in watched]
-    assert [b - a for a, b in zip(before, after, strict=True) if not -20 < b - a < 20] == []
+    assert [b - a for a, b in zip(before, after, strict=True) if abs(b - a) >= 100] == []  # of 200 rounds
 
 
 def test_buffers_may_change_and_go_while_they_are_on_their_way():

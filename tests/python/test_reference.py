@@ -1,7 +1,9 @@
 """The API reference: every public name says what it is, with types, and with units where a number has one."""
 
+import ast
 import dataclasses
 import enum
+import importlib
 import inspect
 import re
 import subprocess
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 sb = pytest.importorskip("slim_bindings")
+_unions = importlib.import_module("slim_bindings._unions")
 ROOT = Path(__file__).resolve().parents[2]
 GENERATOR = ROOT / "tools" / "python-api"
 
@@ -97,3 +100,44 @@ def test_the_reference_has_every_name(tmp_path):
     for line in ("- `endpoint: str`", "timeout: timedelta | None = None) -> ReceivedMessage`", "`GROUP` = 1"):
         assert line in text
     assert "object at 0x" not in text and "<class" not in text
+
+
+def stub(name):
+    """Classes of a stub of the package: name, and the syntax of its body."""
+    tree = ast.parse((Path(sb.__file__).parent / name).read_text())
+    return {node.name: node.body for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+def inner(body, kind):
+    return {node.name: node for node in body if isinstance(node, kind)}
+
+
+def test_the_stub_of_unions_says_what_is_there():
+    found = stub("_unions.pyi")
+    made = {
+        name: kind
+        for name, kind in vars(_unions).items()
+        if inspect.isclass(kind) and kind.__module__ == _unions.MODULE and not name.startswith("_")
+    }
+    assert set(found) == set(made) and len(made) >= 15
+    for name, kind in made.items():
+        body = found[name]
+        if issubclass(kind, enum.Enum):
+            assert {node.targets[0].id: node.value.value for node in body} == {m.name: m.value for m in kind}
+            continue
+        variants = {key: value for key, value in vars(kind).items() if inspect.isclass(value)}
+        classes_of = inner(body, ast.ClassDef)
+        assert set(classes_of) == set(variants)
+        for variant, value in variants.items():
+            fields = {
+                n.target.id: ast.unparse(n.annotation) for n in classes_of[variant].body if isinstance(n, ast.AnnAssign)
+            }
+            assert fields == {field.name: field.type for field in dataclasses.fields(value)}, f"{name}.{variant}"
+        assert set(inner(body, ast.FunctionDef)) == {member for member in dir(kind) if member.startswith("is_")}
+
+
+def test_the_stub_of_errors_says_what_is_there():
+    found = stub("_errors.pyi")
+    variants = {name for name, value in vars(sb.SlimError).items() if inspect.isclass(value)}
+    assert set(inner(found["SlimError"], ast.ClassDef)) == variants and len(variants) >= 10
+    assert set(found) == {"SlimError", "InternalError"}
