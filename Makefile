@@ -38,7 +38,7 @@ bench:
 fuzz:
 	@tools/check --only fuzz --fuzz-seconds $(FUZZ_SECONDS)
 
-# The Python package: dist/*.whl.
+# The Python package: a wheel and the source distribution in dist/.
 wheel:
 	@tools/setup wheel
 	@tools/wheel
@@ -65,6 +65,6 @@ help:
 	@echo "make fuzz          only the fuzzing, FUZZ_SECONDS=$(FUZZ_SECONDS) for each target"
 	@echo "make build/tests/mls-vectors   runs MLS vector files: build/tests/mls-vectors FILE.json..."
 	@echo "make sim           sessions on a bad virtual network, SEEDS=$(SEEDS) worlds; SEED=n: one of them, with its trace"
-	@echo "make wheel         the Python package slim_bindings: dist/*.whl"
+	@echo "make wheel         the Python package slim_bindings: dist/*.whl and its source distribution"
 	@echo "make bench         the measurements of bench/"
 	@echo "make clean         remove build/, Python environments included"

@@ -375,8 +375,10 @@ enum slim_status slim_tls_session_sent(struct slim_tls_session *session, size_t 
     size_t from_pending = count < session->pending.len ? count : session->pending.len;
     assert(count - from_pending <= session->room_len);
     slim_buf_drop(&session->pending, from_pending);
-    session->room += count - from_pending;
-    session->room_len -= count - from_pending;
+    if (count > from_pending) {
+        session->room += count - from_pending;
+        session->room_len -= count - from_pending;
+    }
     enum slim_status status = leave_room(session);
     if (session->pending.len == 0) {
         slim_buf_fini(&session->pending); /* an idle session holds no buffers */

@@ -27,6 +27,7 @@
 #include "auth/auth.h"
 #include "base/base64.h"
 #include "base/clock.h"
+#include "base/crypto_context.h"
 #include "base/random.h"
 
 enum { LINE_BYTES_MAX = 1 << 20, LIST_MAX = 16 };
@@ -585,6 +586,7 @@ int main(void)
 {
     static char line[LINE_BYTES_MAX];
     static const struct slim_json_limits limits = {.bytes_max = LINE_BYTES_MAX, .depth_max = 8};
+    slim_crypto_context_use_default(); /* so that a test can break OpenSSL by its configuration */
     must(slim_heap_new(1 << 20, &heap));
     must(slim_block_pool_new(1 << 20, &pool));
     while (fgets(line, sizeof(line), stdin) != NULL) {
