@@ -64,6 +64,12 @@ def test_an_unknown_compression_is_a_value_error():
         sb.Service("compression").connect(client)
 
 
+@pytest.mark.parametrize("depth", [900, 990, 5000, 100_000])
+def test_json_that_is_too_deep_is_bad_json(depth):
+    with pytest.raises(sb.SlimError.ConfigError, match="invalid JSON for client config"):
+        sb.new_config_from_json("[" * depth + "]" * depth)
+
+
 def test_a_deadline_beyond_all_time_is_none(pair):
     _, out, _, come = pair
     out.publish(b"x")
