@@ -1,8 +1,6 @@
 #include "future.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
 
@@ -593,7 +591,6 @@ uint64_t uf_future_of_work(uf_work work, void *ctx, enum uf_result_form form)
     struct uf_result result = {.form = form};
     struct uf_future *future = new_future(UF_WAIT_WORK, &result);
     struct work *begun = malloc(sizeof(*begun));
-    pthread_t thread;
     if (future == NULL || begun == NULL) {
         struct uf_error error = {.fault = UF_FINE};
         free(begun);
@@ -602,9 +599,7 @@ uint64_t uf_future_of_work(uf_work work, void *ctx, enum uf_result_form form)
         return uf_future_ready(&result, &error);
     }
     *begun = (struct work){.future = uf_object_ref(future), .work = work, .ctx = ctx};
-    if (pthread_create(&thread, NULL, run_work, begun) == 0) {
-        (void)pthread_detach(thread); /* it is ours and can be detached */
-    } else {
+    if (!uf_thread_start(run_work, begun)) {
         (void)run_work(begun); /* here and now; returns nothing */
     }
     return publish(future);
