@@ -165,8 +165,10 @@ static char *emit(struct reading *reading, yaml_document_t *document)
     yaml_emitter_set_output_string(&emitter, (unsigned char *)out, room, &written);
     yaml_emitter_set_unicode(&emitter, 1);
     yaml_emitter_set_width(&emitter, -1);
-    if (yaml_emitter_open(&emitter) && yaml_emitter_dump(&emitter, document) && /* takes it */
-        yaml_emitter_close(&emitter)) {
+    if (!yaml_emitter_open(&emitter)) {
+        yaml_document_delete(document);
+    } else if (yaml_emitter_dump(&emitter, document) && /* takes it */
+               yaml_emitter_close(&emitter)) {
         text = uf_arena_take(reading->arena, written + 1);
     }
     if (text != NULL) {

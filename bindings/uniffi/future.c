@@ -97,10 +97,6 @@ static bool step_completions(struct uf_future *future)
         struct uf_completion *end = future->end;
         struct slim_error why = {.status = SLIM_OK};
         enum slim_status status = slim_op_status(end->op, &why);
-        if (status == SLIM_AGAIN && end->watched_in != uf_engine_process()) {
-            status =
-                slim_op_wait(end->op, 1, &why); /* long over: only looks; in a child it says so */
-        }
         if (status == SLIM_AGAIN) {
             end->waiter = future;
             return (is_late(future) && !uf_fail(&future->error, UF_TIMEOUT, "%s", "")) ||
