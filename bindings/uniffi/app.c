@@ -439,7 +439,7 @@ uint64_t uniffi_slim_bindings_fn_method_app_create_session_async(void *self,
 {
     struct uf_call call;
     uf_call_begin(&call);
-    struct uf_result result = {.form = UF_RESULT_BUFFER};
+    struct uf_result result = {.form = UF_RESULT_BUFFER, .type = &uf_type_session_with_completion};
     result.buffer = create_session(&call, self, config, destination);
     return uf_call_future(&call, &result);
 }

@@ -8,7 +8,7 @@ void uf_call_begin(struct uf_call *call)
 {
     call->error.fault = UF_FINE;
     call->error.text[0] = '\0';
-    call->arena = (struct uf_arena){.chunks = NULL, .taken_count = 0};
+    call->arena = (struct uf_arena){.chunks = NULL};
     call->buffer_count = 0;
 }
 
@@ -33,7 +33,7 @@ void *uf_call_object(struct uf_call *call, const void *handle, enum uf_kind kind
     }
     if (!uf_arena_keep(&call->arena, object)) {
         uf_object_unref(object);
-        (void)uf_fail(&call->error, UF_PANIC, "too many objects in one call"); /* likewise */
+        (void)uf_fail_no_memory(&call->error); /* likewise */
         return NULL;
     }
     return object;

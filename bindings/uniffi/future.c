@@ -322,10 +322,24 @@ void uf_future_late(struct uf_future *future)
 
 /* ------------------------------------------------------------------------------------------------ their life */
 
+/* A buffer that nobody will read: reading it takes the counts of its handles. */
+static void drop_buffer(struct uf_buffer *buffer, const struct uf_type *type)
+{
+    struct uf_arena arena = {.chunks = NULL};
+    struct uf_error unused = {.fault = UF_FINE};
+    void *value = buffer->len == 0 || type == NULL ? NULL : uf_arena_take(&arena, type->size);
+    if (value != NULL) {
+        bool is_read = uf_read_record(type, uf_view_of(buffer), value, &arena, &unused);
+        assert(is_read || unused.fault == UF_PANIC); /* no memory: some objects stay */
+    }
+    uf_arena_fini(&arena);
+    uf_buffer_free(buffer);
+}
+
 static void drop_result(struct uf_result *result)
 {
     uf_object_unref(result->object);
-    uf_buffer_free(&result->buffer);
+    drop_buffer(&result->buffer, result->type);
     result->object = NULL;
 }
 

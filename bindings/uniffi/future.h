@@ -91,12 +91,14 @@ enum uf_result_form {
     UF_RESULT_MESSAGE  /* an arrival, given as a buffer by convert */
 };
 
-/* What a future comes to. Handed in: object, buffer and a number that are known from the beginning. */
+/* What a future comes to. Handed in: object, buffer and a number that are known from the beginning.
+ * type   what is in the buffer, when that has handles: they are taken back when nobody fetches it */
 struct uf_result {
     enum uf_result_form form;
     uint64_t number;
     struct uf_object *object;
     struct uf_buffer buffer;
+    const struct uf_type *type;
 };
 
 /* Make result->object (sessions) or result->buffer (messages) of an item, which is left alone when there is an error. */

@@ -38,19 +38,27 @@ void *uf_arena_take(struct uf_arena *arena, size_t size)
     return taken;
 }
 
+/* In the memory of the arena. */
+struct uf_taken {
+    struct uf_taken *next;
+    struct uf_object *object;
+};
+
 bool uf_arena_keep(struct uf_arena *arena, struct uf_object *object)
 {
-    if (arena->taken_count == UF_TAKEN_COUNT_MAX) {
+    struct uf_taken *taken = uf_arena_take(arena, sizeof(*taken));
+    if (taken == NULL) {
         return false;
     }
-    arena->taken[arena->taken_count++] = object;
+    *taken = (struct uf_taken){.next = arena->taken, .object = object};
+    arena->taken = taken;
     return true;
 }
 
 void uf_arena_fini(struct uf_arena *arena)
 {
-    while (arena->taken_count > 0) {
-        uf_object_unref(arena->taken[--arena->taken_count]);
+    for (; arena->taken != NULL; arena->taken = arena->taken->next) {
+        uf_object_unref(arena->taken->object);
     }
     while (arena->chunks != NULL) {
         struct uf_chunk *next = arena->chunks->next;
@@ -286,7 +294,7 @@ static bool read_object(struct reader *reader, const struct uf_type *type, void 
     }
     if (!uf_arena_keep(reader->arena, object)) {
         uf_object_unref(object);
-        return fail(reader, type, "too many objects");
+        return uf_fail_no_memory(reader->error);
     }
     *value = object;
     return true;

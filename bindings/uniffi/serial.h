@@ -9,11 +9,7 @@
 #include "records.h"
 
 /* Whoever calls us is in our process; these bounds keep a damaged count from costing more than the buffer it is in. */
-enum {
-    UF_LIST_COUNT_MAX = 1 << 20,
-    UF_TAKEN_COUNT_MAX = 16, /* objects in one record; there are two at most */
-    UF_VARIANT_COUNT_MAX = 12
-};
+enum { UF_LIST_COUNT_MAX = 1 << 20, UF_VARIANT_COUNT_MAX = 12 };
 
 enum uf_form {
     UF_BOOL,
@@ -62,19 +58,19 @@ extern const struct uf_type uf_type_provider, uf_type_verifier, uf_type_directio
 extern const struct uf_type *const uf_types[];
 extern const size_t uf_type_count;
 
-/* Memory of what was read, freed at once. */
+/* Memory of what was read, freed at once, and the objects that came with it. */
 struct uf_chunk;
+struct uf_taken;
 struct uf_arena {
     struct uf_chunk *chunks;
-    struct uf_object *taken[UF_TAKEN_COUNT_MAX];
-    size_t taken_count;
+    struct uf_taken *taken;
 };
 void uf_arena_fini(struct uf_arena *arena);
 
 /* Zeroed, aligned for anything. NULL: no memory. */
 UF_CHECKED void *uf_arena_take(struct uf_arena *arena, size_t size);
 
-/* Keep a reference until the end of the arena. False: too many. */
+/* Keep a reference until the end of the arena. False: no memory, and it is not kept. */
 UF_CHECKED bool uf_arena_keep(struct uf_arena *arena, struct uf_object *object);
 
 /* Read a value of this type, all of the buffer, into *value (of type->size). Text points into the buffer; the rest, and the counts of handles

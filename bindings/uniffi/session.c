@@ -247,7 +247,7 @@ uint64_t uniffi_slim_bindings_fn_method_session_participants_list_async(void *se
 {
     struct uf_call call;
     uf_call_begin(&call);
-    struct uf_result result = {.form = UF_RESULT_BUFFER};
+    struct uf_result result = {.form = UF_RESULT_BUFFER, .type = &uf_type_names};
     result.buffer = participants(&call, self);
     return uf_call_future(&call, &result);
 }

@@ -140,6 +140,7 @@ static bool set_up(const struct uf_runtime_config *runtime, const struct uf_trac
         return uf_fail(error, UF_PANIC,
                        "Initialization failed: service error: No service configuration provided");
     }
+    assert(services == NULL && service_count == 0);
     start_log(tracing);
     services = calloc(configs->count, sizeof(struct uf_service *));
     if (services == NULL) {
@@ -150,7 +151,7 @@ static bool set_up(const struct uf_runtime_config *runtime, const struct uf_trac
         is_fine = services[service_count] != NULL;
         service_count += is_fine ? 1 : 0;
     }
-    for (size_t i = 0; i < service_count && is_fine; i++) {
+    for (size_t i = 0; i < configs->count && is_fine; i++) {
         is_fine = start_service(i, &config[i], error);
     }
     if (!is_fine) {

@@ -109,7 +109,7 @@ SLIM_CALL enum slim_status slim_finish(struct slim_op *op, uint64_t deadline_ns,
 SLIM_API bool slim_op_cancel(struct slim_op *op);
 
 /* Tell this queue when it has ended, at once when it has already. For an operation that was begun without a queue, once; SLIM_ERR_STATE:
- * it has one. */
+ * it has one. SLIM_ERR_ARGUMENT: nothing, or no queue. */
 SLIM_CALL enum slim_status slim_op_notify(struct slim_op *op, const struct slim_notify *notify);
 
 SLIM_API struct slim_op *slim_op_ref(struct slim_op *op);
@@ -406,7 +406,8 @@ SLIM_CALL enum slim_status slim_session_participants(struct slim_session *sessio
 SLIM_API void slim_name_list_free(struct slim_name_list *list);
 
 /* ---- log lines, for programs: nothing is written unless this is called. fd: where to; filter: "info", "slim_datapath=debug,warn" ...; NULL: "info".
- * Lines are those of slim(1). SLIM_ERR_STATE: called before. */
+ * Lines are those of slim(1). SLIM_ERR_STATE: called before. SLIM_ERR_ARGUMENT: fd is none. SLIM_ERR_CONFIG: part of the filter was not
+ * understood; the rest counts. */
 SLIM_CALL enum slim_status slim_log_start(int fd, const char *filter);
 
 #ifdef __cplusplus

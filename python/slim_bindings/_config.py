@@ -147,7 +147,7 @@ def _metadata(text: str | None) -> Any:
 
     try:
         return None if text is None else json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -46,11 +46,11 @@ def client_from(text: str) -> r.ClientConfig:
     """A link from JSON. SlimError.ConfigError: it is not good."""
     try:
         found = json.loads(text)
-    except ValueError as error:
+        whole = json.dumps({"services": {"slim/0": {"dataplane": {"clients": [found]}}}}, ensure_ascii=False)
+    except (ValueError, RecursionError) as error:
         raise SlimError.ConfigError(f"invalid JSON for client config: {error}") from None
-    whole = {"services": {"slim/0": {"dataplane": {"clients": [found]}}}}
     try:
-        _slim.config_check(json.dumps(whole, ensure_ascii=False))
+        _slim.config_check(whole)
     except _slim.Error as error:
         causes = [line.removeprefix("  -> ") for line in error.args[1].split("\n")]
         where = causes[-1].split(": ", 2)[-1]

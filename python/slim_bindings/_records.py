@@ -26,7 +26,7 @@ from ._unions import (
 if TYPE_CHECKING:
     from typing_extensions import dataclass_transform
 
-    from ._objects import CompletionHandle, Session
+    from ._session import CompletionHandle, Session
 else:
 
     def dataclass_transform(**_):

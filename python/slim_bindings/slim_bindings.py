@@ -21,7 +21,7 @@ from ._factories import (
     new_tracing_config_with,
 )
 from ._names import Name
-from ._objects import App, CompletionHandle, Service, Session
+from ._objects import App, Service
 from ._records import (
     BasicAuth,
     BuildInfo,
@@ -48,6 +48,7 @@ from ._records import (
     TlsServerConfig,
     TracingConfig,
 )
+from ._session import CompletionHandle, Session
 from ._setup import (
     create_service,
     create_service_with_config,

@@ -179,6 +179,9 @@ void slim_name_list_free(struct slim_name_list *list)
 enum slim_status slim_log_start(int fd, const char *filter)
 {
     static _Atomic bool is_started;
+    if (fd < 0) {
+        return SLIM_ERR_ARGUMENT;
+    }
     if (atomic_exchange(&is_started, true)) {
         return SLIM_ERR_STATE;
     }

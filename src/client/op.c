@@ -285,6 +285,9 @@ struct slim_op *slim_client_op_new(const struct slim_notify *notify)
 /* Either the end of the operation sees the queue, or we see the end: both look after they have written, at waiter_count and at status. */
 enum slim_status slim_op_notify(struct slim_op *op, const struct slim_notify *notify)
 {
+    if (op == NULL || notify == NULL || notify->queue == NULL) {
+        return SLIM_ERR_ARGUMENT;
+    }
     if (op->is_static || op->has_queue) {
         return SLIM_ERR_STATE;
     }

@@ -514,6 +514,9 @@ enum slim_status slim_session_open(struct slim_app *app, const struct slim_sessi
 
 bool slim_session_is_over(struct slim_session *session)
 {
+    if (session == NULL) {
+        return true;
+    }
     (void)pthread_mutex_lock(&session->mutex); /* our own mutex */
     bool is_over = session->is_over;
     (void)pthread_mutex_unlock(&session->mutex); /* likewise */

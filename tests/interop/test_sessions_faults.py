@@ -105,7 +105,7 @@ def test_a_participant_is_stopped_for_a_while(node, far):
     sessions = open_group(clients[0], clients[1:], **TIMER)
     clients[3].freeze()
     texts, numbers = say(clients[:3], sessions[:3], "stopped")
-    time.sleep(2)
+    time.sleep(10)
     clients[3].thaw()
     for client, number in zip(clients[:3], numbers, strict=True):
         client.finish(number, LIMIT_S)

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -183,9 +184,15 @@ def example(python, site, module, *arguments):
 
 
 def wait_line(process, part):
-    for line in process.stdout:
-        if part in line:
-            return line
+    """The next line with this part in it; who says nothing for too long is ended, and its output with it."""
+    limit = threading.Timer(PATIENCE_S, process.kill)
+    limit.start()
+    try:
+        for line in process.stdout:
+            if part in line:
+                return line
+    finally:
+        limit.cancel()
     raise AssertionError(f"no line with {part!r}")
 
 

@@ -331,6 +331,8 @@ out.publish_and_wait(b"the parent goes on")
 
 def test_a_forked_child_gets_an_error_from_everything_and_may_begin_anew():
     here = os.path.dirname(os.path.abspath(__file__))
-    done = subprocess.run([sys.executable, "-c", FORKED, here], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED, here], capture_output=True, text=True, timeout=120, check=False
+    )
     told = [line for line in done.stdout.splitlines() if "WARN" not in line]
     assert told == ["b'x'", "0"] and done.returncode == 0, done

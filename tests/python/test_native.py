@@ -21,7 +21,11 @@ HUGE = 10**40
 
 def test_nothing_but_documented_exceptions_comes_of_random_arguments():
     done = subprocess.run(
-        [sys.executable, "-X", "dev", FUZZ, "--seconds", "4"], capture_output=True, text=True, timeout=200, check=False
+        [sys.executable, "-X", "dev", FUZZ, "--seconds", "4", "--seed", "7"],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr[-4000:]
 
@@ -58,6 +62,12 @@ def test_an_unknown_compression_is_a_value_error():
     client.compression = "gzip"
     with pytest.raises(ValueError, match="gzip"):
         sb.Service("compression").connect(client)
+
+
+@pytest.mark.parametrize("depth", [900, 990, 5000, 100_000])
+def test_json_that_is_too_deep_is_bad_json(depth):
+    with pytest.raises(sb.SlimError.ConfigError, match="invalid JSON for client config"):
+        sb.new_config_from_json("[" * depth + "]" * depth)
 
 
 def test_a_deadline_beyond_all_time_is_none(pair):
@@ -277,3 +287,64 @@ def test_ctrl_c_ends_a_program_that_waits_in_a_loop():
         running.send_signal(signal.SIGINT)
         _, told = running.communicate(timeout=30)
     assert told.strip().endswith("KeyboardInterrupt") and running.returncode != 0, told
+
+
+SUBINTERPRETER = """
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+import slim_bindings, sys
+code = '''
+try:
+    import slim_bindings as sb
+    app = sb.Service("inner").create_app_with_secret(sb.Name("a", "b", "c"), "0123456789abcdef" * 4)
+    print(str(app.name()).startswith("a/b/c"), flush=True)
+except ImportError as error:
+    print("does not support loading in subinterpreters" in str(error), flush=True)
+'''
+shared = ("legacy",) if sys.version_info >= (3, 13) else ()
+for made in (interpreters.create(), interpreters.create(*shared) if shared else interpreters.create(isolated=False)):
+    interpreters.run_string(made, code)
+    interpreters.destroy(made)
+print(slim_bindings.Name("a", "b", "c"))
+"""
+
+
+def test_other_interpreters_in_the_process_may_use_it_or_are_told():
+    done = subprocess.run(
+        [sys.executable, "-c", SUBINTERPRETER], capture_output=True, text=True, timeout=60, check=False
+    )
+    told = [line for line in done.stdout.splitlines() if "WARN" not in line]
+    assert told == ["True", "True", "a/b/c/ffffffffffffffff"] and done.returncode == 0, done
+
+
+def test_running_out_of_memory_is_a_memory_error():
+    """Each allocation of Python's within a native method fails once."""
+    testcapi = pytest.importorskip("_testcapi")
+    first, out, second, come = local_pair()
+    name = ("org", "ns", "second", 2**64 - 1)
+    calls = [
+        lambda: out._n.publish(b"x" * 100, "kind", {"a": "b"}),
+        lambda: out._n.publish_to(name, b"x" * 100, "kind", {"a": "b"}),
+        lambda: first._n.create_session(0, False, 1, 100, {"a": "b"}, name),
+        lambda: come._n.receive(0),
+        lambda: second._n.listen(0),
+        lambda: _slim.Queue().take(),
+        out._n.info,
+        out._n.participants,
+        out._n.await_writable,
+        first._n.name,
+    ]
+    failed_count = 0
+    for call in calls:
+        for number in range(1, 40):
+            out.publish_and_wait(b"to be received", "kind", {"a key": "a value"})
+            testcapi.set_nomemory(number, number + 1)
+            try:
+                call()
+            except MemoryError:
+                failed_count += 1
+            finally:
+                testcapi.remove_mem_hooks()
+    assert failed_count > 0

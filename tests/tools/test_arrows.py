@@ -21,6 +21,7 @@ WRONG = (
     ("somebody's private header", "src/grpc/a.c", '#include "h2/session.h"'),
     ("a private header seen by a test of another module", "tests/unit/wire/test_a.c", '#include "h2/session.h"'),
     ("the public API includes nothing of src", "include/slim/slim.h", '#include "base/view.h"'),
+    ("bindings stand on the public API", "bindings/any/a.c", '#include "base/view.h"'),
     ("a clock in a module without I/O", "src/wire/a.c", '#include "base/clock.h"'),
     ("sockets in a module without I/O", "src/h2/a.c", "#include <sys/socket.h>"),
     ("a thread in a module without I/O", "src/session/a.c", "#include <pthread.h>"),

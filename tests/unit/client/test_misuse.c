@@ -103,6 +103,117 @@ static void nothing_instead_of_an_object_is_an_argument_error(void **state)
     local_fini(&local);
 }
 
+static void nothing_instead_of_what_is_left_is_an_argument_error_too(void **state)
+{
+    (void)state;
+    struct local local;
+    struct slim_error error = {.status = SLIM_OK};
+    struct slim_name name = world_name("org/ns/bob");
+    struct slim_session_config config = world_config(SLIM_GROUP, false);
+    struct slim_session *session = NULL;
+    struct slim_app *app = NULL;
+    local_init(&local);
+    REFUSED(slim_app_unsubscribe(NULL, &name, 0, NULL));
+    REFUSED(slim_app_unsubscribe(local.app, NULL, 0, NULL));
+    REFUSED(slim_app_remove_route(NULL, &name, 0, NULL));
+    REFUSED(slim_app_remove_route(local.app, NULL, 0, NULL));
+    CHECK(slim_session_open(NULL, &config, &name, 0, &session, &error) == SLIM_ERR_ARGUMENT);
+    CHECK(slim_session_open(local.app, NULL, &name, 0, &session, &error) == SLIM_ERR_ARGUMENT);
+    CHECK(slim_session_open(local.app, &config, NULL, 0, &session, &error) == SLIM_ERR_ARGUMENT);
+    CHECK(slim_session_open(local.app, &config, &name, 0, NULL, &error) == SLIM_ERR_ARGUMENT);
+    CHECK(error.text[0] != 0 && session == NULL);
+    CHECK(slim_app_join(NULL, &name, WORLD_SECRET, 0, &app, &error) == SLIM_ERR_ARGUMENT);
+    CHECK(slim_app_join("http://127.0.0.1:1", NULL, WORLD_SECRET, 0, &app, &error) ==
+          SLIM_ERR_ARGUMENT);
+    CHECK(slim_app_join("http://127.0.0.1:1", &name, NULL, 0, &app, &error) == SLIM_ERR_ARGUMENT);
+    CHECK(slim_app_join("http://127.0.0.1:1", &name, WORLD_SECRET, 0, NULL, &error) ==
+          SLIM_ERR_ARGUMENT);
+    CHECK(error.text[0] != 0 && app == NULL);
+    CHECK(slim_queue_new(NULL) == SLIM_ERR_ARGUMENT);
+    CHECK(slim_op_notify(NULL, NULL) == SLIM_ERR_ARGUMENT);
+    CHECK(slim_op_ref(NULL) == NULL && slim_queue_ref(NULL) == NULL);
+    CHECK(slim_service_ref(NULL) == NULL && slim_app_ref(NULL) == NULL);
+    CHECK(slim_session_ref(NULL) == NULL);
+    CHECK(slim_op_connection(NULL) == 0 && slim_session_is_over(NULL));
+    CHECK(strlen(slim_status_phrase((enum slim_status)4711)) > 0 && strlen(slim_version()) > 0);
+    CHECK(slim_log_start(-1, NULL) == SLIM_ERR_ARGUMENT);
+    local_fini(&local);
+}
+
+/* Each keeps alive what it stands on. */
+static void objects_may_be_given_back_in_any_order(void **state)
+{
+    (void)state;
+    for (int order = 0; order < 6; order++) {
+        struct local local;
+        struct slim_payload payload = world_payload("x");
+        struct slim_name name = world_name("org/ns/bob");
+        local_init(&local);
+        for (int i = 0; i < 3; i++) {
+            switch ((order + (order < 3 ? i : 2 * i)) % 3) {
+            case 0:
+                slim_session_unref(local.session);
+                local.session = NULL;
+                break;
+            case 1:
+                slim_app_unref(local.app);
+                local.app = NULL;
+                break;
+            default:
+                slim_service_unref(local.service);
+                local.service = NULL;
+            }
+            if (local.session != NULL) { /* whatever it says, it says it */
+                struct slim_error error = {.status = SLIM_OK};
+                enum slim_status status = slim_session_try_publish(local.session, &payload, &error);
+                CHECK(status == SLIM_OK || error.text[0] != 0);
+                slim_op_unref(slim_session_invite(local.session, &name, NULL));
+                CHECK(slim_session_info(local.session) != NULL);
+            }
+            if (local.app != NULL) {
+                slim_op_unref(slim_app_subscribe(local.app, &name, SLIM_ANY_ID, NULL));
+                CHECK(slim_app_name(local.app) != NULL);
+            }
+        }
+    }
+}
+
+static void what_is_over_says_so(void **state)
+{
+    (void)state;
+    struct local local;
+    struct slim_error error = {.status = SLIM_OK};
+    struct slim_name name = world_name("org/ns/bob");
+    struct slim_payload payload = world_payload("x");
+    struct slim_name_list *list = NULL;
+    struct slim_message *message = NULL;
+    local_init(&local);
+    CHECK_OK(slim_finish(slim_session_delete(local.session, NULL), world_soon(), &error));
+    CHECK(slim_session_is_over(local.session));
+    struct slim_op *ops[] = {
+        slim_session_publish(local.session, &payload, NULL),
+        slim_session_publish_to(local.session, &name, &payload, NULL),
+        slim_session_invite(local.session, &name, NULL),
+        slim_session_remove(local.session, &name, NULL),
+    };
+    for (size_t i = 0; i < SLIM_COUNT(ops); i++) {
+        error.text[0] = 0;
+        CHECK(slim_finish(ops[i], world_soon(), &error) != SLIM_OK && error.text[0] != 0);
+    }
+    CHECK(slim_session_try_publish(local.session, &payload, &error) == SLIM_ERR_CLOSED);
+    CHECK(slim_session_participants(local.session, &list, &error) != SLIM_OK && list == NULL);
+    CHECK(slim_session_receive(local.session, world_soon(), &message, &error) != SLIM_OK);
+    CHECK(message == NULL && error.text[0] != 0);
+    CHECK_OK(slim_finish(slim_session_delete(local.session, NULL), world_soon(), &error));
+    CHECK_OK(slim_finish(slim_service_shutdown(local.service, NULL), world_soon(), &error));
+    CHECK_OK(slim_finish(slim_service_shutdown(local.service, NULL), world_soon(), &error));
+    struct slim_session_config config = world_config(SLIM_GROUP, false);
+    struct slim_session *session = NULL;
+    CHECK(slim_session_open(local.app, &config, &name, world_soon(), &session, &error) != SLIM_OK);
+    CHECK(session == NULL && error.text[0] != 0);
+    local_fini(&local);
+}
+
 static void what_cannot_be_sent_is_an_argument_error(void **state)
 {
     (void)state;
@@ -218,6 +329,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_instead_of_an_object_is_an_argument_error),
+        cmocka_unit_test(nothing_instead_of_what_is_left_is_an_argument_error_too),
+        cmocka_unit_test(objects_may_be_given_back_in_any_order),
+        cmocka_unit_test(what_is_over_says_so),
         cmocka_unit_test(what_cannot_be_sent_is_an_argument_error),
         cmocka_unit_test(names_are_three_parts_and_an_id),
         cmocka_unit_test(directions_are_kept),

@@ -363,6 +363,32 @@ static void a_wait_may_have_a_deadline(void **state)
     world_fini(&world);
 }
 
+static void results_that_nobody_fetched_leave_no_handles(void **state)
+{
+    (void)state;
+    struct world world;
+    struct uf_status status = {.code = 0};
+    struct uf_session_config config = {.session_type = UF_GROUP};
+    world_init(&world);
+    uint32_t before = uf_handle_in_use();
+    uint64_t futures[] = {
+        uniffi_slim_bindings_fn_method_session_participants_list_async(session_arg(world.session)),
+        uniffi_slim_bindings_fn_method_app_create_session_async(
+            uniffi_slim_bindings_fn_clone_app(world.alice, &status),
+            caller_record(&uf_type_session_config, &config), caller_name("channel")),
+        uniffi_slim_bindings_fn_method_app_create_session_and_wait_async(
+            uniffi_slim_bindings_fn_clone_app(world.alice, &status),
+            caller_record(&uf_type_session_config, &config), caller_name("channel")),
+    };
+    CHECK(uf_handle_in_use() > before);
+    for (size_t i = 0; i < UF_COUNT(futures); i++) {
+        caller_await(futures[i]);
+        ffi_slim_bindings_rust_future_free_rust_buffer(futures[i]);
+    }
+    CHECK(uf_handle_in_use() == before);
+    world_fini(&world);
+}
+
 /* ---- odd callers */
 
 static void odd_handles_of_futures_are_told_by_complete(void **state)
@@ -474,6 +500,7 @@ int main(void)
         cmocka_unit_test(many_deadlines_end_in_any_order),
         cmocka_unit_test(a_handle_is_waited_for_once_but_giving_up_does_not_count),
         cmocka_unit_test(a_wait_may_have_a_deadline),
+        cmocka_unit_test(results_that_nobody_fetched_leave_no_handles),
         cmocka_unit_test(odd_handles_of_futures_are_told_by_complete),
         cmocka_unit_test(applications_are_made_by_futures_too),
         cmocka_unit_test(giving_up_again_and_again_loses_nothing),
