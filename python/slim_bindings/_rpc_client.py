@@ -18,7 +18,7 @@ from ._names import Name, check_number, check_text, parts_of
 from ._objects import App, Session, _bytes, _NoConstructor
 from ._records import SessionConfig
 from ._rpc_loop import background, home, is_home, visit, wait
-from ._rpc_mux import Inbox, Mux, closed, left_s
+from ._rpc_mux import INBOX_BYTES_MAX, Inbox, Mux, closed, left_s
 from ._rpc_types import (
     MulticastStreamMessage,
     RpcCode,
@@ -106,7 +106,6 @@ class _Call:
         self.failure: RpcError | None = None
         self.is_over = False
         self.is_closed = False  # no more requests
-        self._route = service, method
         self._first: dict[str, str] | None = wire.first(metadata, service, method, self.id, time.time() + seconds)
         self._pending = {parts: False for parts in channel._members}
         self._sent: list[Any] = []
@@ -187,18 +186,25 @@ class _Call:
         self._sent.append(handle._op)
 
     def check_sent(self) -> None:
-        """Fail when a request was not acknowledged."""
+        """Fail when a request was not acknowledged. A server that does not answer may be there again under another id: a new session."""
         try:
             self._sent = [op for op in self._sent if not op.poll()]
         except _slim.Error as failure:
+            link = self._link
             self.fail(error("UNAVAILABLE", f"{self.method}: a request did not arrive: {failure.args[1]}"))
+            if link is not None and not self.channel._is_group:
+                link.end()
 
     # ---- answers
 
     def on_response(self, source: tuple, code: RpcCode, payload: bytes) -> None:
         """A response, the end of one side's, or an error, which is an end too."""
         if code is RpcCode.OK and payload:
-            self.inbox.put((source, payload))
+            if not self.inbox.put((source, payload), len(payload)):
+                self._say_cancelled("the caller does not read")
+                self.fail(
+                    error("RESOURCE_EXHAUSTED", f"{self.method}: more than {INBOX_BYTES_MAX} bytes were not read")
+                )
             return
         if code is not RpcCode.OK:
             text = payload.decode(errors="replace")

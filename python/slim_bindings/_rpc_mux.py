@@ -17,24 +17,30 @@ from ._objects import Session
 from ._rpc_types import RpcError, error
 
 MESSAGES_PER_TURN = 64  # after so many the loop gets a turn
+INBOX_BYTES_MAX = 64 * 1024 * 1024  # of one call that nobody reads; more ends it with RESOURCE_EXHAUSTED
 logger = logging.getLogger("slim_bindings.rpc")
 
 
 class Inbox:
     """Items of one call, in the order they came. Used by the thread of its loop only."""
 
-    __slots__ = ("_items", "_waiters", "is_closed")
+    __slots__ = ("_bytes", "_items", "_waiters", "is_closed")
 
     def __init__(self) -> None:
-        self._items: collections.deque[Any] = collections.deque()
+        self._items: collections.deque[tuple[Any, int]] = collections.deque()
+        self._bytes = 0
         self._waiters: list[asyncio.Future] = []
         self.is_closed = False
 
-    def put(self, item: Any) -> None:
-        """Nothing is taken after close()."""
+    def put(self, item: Any, size: int = 0) -> bool:
+        """False: that would be too much. Nothing is taken after close()."""
+        if self._bytes + size > INBOX_BYTES_MAX:
+            return False
         if not self.is_closed:
-            self._items.append(item)
+            self._items.append((item, size))
+            self._bytes += size
             self._wake()
+        return True
 
     def close(self) -> None:
         """What is in it can still be taken; then there is None, again and again."""
@@ -54,7 +60,11 @@ class Inbox:
 
     def get(self) -> Any:
         """The next item; None: there are no more. Only when it is ready."""
-        return self._items.popleft() if self._items else None
+        if not self._items:
+            return None
+        item, size = self._items.popleft()
+        self._bytes -= size
+        return item
 
     async def take(self) -> Any:
         """As get(), and waits. Whoever is cancelled has taken nothing."""
@@ -105,7 +115,7 @@ class Mux:
                 if count % MESSAGES_PER_TURN == 0:
                     await turn()
         except SlimError:
-            pass  # the session is over
+            pass  # the session is over, or has lost a message: some call would go on without it
         finally:
             self.end()
 

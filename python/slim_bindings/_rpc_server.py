@@ -19,7 +19,7 @@ from ._loop import finish, is_running, running_loop
 from ._names import Name, check_number, check_text, parts_of
 from ._objects import App, Session, _bytes, _NoConstructor
 from ._rpc_loop import is_home, visit, wait
-from ._rpc_mux import Inbox, Mux, logger
+from ._rpc_mux import INBOX_BYTES_MAX, Inbox, Mux, logger
 from ._rpc_types import (
     RpcCode,
     RpcError,
@@ -192,6 +192,7 @@ class _Served:
         self.deadline = time.monotonic() + max(0.0, self.context._end - time.time())
         self.is_ended = False  # no more responses
         self._source = source
+        self._is_begun = False
         self._stopped: RpcError | None = None
         self._unsent: collections.deque[tuple[bytes, dict[str, str]]] = collections.deque()
         self._sender: asyncio.Task | None = None
@@ -209,7 +210,9 @@ class _Served:
             if code is RpcCode.CANCELLED:
                 self.stop(failure)
         elif payload or wire.CODE not in metadata:
-            self.inbox.put(payload)
+            if not self.inbox.put(payload, len(payload)):
+                late = f"{self.method.path} has left more than {INBOX_BYTES_MAX} bytes of requests unread"
+                self.stop(error("RESOURCE_EXHAUSTED", late))
         else:
             self.inbox.close()
 
@@ -221,11 +224,16 @@ class _Served:
 
     def stop(self, why: RpcError) -> None:
         """The handler is cancelled, the caller gets the reason."""
-        if self._stopped is None and self.task is not None:
-            self._stopped = why
-            self.task.cancel()
+        if self._stopped is not None or self.task is None:
+            return
+        self._stopped = why
+        self.task.cancel()
+        if not self._is_begun:  # and never will be
+            self.link.calls.pop(self.id, None)
+            self._end_quietly(why)
 
     async def _run(self) -> None:
+        self._is_begun = True
         failure = None
         timer = None
         try:

@@ -309,6 +309,33 @@ def test_identity_by_spire(start, tmp_path, more):
             agent.stop()
 
 
+@pytest.fixture
+def same_identity(tmp_path):
+    """Flags of three programs; the last two are of one SPIFFE ID."""
+    agents = [spiffe_agent.Agent(str(tmp_path / f"{i}.sock")) for i in range(3)]
+    for agent, identity in zip(agents, ("/moderator", "/same", "/same"), strict=True):
+        agent.home, agent.identity = agents[0].home, identity
+    yield [["--spire-socket-path", f"unix://{agent.path}"] for agent in agents]
+    for agent in agents:
+        agent.stop()
+
+
+@pytest.mark.parametrize("mls", [True, False], ids=["mls", "plain"])
+def test_two_programs_of_one_identity(start, same_identity, mls):
+    """An MLS group has each identity once, as the reference's (mls.md 3.3): the second one is refused with a reason, and the group goes on."""
+    flags = same_identity
+    one, two = (start("group", f"agntcy/ns/client-{i}", secret=None, more=flags[i]).ready(r"Waiting for session\.\.\.") for i in (1, 2))
+    moderator = moderate(start, [one], mls=mls, secret=None, more=flags[0])
+    moderator.type("invite agntcy/ns/client-2")
+    if mls:
+        moderator.expect(r"Error: Failed to add participant agntcy/ns/client-2 to session\.")
+        moderator.expect(r"-> failed to add participant to session: MLS: .*")
+        say(moderator, "as before", [one])
+    else:
+        expect_welcome(two)
+        say(moderator, "both", [one, two])
+
+
 # ---- what is in clear where it must not be
 
 

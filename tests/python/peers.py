@@ -34,11 +34,15 @@ class Servers:
         # lines of the log come on the same way
         assert any(line.startswith("ready") for line in process.stdout), f"{arguments} did not start"
 
-    def stop(self):
+    def kill(self):
+        """As crashes."""
         for process in self.processes:
             process.kill()
             process.wait()
             process.stdout.close()
+        self.processes.clear()
+
+    stop = kill
 
 
 def found_by(arguments):

@@ -601,6 +601,55 @@ def test_wrong_arguments_are_refused_at_once():
         channel.call_unary("S", "m", b"", None, {"key": 1})
 
 
+@pytest.mark.parametrize("side", ["caller", "server"])
+def test_what_nobody_reads_is_bounded(monkeypatch, side):
+    from slim_bindings import _rpc_mux
+
+    monkeypatch.setattr(_rpc_mux, "INBOX_BYTES_MAX", 1000)
+
+    async def read_nothing(stream, context):
+        await asyncio.sleep(LIMIT_S)
+
+    async def body(channel, server, handlers):
+        server.register_stream_unary("S", "read_nothing", read_nothing)
+        if side == "caller":
+            reader = await channel.call_unary_stream_async("S", "count", b"2000")
+            await asyncio.sleep(0.1)
+            await eventually(lambda: reader._call.is_over)
+            items = [await reader.next_async()]
+            while not items[-1].is_error():
+                items.append(await reader.next_async())
+            assert 200 < len(items) <= 1001 and items[-1][0].code is sb.RpcCode.RESOURCE_EXHAUSTED
+        else:
+            writer = channel.call_stream_unary("S", "read_nothing")
+            for _ in range(11):
+                writer.send(bytes(100))
+            assert await code_of(writer.finalize_stream_async()) is sb.RpcCode.RESOURCE_EXHAUSTED
+        assert await channel.call_unary_async("S", "echo", b"x") == b"echo x"
+
+    run(body)
+
+
+def test_a_call_that_is_cancelled_before_its_handler_begins_leaves_nothing():
+    async def body(channel, server, handlers):
+        await channel.call_unary_async("S", "echo", b"")
+        link = channel._links[asyncio.get_running_loop()].result()
+        begin = wire.first(None, "S", "wait", "x", time.time() + LIMIT_S)
+        cancel = {**wire.response("x", sb.RpcCode.CANCELLED), **wire.request("x")}
+        session = link.session
+        for _ in range(20):
+            first = session.publish(b"too soon", "msg", begin)
+            await session.publish_and_wait_async(b"", "msg", cancel)
+            await first.wait_async()
+        await channel.call_unary_async("S", "echo", b"")
+        for served in gc.get_objects():
+            if type(served).__name__ == "_ServerLink":
+                await eventually(lambda served=served: not served.calls)
+        assert len(handlers.begun) == len(handlers.cancelled)
+
+    run(body)
+
+
 # ---- on the wire
 
 

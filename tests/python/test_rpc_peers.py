@@ -1,8 +1,12 @@
 """slimrpc of our package and of the reference's release 1.4.1, in both roles, through our node."""
 
+from datetime import timedelta
+
 import pytest
+import slim_bindings as sb
 from peers import Servers, command, found_by
 
+SECRET = "a shared secret for tests, long enough"
 SERVER = "org/ns/server"
 MIXED = [("wheel", "wheel"), ("wheel", "1.4.1"), ("1.4.1", "wheel")]  # server, client
 IDS = ["ours-ours", "ours-1.4.1", "1.4.1-ours"]
@@ -73,6 +77,26 @@ def test_an_empty_response_arrives_and_an_exception_is_said(run):
         "empty": "",
         "broken": ["INTERNAL", "could not convert string to float: b'not a number'"],
     }
+
+
+def test_a_server_that_died_is_found_again_when_it_is_back(node, servers):
+    url = f"http://127.0.0.1:{node.port}"
+    start = command("rpc_peer.py", "wheel", "server", url, SERVER)
+    service = sb.Service("caller")
+    link = service.connect(sb.new_insecure_client_config(url))
+    app = service.create_app_with_secret(sb.Name("org", "ns", "caller"), SECRET)
+    app.subscribe(app.name(), link)
+    channel = sb.Channel.new_with_connection(app, sb.Name(*SERVER.split("/")), link)
+    servers.start(start)
+    assert channel.call_unary("tests.Peer", "Echo", b"x") == b"echo x"
+    servers.kill()
+    with pytest.raises(sb.RpcError) as caught:
+        channel.call_unary("tests.Peer", "Echo", b"x", timedelta(seconds=60))
+    assert caught.value.code is sb.RpcCode.UNAVAILABLE
+    servers.start(start)
+    assert channel.call_unary("tests.Peer", "Echo", b"x") == b"echo x"
+    channel.close(timedelta(seconds=1))
+    service.shutdown()
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,6 @@ static int remove_file(void **state)
 
 static void expect_part(const char *text, const char *part)
 {
-    print_message("# %s\n", text);
     CHECK_ROW(part, strstr(text, part) != NULL);
 }
 
@@ -112,7 +111,6 @@ static void files_that_make_no_sense_are_refused(void **state)
         struct uf_error error = {.fault = UF_FINE};
         write_file(rows[i].text);
         CHECK_ROW(rows[i].why, !uf_document_read(path, &document, &arena, &error));
-        print_message("# %s\n", error.text);
         CHECK_ROW(rows[i].why, error.fault == UF_PANIC);
         CHECK_ROW(rows[i].why, strstr(error.text, rows[i].error) != NULL);
         uf_arena_fini(&arena);
