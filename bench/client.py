@@ -164,6 +164,9 @@ def quiet(ours, static, reference, folder):
         mine = [pair(ours, "wait", "quiet", endpoints[i], f"q{i}", IDLE_S, min(i, 1)) for i in range(3)]
         alone = run(ours.far("idle", endpoints[0], "org/bench/idle", IDLE_S))
         theirs = [pair(reference, "wait", "quiet", endpoints[0], f"r{mls}", IDLE_S, mls) for mls in (0, 1)]
+        group = ours.client.parents[1] / "cmd/slim-group/slim-group"
+        talked = [chat(group, f"http://127.0.0.1:{plain.port}", folder, [], authority.path),
+                  chat(group, f"https://127.0.0.1:{tls.port}", folder, ["--enable-mls"], authority.path)]
         linked = [pair(static, "wait", "quiet", endpoints[i], f"s{i}", 2, min(i, 1)) for i in range(3)] if static else None
     theirs.append(())
     kinds = (("no MLS, no TLS", 4.5), ("MLS and TLS", 8), ("MLS and TLS, but without the system's roots", 8))
@@ -172,10 +175,45 @@ def quiet(ours, static, reference, folder):
         their_text = ("", ", without TLS", "-")[i]
         their_text = megabytes(*theirs[i]) + their_text if theirs[i] else their_text
         lines.append(f"| RSS after 100 messages each way (not of files), MB: {text} | {megabytes(*mine[i])} | {static_text} | {their_text} | <= {budget} |")
+    for (text, budget), figures in zip(kinds, talked):
+        lines.append(f"| the same of slim-group, which gives the loader's tables back after its start: {text} | {megabytes(*figures)} | | | <= {budget} |")
     lines.append(f"| wakes per second, all threads, {IDLE_S} s, a session open | {max(row['wakes_per_s'] for one in mine for row in one):.2f} | "
                  f"| {max(row['wakes_per_s'] for row in theirs[0] + theirs[1]):.2f} | <= 1 |")
     lines.append(f"| the same without a session, and its RSS, MB | {alone['wakes_per_s']:.2f}, {megabytes(alone)} | | | |")
     return lines
+
+
+def resident(process):
+    """RSS and what of it is of no file, as bench/client says it."""
+    rows = dict(line.split(":") for line in Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()[1:])
+    return {"rss_kb": int(rows["Rss"].split()[0]), "own_kb": int(rows["Anonymous"].split()[0])}
+
+
+def await_text(path, text):
+    while text not in path.read_text():
+        time.sleep(0.02)
+
+
+def chat(program, url, folder, options, roots):
+    """Two slim-group programs that have said 100 lines each: their memory. `roots`: the file of the only root they know."""
+    environment = {**os.environ, "SSL_CERT_FILE": str(roots)}
+    secret = "a shared secret of at least 32 bytes"
+    told = {"a": folder / "a", "b": folder / "b"}
+    both = {}
+    for name, more in (("a", []), ("b", ["--remote", "org/bench/room", "--invites", "org/bench/a", *options])):
+        command = [program, "--slim", url, "--shared-secret", secret, "--local", f"org/bench/{name}", *more]
+        with told[name].open("w") as output:
+            both[name] = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=output, stderr=output, text=True, env=environment)
+        await_text(told[name], "client connected" if name == "a" else "Welcome")
+    for i in range(100):
+        for process in both.values():
+            process.stdin.write(f"line {i}\n")
+            process.stdin.flush()
+    for path in told.values():
+        await_text(path, "> line 99\n")
+    figures = [resident(process) for process in both.values()]
+    stop(both.values())
+    return figures
 
 
 def measure(ours, static, turns, folder):
