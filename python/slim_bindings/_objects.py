@@ -12,7 +12,7 @@ from . import _unions as u
 from ._errors import SlimError, internal
 from ._loop import current, deadline_of, nanoseconds, new_key, running_loop, turn
 from ._names import Name, check_number, check_text, parts_of
-from ._session import _TYPES, CompletionHandle, Session, _bytes, _fail, _finish, _NoConstructor, _wait  # noqa: F401
+from ._session import _TYPES, CompletionHandle, Session, _fail, _finish, _NoConstructor, _wait
 from ._unions import Direction
 
 CLOSED = "datapath error\nCaused by:\n  -> data path is already closed"

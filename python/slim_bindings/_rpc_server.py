@@ -17,7 +17,7 @@ from . import _slim
 from ._errors import SlimError
 from ._loop import finish, is_running, running_loop
 from ._names import Name, check_number, check_text, parts_of
-from ._objects import App, Session, _bytes, _NoConstructor
+from ._objects import App
 from ._rpc_loop import is_home, visit, wait
 from ._rpc_mux import INBOX_BYTES_MAX, Inbox, Mux, logger
 from ._rpc_types import (
@@ -30,6 +30,7 @@ from ._rpc_types import (
     UnaryUnaryHandler,
     error,
 )
+from ._session import Session, _bytes, _NoConstructor
 from ._unions import MODULE
 
 CALLS_MAX = 10_000  # at once in one session; more get RESOURCE_EXHAUSTED
