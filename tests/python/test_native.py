@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-sb = pytest.importorskip("slim_bindings")
+import slim_bindings as sb
 from slim_bindings import _slim
 from test_async import local_pair
 

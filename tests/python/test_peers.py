@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-sb = pytest.importorskip("slim_bindings")
+import slim_bindings as sb
 
 ROOT = Path(__file__).resolve().parents[2]
 DRIVER = Path(__file__).parent / "drivers" / "pair.py"

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-sb = pytest.importorskip("slim_bindings")
+import slim_bindings as sb
 from slim_bindings import _rpc_wire as wire
 
 SECRET = "a shared secret of at least 32 bytes"
