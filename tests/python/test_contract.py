@@ -318,6 +318,36 @@ def test_one_processor_is_enough_and_nothing_is_written_to_standard_error():
     assert (done.stdout, done.stderr, done.returncode) == ("done\n", "", 0)
 
 
+NO_TOKEN = """
+    import asyncio
+    import slim_bindings as sb
+
+    spire = sb.SpireConfig(socket_path="unix:///nonexistent/socket")
+    identity = sb.IdentityProviderConfig.SPIRE(config=spire), sb.IdentityVerifierConfig.SPIRE(config=spire)
+
+    async def main():
+        service = sb.Service("late")
+        name = sb.Name("late", "ns", "app")
+        for begun in (
+            service.create_app_async(name, *identity),
+            service.create_app_with_direction_async(name, *identity, sb.Direction.SEND),
+        ):
+            try:
+                await asyncio.wait_for(begun, 0.3)
+            except asyncio.TimeoutError:
+                print("late")
+
+    asyncio.run(main())
+"""
+
+
+def test_a_program_ends_when_making_an_application_was_cancelled():
+    """It waits for a first token that never comes; the thread that did must not go on for ever."""
+    done = script(NO_TOKEN)
+    assert [line for line in done.stdout.splitlines() if "WARN" not in line] == ["late", "late"], done
+    assert done.returncode == 0
+
+
 FORKED = """
     import asyncio, os
     from datetime import timedelta

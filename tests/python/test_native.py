@@ -119,9 +119,10 @@ REFUSED = [
     ("service", "connect", ("\0",), ValueError),
     ("service", "disconnect", (-1,), OverflowError),
     ("service", "connection", (b"x",), TypeError),
-    ("service", "app", (NAME, "{}", "{}", HUGE, False), OverflowError),
-    ("service", "app", (NAME, "{", "\0", 0, False), ValueError),
-    ("service", "app", (NAME, "{", "{", 0, False), _slim.Error),
+    ("service", "app", (NAME, "{}", "{}", HUGE, False, 100), OverflowError),
+    ("service", "app", (NAME, "{}", "{}", 0, False, 2**32), OverflowError),
+    ("service", "app", (NAME, "{", "\0", 0, False, 100), ValueError),
+    ("service", "app", (NAME, "{", "{", 0, False, 100), _slim.Error),
 ]
 
 
