@@ -60,6 +60,11 @@ def test_exceptions_have_message_text_and_repr():
     assert type(error).__qualname__ == "SlimError.SessionError" and type(error).__name__ == "SessionError"
     assert str(sb.SlimError.Timeout()) == "" and repr(sb.SlimError.Timeout()) == "SlimError.Timeout()"
     assert pickle.loads(pickle.dumps(sb.SlimError.Timeout())).args == ()
+    with pytest.raises(sb.InternalError) as panic:
+        sb.Service("a/b")
+    again = pickle.loads(pickle.dumps(panic.value))
+    assert type(again) is type(panic.value) and isinstance(again, sb.SlimError.ServiceError)
+    assert str(again) == again.message == panic.value.message and repr(again) == repr(panic.value)
 
 
 PANIC = """
