@@ -274,7 +274,9 @@ class Service:
         op = self._n.connect(_config.client_text(config))
         try:
             _wait(op, SlimError.ServiceError)
-        except KeyboardInterrupt:
+        except SlimError:
+            raise
+        except BaseException:  # Ctrl-C, or what another signal's handler raised
             self._n.stop_connect(op)
             raise
         return op.connection()
@@ -356,9 +358,7 @@ class Service:
         return self._values(parts, *texts, direction, allow_plaintext)
 
     @staticmethod
-    def _values(
-        name: tuple, provider: str, verifier: str, direction: Direction, allow_plaintext: bool | None
-    ) -> tuple:
+    def _values(name: tuple, provider: str, verifier: str, direction: Direction, allow_plaintext: bool | None) -> tuple:
         if direction not in _DIRECTIONS:
             raise ValueError(direction)
         is_open = _config.allows_plaintext() if allow_plaintext is None else bool(allow_plaintext)
@@ -432,9 +432,7 @@ class Service:
     ) -> App:
         """As create_app; an identity that must be fetched first does not hold up the loop."""
         provider, verifier = identity_provider_config, identity_verifier_config
-        return App._of(
-            await self._app_async(base_name, provider, verifier, Direction.BIDIRECTIONAL, allow_plaintext)
-        )
+        return App._of(await self._app_async(base_name, provider, verifier, Direction.BIDIRECTIONAL, allow_plaintext))
 
     def create_app_with_direction(
         self,

@@ -519,12 +519,14 @@ class Server:
                 await asyncio.wait({stopping, listening}, return_when=asyncio.FIRST_COMPLETED)
                 if listening.done():
                     self._add(links, listening.result())
+                    listening = None
         except SlimError as failure:
             raise error("INTERNAL", f"no more sessions: {failure}") from None
         finally:
             stopping.cancel()
-            if listening is not None:
-                listening.cancel()
+            if listening is not None and not listening.cancel() and not listening.cancelled():
+                if listening.exception() is None:  # it came just when we were cancelled: its caller is told
+                    self._add(links, listening.result())
 
     def _add(self, links: set[_ServerLink], session: Session) -> None:
         link = _ServerLink(session, self._methods)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -213,6 +214,29 @@ def test_cancelling_a_connect_ends_the_attempts():
     run(main())
 
 
+def test_a_connect_that_a_signal_interrupts_ends_the_attempts():
+    class Alarm(Exception):
+        pass
+
+    def ring(*_):
+        raise Alarm
+
+    endpoint = free_endpoint()
+    service = sb.Service("interrupted")
+    link = sb.new_insecure_client_config(f"http://{endpoint}")
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        with pytest.raises(Alarm):
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            service.connect(link)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    node = sb.Service("node")
+    node.run_server(sb.new_insecure_server_config(endpoint))
+    # were it still trying, this would be refused: client already connected
+    assert service.connect(link) is not None
+
+
 def test_the_async_forms_that_make_applications_work():
     async def main():
         service = sb.Service("forms")
@@ -391,6 +415,42 @@ FORKED = """
     handle.wait()
     print("parent", come.get_message(SOON).payload, flush=True)
 """
+
+
+BEGUN_ELSEWHERE = """
+    import os, signal, threading, time
+    import slim_bindings as sb
+    from slim_bindings import _loop, _setup
+
+    held, over = threading.Event(), threading.Event()
+
+    def hold():
+        with _setup._lock, _loop._lock:
+            held.set()
+            over.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    if (child := os.fork()) == 0:
+        signal.alarm(60)  # ends it when it hangs
+        service = sb.get_global_service()
+
+        async def main():
+            return await service.create_app_with_secret(sb.Name("a", "b", "c"), "a shared secret of at least 32 bytes").subscribe_async(sb.Name("a", "b", "c"))
+
+        import asyncio
+        asyncio.run(main())
+        os._exit(7)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    over.set()
+    thread.join()
+"""
+
+
+def test_a_child_that_was_forked_while_another_thread_set_up_may_begin_anew():
+    done = script(BEGUN_ELSEWHERE)
+    assert done.stdout.splitlines()[-1:] == ["7"], done
 
 
 def test_after_a_fork_every_call_of_the_child_fails_at_once_and_the_parent_goes_on():

@@ -305,9 +305,7 @@ def test_without_a_server_the_call_is_late_or_unavailable():
 def test_a_deadline_ends_the_call_on_both_sides():
     async def body(channel, server, handlers):
         await channel.call_unary_async("S", "echo", b"")
-        begun = time.monotonic()
         assert await code_of(channel.call_unary_async("S", "wait", b"late", SHORT)) is sb.RpcCode.DEADLINE_EXCEEDED
-        assert time.monotonic() - begun < LIMIT_S / 2
         await eventually(lambda: handlers.cancelled == [b"late"])
         zero = channel.call_unary_async("S", "echo", b"", timedelta(0))
         assert await code_of(zero) is sb.RpcCode.DEADLINE_EXCEEDED
@@ -383,6 +381,31 @@ def test_a_channel_that_was_closed_calls_again():
         assert await channel.call_unary_async("S", "echo", b"again") == b"echo again"
 
     run(body)
+
+
+def test_a_session_that_comes_just_when_serving_is_cancelled_is_ended():
+    async def main():
+        caller, server, _ = new_pair()
+        serving = asyncio.ensure_future(server.serve_async())
+        listen = server._app.listen_for_session_async
+
+        async def listen_and_cancel(timeout):
+            found = await listen(timeout)
+            serving.cancel()
+            return found
+
+        server._app.listen_for_session_async = listen_and_cancel
+        await asyncio.sleep(0)
+        settings = sb.SessionConfig(
+            session_type=sb.SessionType.POINT_TO_POINT, max_retries=5, interval=timedelta(seconds=5)
+        )
+        session = await caller.create_session_and_wait_async(settings, NAME)
+        with pytest.raises(asyncio.CancelledError):
+            await serving
+        with pytest.raises(sb.SlimError.SessionError, match="participant disconnected|session closed"):
+            await session.get_message_async(timedelta(seconds=LIMIT_S))
+
+    asyncio.run(main())
 
 
 def test_shutdown_cancels_calls_and_the_server_can_serve_again():
