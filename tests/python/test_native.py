@@ -264,11 +264,10 @@ def test_everything_that_waits_answers_ctrl_c_and_lets_others_run(name):
         os.kill(os.getpid(), signal.SIGINT)
 
     timer = threading.Timer(0.3, interrupt)
-    timer.start()
-    begin = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
+        timer.start()
         call()
-    assert ran.is_set() and time.monotonic() - begin < 30
+    assert ran.is_set()
 
 
 def test_ctrl_c_ends_a_program_that_waits_in_a_loop():
