@@ -189,6 +189,7 @@ class Fuzzer:
         ]
         self.natives = []
         self.objects = []
+        self.is_armed = False
 
     # ---- values
 
@@ -372,11 +373,13 @@ class Fuzzer:
     def guarded(self, allowed, call, limit_s):
         """Under a time limit; what came out, or None."""
         faulthandler.dump_traceback_later(STUCK_S, exit=True)
-        signal.setitimer(signal.ITIMER_REAL, limit_s, limit_s)
         try:
-            found = call()
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            return found
+            self.is_armed = True
+            signal.setitimer(signal.ITIMER_REAL, limit_s, limit_s)
+            try:
+                return call()
+            finally:
+                self.is_armed = False  # from here on the signal does nothing: what follows has no limit
         except OutOfTime:
             if limit_s == LOOP_LIMIT_S:
                 raise
@@ -533,7 +536,8 @@ class Fuzzer:
         faulthandler.cancel_dump_traceback_later()
 
     def on_alarm(self, *unused):
-        raise OutOfTime
+        if self.is_armed:
+            raise OutOfTime
 
 
 def main():

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "python-tutorial.md"
-PATIENCE_S = 60
+PATIENCE_S = 240  # on a machine that has other things to do
 
 
 def test_the_program_of_the_tutorial_makes_a_group_of_three(node, tmp_path):
@@ -18,7 +18,7 @@ def test_the_program_of_the_tutorial_makes_a_group_of_three(node, tmp_path):
     environment = {key: value for key, value in os.environ.items() if not key.startswith("SLIM_")}
 
     def start(*arguments):
-        command = [sys.executable, "-X", "dev", "-W", "error", program, *arguments]
+        command = [sys.executable, "-W", "error", program, *arguments]
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
     everybody = {"alice": start("alice"), "bob": start("bob")}

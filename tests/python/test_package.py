@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path(sb.__file__).parent
 DISTRIBUTION = "slim-c-bindings"
 BUILDER = ROOT / "build" / "venv" / "wheel" / "bin"
+LIBRARIES = ["libjansson4", "libnghttp2-14", "libsodium23", "libssl3", "libxxhash0", "libyaml-0-2"]
 OF_GLIBC = {"libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
 EVERYWHERE = "/etc/ssl:/etc/pki:/usr/lib/ssl:/var/lib/ca-certificates"
 
@@ -69,6 +70,14 @@ def test_the_distribution_says_what_it_is():
     tags = re.findall(r"^Tag: (.*)$", found.read_text("WHEEL"), re.MULTILINE)
     assert tags and all(re.fullmatch(r"cp310-abi3-manylinux_2_(\d+)_\w+", tag) for tag in tags)
     assert min(int(tag.split("_")[2]) for tag in tags) <= 36
+
+
+def test_the_licences_of_what_is_inside_are_inside():
+    files = importlib.metadata.files(DISTRIBUTION)
+    licences = {file.name: file.read_text() for file in files if "licenses" in file.parts}
+    assert "Apache" in licences.pop("LICENSE")
+    assert set(licences) == {f"{library}.txt" for library in LIBRARIES}
+    assert all("icense" in text for text in licences.values())
 
 
 def test_every_file_of_the_package_is_installed():
