@@ -110,6 +110,22 @@ def test_records_print_compare_and_copy():
         hash(record)
 
 
+def test_repr_shows_no_secret():
+    basic = sb.BasicAuth(username="somebody", password="hush")
+    shared = sb.IdentityProviderConfig.SHARED_SECRET(id="somebody", data="hush")
+    key = sb.JwtKeyData.DATA(value="hush")
+    signed = sb.JwtKeyConfig(algorithm=sb.JwtAlgorithm.HS256, format=sb.JwtKeyFormat.PEM, key=key)
+    client = sb.new_secure_client_config("https://h:1")
+    client.auth = sb.ClientAuthenticationConfig.BASIC(config=basic)
+    client.tls.source = sb.TlsSource.PEM(cert="somebody", key="hush")
+    for value in (basic, shared, key, signed, client, sb.DataplaneConfig(servers=[], clients=[client])):
+        assert "hush" not in repr(value) and "<hidden>" in repr(value)
+    for value in (basic, shared, key, signed, client):
+        assert "hush" in str(value), "as the reference's"
+    assert repr(basic) == "BasicAuth(username=somebody, password=<hidden>)"
+    assert "somebody" in repr(client) and "<hidden>" not in repr(sb.new_secure_client_config("https://h:1").tls)
+
+
 def test_factories_give_the_defaults_of_the_reference():
     client = sb.new_insecure_client_config("http://h:1")
     assert client.tls.insecure and client.tls.tls_version == "tls1.3" and client.auth.is_none()
