@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import gc
 import pickle
+import subprocess
+import sys
 import threading
 import time
 from datetime import datetime, timedelta, timezone
@@ -406,6 +408,37 @@ def test_a_session_that_comes_just_when_serving_is_cancelled_is_ended():
             await session.get_message_async(timedelta(seconds=LIMIT_S))
 
     asyncio.run(main())
+
+
+FORKED = """
+import os, sys
+import slim_bindings as sb
+
+SECRET = "a shared secret of at least 32 bytes"
+app = sb.Service("parent").create_app_with_secret(sb.Name("a", "b", "c"), SECRET)
+
+def call(app):
+    try:
+        sb.Channel(app, sb.Name("a", "b", "nobody")).call_unary("S", "m", b"")
+    except sb.RpcError as error:
+        return error.message
+
+assert "no matching found" in call(app)
+if (child := os.fork()) == 0:
+    assert "forked" in call(app)
+    assert "no matching found" in call(sb.Service("child").create_app_with_secret(sb.Name("a", "b", "c"), SECRET))
+    sys.exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+assert "no matching found" in call(app)
+"""
+
+
+def test_a_forked_child_has_a_thread_of_its_own_and_ends_in_silence():
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c", FORKED]
+    if sys.version_info >= (3, 12):  # it warns of a fork while there are threads
+        command[5:5] = ["-W", "ignore::DeprecationWarning"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stderr, done.returncode) == ("", 0), done
 
 
 def test_shutdown_cancels_calls_and_the_server_can_serve_again():
