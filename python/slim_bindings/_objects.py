@@ -12,7 +12,7 @@ from . import _unions as u
 from ._errors import SlimError, internal
 from ._loop import current, deadline_of, nanoseconds, new_key, running_loop, turn
 from ._names import Name, check_number, check_text, parts_of
-from ._session import _TYPES, CompletionHandle, Session, _fail, _finish, _NoConstructor, _wait
+from ._session import _TYPES, CompletionHandle, Session, _fail, _finish, _Unique, _wait
 from ._unions import Direction
 
 CLOSED = "datapath error\nCaused by:\n  -> data path is already closed"
@@ -20,7 +20,7 @@ _TOKEN_MS_MIN, _TOKEN_MS_MAX = 250, 4000  # how long a first token is awaited be
 _DIRECTIONS = {Direction.BIDIRECTIONAL: 0, Direction.SEND: 1, Direction.RECV: 2, Direction.NONE: 3}
 
 
-class App(_NoConstructor):
+class App(_Unique):
     """One identity under one name. `App(...)` is made on the global service."""
 
     _n: _slim.App
@@ -207,7 +207,7 @@ class App(_NoConstructor):
         return Session._of(found)
 
 
-class Service:
+class Service(_Unique):
     """An engine with its own thread: links to nodes, servers, applications."""
 
     _n: _slim.Service
@@ -241,15 +241,6 @@ class Service:
         made = cls(name)
         made._config = config
         return made
-
-    def __copy__(self) -> Service:
-        return self
-
-    def __deepcopy__(self, memo: dict) -> Service:
-        return self
-
-    def __reduce__(self) -> Any:
-        raise TypeError("cannot pickle 'Service' object")
 
     def __repr__(self) -> str:
         return f"<Service {self._name}>"

@@ -25,7 +25,7 @@ from ._rpc_streams import (
     ResponseStreamReader,
 )
 from ._rpc_types import RpcError, error
-from ._session import _bytes
+from ._session import _bytes, _Unique
 from ._unions import MODULE, SessionType
 
 INTERVAL = timedelta(seconds=1)  # what callers of the reference use: as many repetitions as here can be a slow server
@@ -33,7 +33,7 @@ MAX_RETRIES = 10
 _AWAIT = "await the form that ends with _async"
 
 
-class Channel:
+class Channel(_Unique):
     """Calls to one server, or to all servers of a group. From any thread and any event loop, any number at once.
 
     A channel has one session, with MLS, for each event loop that calls, made with the first call and again when it has ended; all forms

@@ -30,7 +30,7 @@ from ._rpc_types import (
     UnaryUnaryHandler,
     error,
 )
-from ._session import Session, _bytes, _NoConstructor
+from ._session import Session, _bytes, _NoConstructor, _Unique
 from ._unions import MODULE
 
 CALLS_MAX = 10_000  # at once in one session; more get RESOURCE_EXHAUSTED
@@ -419,7 +419,7 @@ class _ServerLink(Mux):
             pass  # it is given up on this side whatever the other one says
 
 
-class Server:
+class Server(_Unique):
     """Serves calls to an application. Handlers run in the event loop of serve_async(), or in one of serve().
 
     base_name: what callers call; it is subscribed when serving begins. While it serves, nobody else can listen for sessions of `app`.

@@ -33,6 +33,18 @@ def test_names_are_copied_and_pickled_by_value():
         assert other == name and other is not name and str(other) == "a/é//7"
 
 
+def test_what_there_is_one_of_is_not_copied_or_pickled():
+    service = sb.Service("unique")
+    name = sb.Name("unique", "ns", "app")
+    app = service.create_app_with_secret(name, "a shared secret of at least 32 bytes")
+    group = sb.SessionConfig(session_type=sb.SessionType.GROUP, max_retries=5, interval=datetime.timedelta(seconds=1))
+    made = app.create_session(group, sb.Name("unique", "ns", "group"))
+    for value in (service, app, made.session, made.completion, sb.Channel(app, name), sb.Server(app, name)):
+        assert copy.copy(value) is value and copy.deepcopy(value) is value
+        with pytest.raises(TypeError, match=f"cannot pickle '{type(value).__name__}' object"):
+            pickle.dumps(value)
+
+
 @pytest.mark.parametrize(
     ("make", "kind", "text"),
     [
