@@ -10,8 +10,13 @@ import slim_bindings as slim
 
 from .common import join, name_of, run, show
 from .config import base_parser, settings
+from .terminal import harmless
 
 PATIENCE = timedelta(seconds=30)
+
+
+def _text(message: slim.ReceivedMessage) -> str:
+    return harmless(message.payload.decode(errors="replace"))
 
 
 async def send(app: slim.App, link: int, given: argparse.Namespace) -> None:
@@ -32,7 +37,7 @@ async def send(app: slim.App, link: int, given: argparse.Namespace) -> None:
             await session.publish_async(given.message.encode(), None, None)
             show(number, f"Sent message {given.message} - {turn}/{given.iterations}")
             answer = await session.get_message_async(PATIENCE)
-            show(number, f"received (from session {session_id}): {answer.payload.decode()}")
+            show(number, f"received (from session {session_id}): {_text(answer)}")
         except slim.SlimError as error:
             show(number, f"error: {error}")
         await asyncio.sleep(1)
@@ -40,15 +45,14 @@ async def send(app: slim.App, link: int, given: argparse.Namespace) -> None:
 
 
 async def answer(session: slim.Session, number: int) -> None:
-    """Say everything back, until the session ends."""
-    while True:
-        try:
-            message = await session.get_message_async(PATIENCE)
-        except slim.SlimError:
-            return
-        text = message.payload.decode()
-        show(number, f"received: {text}")
-        await session.publish_async(f"{text} from {number}".encode(), None, None)
+    """Say everything back, until the session ends or nothing comes for too long."""
+    try:
+        while True:
+            text = _text(await session.get_message_async(PATIENCE))
+            show(number, f"received: {text}")
+            await session.publish_async(f"{text} from {number}".encode(), None, None)
+    except slim.SlimError:
+        return
 
 
 async def client(given: argparse.Namespace) -> None:
@@ -73,7 +77,8 @@ def _read() -> argparse.Namespace:
     parser.add_argument("--message", help="what to send")
     parser.add_argument("--iterations", type=int, help="how often (10)")
     given = settings(parser.parse_args(), iterations=10)
-    if int(given.iterations) < 1:
+    given.iterations = int(given.iterations)  # a file may have it as text
+    if given.iterations < 1:
         raise ValueError("iterations must be at least 1")
     return given
 

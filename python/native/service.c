@@ -1,8 +1,6 @@
 /* Service and App. */
 #include "native.h"
 
-enum { APP_SLICE_MS_MIN = 250, APP_SLICE_MS_MAX = 4000 };
-
 /* ------------------------------------------------------------------------------------------------ Service */
 
 static PyObject *service_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
@@ -112,47 +110,38 @@ static PyObject *service_shutdown(PyObject *self, PyObject *unused)
                             slim_service_shutdown(((struct native_service *)self)->service, NULL));
 }
 
-/* slim_app_new in growing slices, so that Ctrl-C is answered while a first token is awaited. SLIM_ERR_TIMEOUT with an exception: a signal's
- * handler raised. */
-static enum slim_status make_app(struct slim_service *service, const struct slim_name *name,
-                                 const struct slim_app_config *config, struct slim_app **app,
-                                 struct slim_error *error)
-{
-    enum slim_status status;
-    uint64_t slice_ms = APP_SLICE_MS_MIN;
-    do {
-        Py_BEGIN_ALLOW_THREADS;
-        status = slim_app_new(service, name, config, slim_in_ms(slice_ms), app, error);
-        Py_END_ALLOW_THREADS;
-        slice_ms = slice_ms < APP_SLICE_MS_MAX ? 2 * slice_ms : slice_ms;
-    } while (status == SLIM_ERR_TIMEOUT && native_goes_on(SLIM_FOREVER));
-    return status;
-}
-
-/* app(name, provider, verifier, direction, allow_plaintext): provider and verifier are texts of slim.yaml(5). */
+/* app(name, provider, verifier, direction, allow_plaintext, wait_ms): provider and verifier are texts of slim.yaml(5). None: there was no
+ * first token within wait_ms. */
 static PyObject *service_app(PyObject *self, PyObject *args)
 {
     PyObject *tuple;
     struct slim_app_config config = {.provider = NULL};
+    PyObject *wait;
     int direction;
     int allows_plaintext;
+    uint32_t wait_ms;
     struct slim_name name;
     struct slim_app *app;
     struct slim_error error = {.status = SLIM_OK};
-    if (!PyArg_ParseTuple(args, "Ossip", &tuple, &config.provider, &config.verifier, &direction,
-                          &allows_plaintext) ||
-        !native_name_from(tuple, &name)) {
+    enum slim_status status;
+    if (!PyArg_ParseTuple(args, "OssipO", &tuple, &config.provider, &config.verifier, &direction,
+                          &allows_plaintext, &wait) ||
+        !native_name_from(tuple, &name) || !native_u32_from(wait, &wait_ms)) {
         return NULL;
     }
     config.direction = (enum slim_direction)direction;
     config.allow_plaintext = allows_plaintext != 0;
-    enum slim_status status =
-        make_app(((struct native_service *)self)->service, &name, &config, &app, &error);
-    struct native_state *state = native_state_of(self);
+    Py_BEGIN_ALLOW_THREADS;
+    status = slim_app_new(((struct native_service *)self)->service, &name, &config,
+                          slim_in_ms(wait_ms), &app, &error);
+    Py_END_ALLOW_THREADS;
     if (status == SLIM_OK) {
-        return native_app_object(state, app);
+        return native_app_object(native_state_of(self), app);
     }
-    return PyErr_Occurred() != NULL ? NULL : native_raise(state, status, error.text);
+    if (status == SLIM_ERR_TIMEOUT) {
+        Py_RETURN_NONE;
+    }
+    return native_raise(native_state_of(self), status, error.text);
 }
 
 static PyMethodDef service_methods[] = {
@@ -163,7 +152,8 @@ static PyMethodDef service_methods[] = {
     {"run_server", service_run_server, METH_O, "Begin to listen: endpoint or mapping as text."},
     {"stop_server", service_stop_server, METH_O, "Stop listening."},
     {"shutdown", service_shutdown, METH_NOARGS, "End everything in order."},
-    {"app", service_app, METH_VARARGS, "app(name, provider, verifier, direction, allow_plaintext)"},
+    {"app", service_app, METH_VARARGS,
+     "app(name, provider, verifier, direction, allow_plaintext, wait_ms), or None."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -87,6 +87,7 @@ def internal(kind: type, text: str) -> Exception:
                 )[0],
                 "__str__": lambda self: self.message,
                 "__repr__": lambda self: f"InternalError({self.message!r})",
+                "__reduce__": lambda self: (internal, (kind, self.message)),
                 "__module__": "slim_bindings.slim_bindings",
             },
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import itertools
+import os
 import sys
 import threading
 import time
@@ -29,6 +30,15 @@ _numbers = itertools.count(1)
 _local = threading.local()
 _loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.ref[LoopQueue]] = weakref.WeakKeyDictionary()
 _lock = threading.Lock()
+
+
+def _forget_lock() -> None:
+    """In a forked child: a thread of the parent may have had it."""
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget_lock)
 
 
 def new_key() -> int:

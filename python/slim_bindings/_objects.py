@@ -12,14 +12,15 @@ from . import _unions as u
 from ._errors import SlimError, internal
 from ._loop import current, deadline_of, nanoseconds, new_key, running_loop, turn
 from ._names import Name, check_number, check_text, parts_of
-from ._session import _TYPES, CompletionHandle, Session, _bytes, _fail, _finish, _NoConstructor, _wait  # noqa: F401
+from ._session import _TYPES, CompletionHandle, Session, _fail, _finish, _Unique, _wait
 from ._unions import Direction
 
 CLOSED = "datapath error\nCaused by:\n  -> data path is already closed"
+_TOKEN_MS_MIN, _TOKEN_MS_MAX = 250, 4000  # how long a first token is awaited before we look for Ctrl-C and cancelling
 _DIRECTIONS = {Direction.BIDIRECTIONAL: 0, Direction.SEND: 1, Direction.RECV: 2, Direction.NONE: 3}
 
 
-class App(_NoConstructor):
+class App(_Unique):
     """One identity under one name. `App(...)` is made on the global service."""
 
     _n: _slim.App
@@ -206,7 +207,7 @@ class App(_NoConstructor):
         return Session._of(found)
 
 
-class Service:
+class Service(_Unique):
     """An engine with its own thread: links to nodes, servers, applications."""
 
     _n: _slim.Service
@@ -241,15 +242,6 @@ class Service:
         made._config = config
         return made
 
-    def __copy__(self) -> Service:
-        return self
-
-    def __deepcopy__(self, memo: dict) -> Service:
-        return self
-
-    def __reduce__(self) -> Any:
-        raise TypeError("cannot pickle 'Service' object")
-
     def __repr__(self) -> str:
         return f"<Service {self._name}>"
 
@@ -273,7 +265,9 @@ class Service:
         op = self._n.connect(_config.client_text(config))
         try:
             _wait(op, SlimError.ServiceError)
-        except KeyboardInterrupt:
+        except SlimError:
+            raise
+        except BaseException:  # Ctrl-C, or what another signal's handler raised
             self._n.stop_connect(op)
             raise
         return op.connection()
@@ -346,33 +340,62 @@ class Service:
 
     # ---- applications
 
-    def _native_app(
-        self, name: tuple, provider: str, verifier: str, direction: Direction, allow_plaintext: bool | None
-    ) -> _slim.App:
+    def _values_of(
+        self, name: Name, provider: Any, verifier: Any, direction: Direction, allow_plaintext: bool | None
+    ) -> tuple:
+        """What _try_app wants of an application."""
+        parts = parts_of(name)
+        texts = _config.provider_text(provider), _config.verifier_text(verifier)
+        return self._values(parts, *texts, direction, allow_plaintext)
+
+    @staticmethod
+    def _values(name: tuple, provider: str, verifier: str, direction: Direction, allow_plaintext: bool | None) -> tuple:
         if direction not in _DIRECTIONS:
             raise ValueError(direction)
         is_open = _config.allows_plaintext() if allow_plaintext is None else bool(allow_plaintext)
+        return name, provider, verifier, _DIRECTIONS[direction], is_open
+
+    def _try_app(self, values: tuple, wait_ms: int) -> _slim.App | None:
+        """None: its identity has no first token after so long."""
         try:
-            return self._n.app(name, provider, verifier, _DIRECTIONS[direction], is_open)
+            return self._n.app(*values, wait_ms)
         except _slim.Error as error:
             if error.args[0] == _slim.ERR_CLOSED:
                 raise SlimError.ServiceError(CLOSED) from None
             kind = SlimError.ServiceError if error.args[0] == _slim.ERR_STATE else SlimError.AuthError
             raise _fail(kind, error) from None
 
+    def _make_app(self, values: tuple) -> _slim.App:
+        """In slices, so that Ctrl-C is answered while a first token is awaited."""
+        wait_ms = _TOKEN_MS_MIN
+        while (made := self._try_app(values, wait_ms)) is None:
+            wait_ms = min(2 * wait_ms, _TOKEN_MS_MAX)
+        return made
+
+    async def _make_app_async(self, values: tuple) -> _slim.App:
+        """In slices: when it is cancelled, a thread is busy with it for one more at most."""
+        loop = running_loop()
+        wait_ms = _TOKEN_MS_MIN
+        while (made := await loop.run_in_executor(None, self._try_app, values, wait_ms)) is None:
+            wait_ms = min(2 * wait_ms, _TOKEN_MS_MAX)
+        return made
+
     def _app(
         self, name: Name, provider: Any, verifier: Any, direction: Direction, allow_plaintext: bool | None
     ) -> _slim.App:
-        parts = parts_of(name)
-        texts = _config.provider_text(provider), _config.verifier_text(verifier)
-        return self._native_app(parts, *texts, direction, allow_plaintext)
+        return self._make_app(self._values_of(name, provider, verifier, direction, allow_plaintext))
+
+    async def _app_async(
+        self, name: Name, provider: Any, verifier: Any, direction: Direction, allow_plaintext: bool | None
+    ) -> _slim.App:
+        return await self._make_app_async(self._values_of(name, provider, verifier, direction, allow_plaintext))
 
     def _app_with_secret(self, name: Name, secret: str, allow_plaintext: bool | None) -> _slim.App:
         parts = parts_of(name)
         if len(check_text(secret).encode()) < 32:
             raise SlimError.AuthError("hmac key is too short")
         text = _config.secret_text(str(name), secret)
-        return self._native_app(parts, text, text, Direction.BIDIRECTIONAL, allow_plaintext)
+        return self._make_app(self._values(parts, text, text, Direction.BIDIRECTIONAL, allow_plaintext))
 
     def create_app(
         self,
@@ -400,8 +423,7 @@ class Service:
     ) -> App:
         """As create_app; an identity that must be fetched first does not hold up the loop."""
         provider, verifier = identity_provider_config, identity_verifier_config
-        arguments = (base_name, provider, verifier, Direction.BIDIRECTIONAL, allow_plaintext)
-        return App._of(await running_loop().run_in_executor(None, self._app, *arguments))
+        return App._of(await self._app_async(base_name, provider, verifier, Direction.BIDIRECTIONAL, allow_plaintext))
 
     def create_app_with_direction(
         self,
@@ -426,8 +448,8 @@ class Service:
         allow_plaintext: bool | None = None,
     ) -> App:
         """As create_app_with_direction."""
-        arguments = (name, identity_provider_config, identity_verifier_config, direction, allow_plaintext)
-        return App._of(await running_loop().run_in_executor(None, self._app, *arguments))
+        provider, verifier = identity_provider_config, identity_verifier_config
+        return App._of(await self._app_async(name, provider, verifier, direction, allow_plaintext))
 
     def create_app_with_secret(self, name: Name, secret: str, *, allow_plaintext: bool | None = None) -> App:
         """As create_app, with a secret (str) that all share: at least 32 bytes, as random as possible."""

@@ -21,6 +21,7 @@ from ._unions import (
     SessionType,
     TlsSource,
     TransportProtocol,
+    guarded,
 )
 
 if TYPE_CHECKING:
@@ -41,13 +42,17 @@ class Record:
     """What all records have: str() with the fields, equality by fields. Changeable, so without a hash."""
 
     _later: ClassVar[frozenset[str]] = frozenset()  # fields of later releases: not shown while they are None
+    _secret: ClassVar[frozenset[str]] = frozenset()  # fields that repr() hides
+
+    def _shown(self) -> list[str]:
+        names = [field.name for field in dataclasses.fields(self)]  # type: ignore[arg-type]
+        return [name for name in names if name not in self._later or getattr(self, name) is not None]
 
     def __str__(self) -> str:
-        values = ((field.name, getattr(self, field.name)) for field in dataclasses.fields(self))
-        fields = ", ".join(f"{key}={value}" for key, value in values if value is not None or key not in self._later)
-        return f"{type(self).__name__}({fields})"
+        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)}' for name in self._shown())})"
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={guarded(self, name)}' for name in self._shown())})"
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
@@ -69,6 +74,8 @@ def record(cls: Kind) -> Kind:
 @record
 class BasicAuth(Record):
     """A user and a password."""
+
+    _secret = frozenset(("password",))
 
     username: str
     password: str
@@ -201,6 +208,8 @@ class TlsServerConfig(Record):
 class ProxyConfig(Record):
     """A proxy on the way to the node. url None: none but what the environment names."""
 
+    _secret = frozenset(("password",))
+
     url: str | None
     tls: TlsClientConfig
     username: str | None
@@ -303,6 +312,8 @@ class TracingConfig(Record):
 @record
 class MessageContext(Record):
     """Where a message came from. input_connection: number of the link. identity: the sender's token."""
+
+    _secret = frozenset(("identity",))
 
     source_name: Name
     destination_name: Name | None

@@ -2,15 +2,15 @@
 
 # ruff: noqa: F401
 
-from ._rpc_client import (
+from ._rpc_channel import Channel
+from ._rpc_server import Context, RequestStream, ResponseSink, Server
+from ._rpc_streams import (
     BidiStreamHandler,
-    Channel,
     MulticastBidiStreamHandler,
     MulticastResponseReader,
     RequestStreamWriter,
     ResponseStreamReader,
 )
-from ._rpc_server import Context, RequestStream, ResponseSink, Server
 from ._rpc_types import (
     MulticastStreamMessage,
     RpcCode,

@@ -30,7 +30,6 @@ def background() -> asyncio.AbstractEventLoop:
             _background = asyncio.new_event_loop()
             _thread = threading.Thread(target=_run, args=(_background,), name="slim-rpc", daemon=True)
             _thread.start()
-            atexit.register(_stop)
         return _background
 
 
@@ -58,6 +57,7 @@ def _forget() -> None:
     _background, _thread, _lock = None, None, threading.Lock()
 
 
+atexit.register(_stop)  # once: a forked child has it too
 os.register_at_fork(after_in_child=_forget)
 
 

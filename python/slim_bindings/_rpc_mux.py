@@ -13,8 +13,8 @@ from . import _slim
 from ._errors import SlimError
 from ._loop import NS_PER_S, turn
 from ._names import parts_of
-from ._objects import Session
 from ._rpc_types import RpcError, error
+from ._session import Session
 
 MESSAGES_PER_TURN = 64  # after so many the loop gets a turn
 INBOX_BYTES_MAX = 64 * 1024 * 1024  # of one call that nobody reads; more ends it with RESOURCE_EXHAUSTED

@@ -17,7 +17,7 @@ from . import _slim
 from ._errors import SlimError
 from ._loop import finish, is_running, running_loop
 from ._names import Name, check_number, check_text, parts_of
-from ._objects import App, Session, _bytes, _NoConstructor
+from ._objects import App
 from ._rpc_loop import is_home, visit, wait
 from ._rpc_mux import INBOX_BYTES_MAX, Inbox, Mux, logger
 from ._rpc_types import (
@@ -30,6 +30,7 @@ from ._rpc_types import (
     UnaryUnaryHandler,
     error,
 )
+from ._session import Session, _bytes, _NoConstructor, _Unique
 from ._unions import MODULE
 
 CALLS_MAX = 10_000  # at once in one session; more get RESOURCE_EXHAUSTED
@@ -418,7 +419,7 @@ class _ServerLink(Mux):
             pass  # it is given up on this side whatever the other one says
 
 
-class Server:
+class Server(_Unique):
     """Serves calls to an application. Handlers run in the event loop of serve_async(), or in one of serve().
 
     base_name: what callers call; it is subscribed when serving begins. While it serves, nobody else can listen for sessions of `app`.
@@ -518,12 +519,14 @@ class Server:
                 await asyncio.wait({stopping, listening}, return_when=asyncio.FIRST_COMPLETED)
                 if listening.done():
                     self._add(links, listening.result())
+                    listening = None
         except SlimError as failure:
             raise error("INTERNAL", f"no more sessions: {failure}") from None
         finally:
             stopping.cancel()
-            if listening is not None:
-                listening.cancel()
+            if listening is not None and not listening.cancel() and not listening.cancelled():
+                if listening.exception() is None:  # it came just when we were cancelled: its caller is told
+                    self._add(links, listening.result())
 
     def _add(self, links: set[_ServerLink], session: Session) -> None:
         link = _ServerLink(session, self._methods)

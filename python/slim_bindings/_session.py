@@ -49,9 +49,8 @@ def _bytes(data: Any) -> bytes:
         raise TypeError(f"a bytes-like object is required, not '{type(data).__name__}'") from None
 
 
-class _NoConstructor:
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        raise ValueError("This class has no default constructor")
+class _Unique:
+    """There is one of each: a copy is the same object, and nothing can be pickled."""
 
     def __copy__(self) -> Any:
         return self
@@ -61,6 +60,11 @@ class _NoConstructor:
 
     def __reduce__(self) -> Any:
         raise TypeError(f"cannot pickle '{type(self).__name__}' object")
+
+
+class _NoConstructor(_Unique):
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        raise ValueError("This class has no default constructor")
 
 
 class CompletionHandle(_NoConstructor):

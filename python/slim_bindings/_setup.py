@@ -26,6 +26,15 @@ _services: list[Service] = []
 _drain_timeout = timedelta(seconds=10)
 
 
+def _forget_lock() -> None:
+    """In a forked child: a thread of the parent may have been setting up."""
+    global _lock
+    _lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_forget_lock)
+
+
 def _level(text: str) -> str:
     return text.lower() if text.lower() in _LEVELS else "info"
 

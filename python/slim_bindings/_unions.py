@@ -26,8 +26,29 @@ SessionType = _plain("SessionType", "POINT_TO_POINT GROUP", "With one peer, or w
 TransportProtocol = _plain("TransportProtocol", "GRPC WEBSOCKET", "Of later releases: only GRPC is spoken here.")
 
 
+_SECRETS = {
+    "IdentityProviderConfig.SHARED_SECRET": ("data",),
+    "IdentityVerifierConfig.SHARED_SECRET": ("data",),
+    "JwtKeyData.DATA": ("value",),
+    "TlsSource.PEM": ("key",),
+}
+
+
 def _forbid(self: object) -> None:
     raise RuntimeError(f"{type(self).__name__} cannot be instantiated directly")
+
+
+def guarded(self: Any, name: str) -> str:
+    """A field for repr(), which gets into logs and reports of errors: str() shows secrets, as the reference's, and repr() does not."""
+    if name in self._secret:
+        return "<hidden>"
+    value = getattr(self, name)
+    return repr(value) if hasattr(type(value), "_secret") else str(value)
+
+
+def _guarded_text(self: object) -> str:
+    fields = ", ".join(f"{field.name}={guarded(self, field.name)}" for field in dataclasses.fields(self))
+    return f"{type(self).__qualname__}({fields})"
 
 
 def _text(self: object) -> str:
@@ -62,7 +83,8 @@ def _union(name: str, doc: str, **variants: tuple[str, dict[str, str]]) -> type:
         made.__module__ = MODULE
         made.__qualname__ = f"{name}.{variant}"
         made.__doc__ = text
-        made.__str__ = made.__repr__ = _text
+        made.__str__, made.__repr__ = _text, _guarded_text
+        made._secret = frozenset(_SECRETS.get(made.__qualname__, ()))
         setattr(outer, variant, made)
         # every variant answers whether it is this one
         for predicate in (f"is_{variant.lower()}", f"is_{variant}"):

@@ -329,7 +329,7 @@ class Fuzzer:
         kinds = {
             "publish": (self.data, lambda: self.random.choice([None, text()]), pairs),
             "publish_to": (member, self.data, lambda: None, pairs),
-            "app": (member, text, text, number, number),
+            "app": (member, text, text, number, number, lambda: 100),
             "create_session": (number, number, number, number, pairs, member),
             "subscribe": (member, number), "unsubscribe": (member, number), "set_route": (member, number),
             "remove_route": (member, number), "invite": (member,), "remove": (member,), "receive": (number,), "listen": (number,),

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-sb = pytest.importorskip("slim_bindings")
+import slim_bindings as sb
+
 SECRET = "a shared secret of at least 32 bytes"
 DOCUMENTED = (TypeError, ValueError, AttributeError, sb.SlimError)
 

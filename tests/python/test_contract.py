@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from datetime import timedelta
 
 import pytest
 
-sb = pytest.importorskip("slim_bindings")
+import slim_bindings as sb
+
 SECRET = "a shared secret of at least 32 bytes"
 SOON = timedelta(seconds=20)
 SOON_S = 20
@@ -212,6 +214,29 @@ def test_cancelling_a_connect_ends_the_attempts():
     run(main())
 
 
+def test_a_connect_that_a_signal_interrupts_ends_the_attempts():
+    class Alarm(Exception):
+        pass
+
+    def ring(*_):
+        raise Alarm
+
+    endpoint = free_endpoint()
+    service = sb.Service("interrupted")
+    link = sb.new_insecure_client_config(f"http://{endpoint}")
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        with pytest.raises(Alarm):
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            service.connect(link)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    node = sb.Service("node")
+    node.run_server(sb.new_insecure_server_config(endpoint))
+    # were it still trying, this would be refused: client already connected
+    assert service.connect(link) is not None
+
+
 def test_the_async_forms_that_make_applications_work():
     async def main():
         service = sb.Service("forms")
@@ -317,6 +342,36 @@ def test_one_processor_is_enough_and_nothing_is_written_to_standard_error():
     assert (done.stdout, done.stderr, done.returncode) == ("done\n", "", 0)
 
 
+NO_TOKEN = """
+    import asyncio
+    import slim_bindings as sb
+
+    spire = sb.SpireConfig(socket_path="unix:///nonexistent/socket")
+    identity = sb.IdentityProviderConfig.SPIRE(config=spire), sb.IdentityVerifierConfig.SPIRE(config=spire)
+
+    async def main():
+        service = sb.Service("late")
+        name = sb.Name("late", "ns", "app")
+        for begun in (
+            service.create_app_async(name, *identity),
+            service.create_app_with_direction_async(name, *identity, sb.Direction.SEND),
+        ):
+            try:
+                await asyncio.wait_for(begun, 0.3)
+            except asyncio.TimeoutError:
+                print("late")
+
+    asyncio.run(main())
+"""
+
+
+def test_a_program_ends_when_making_an_application_was_cancelled():
+    """It waits for a first token that never comes; the thread that did must not go on for ever."""
+    done = script(NO_TOKEN)
+    assert [line for line in done.stdout.splitlines() if "WARN" not in line] == ["late", "late"], done
+    assert done.returncode == 0
+
+
 FORKED = """
     import asyncio, os
     from datetime import timedelta
@@ -360,6 +415,42 @@ FORKED = """
     handle.wait()
     print("parent", come.get_message(SOON).payload, flush=True)
 """
+
+
+BEGUN_ELSEWHERE = """
+    import os, signal, threading, time
+    import slim_bindings as sb
+    from slim_bindings import _loop, _setup
+
+    held, over = threading.Event(), threading.Event()
+
+    def hold():
+        with _setup._lock, _loop._lock:
+            held.set()
+            over.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    if (child := os.fork()) == 0:
+        signal.alarm(60)  # ends it when it hangs
+        service = sb.get_global_service()
+
+        async def main():
+            return await service.create_app_with_secret(sb.Name("a", "b", "c"), "a shared secret of at least 32 bytes").subscribe_async(sb.Name("a", "b", "c"))
+
+        import asyncio
+        asyncio.run(main())
+        os._exit(7)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    over.set()
+    thread.join()
+"""
+
+
+def test_a_child_that_was_forked_while_another_thread_set_up_may_begin_anew():
+    done = script(BEGUN_ELSEWHERE)
+    assert done.stdout.splitlines()[-1:] == ["7"], done
 
 
 def test_after_a_fork_every_call_of_the_child_fails_at_once_and_the_parent_goes_on():

@@ -8,10 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from harness.node import free_port, is_listening, peer_python, wait_until
+
+import slim_bindings as sb
 
 BIN = Path(sys.executable).parent
 SECRET = "demo-secret-key-for-examples012345"
@@ -168,6 +171,24 @@ def test_the_pair_of_the_tutorial(node, start):
     assert re.search(rb"Sent message hey there - 2/2", bob.text)
     assert re.search(rb"received \(from session \d+\): hey there from \d+", bob.text)
     alice.expect("received: hey there", count=2)
+
+
+def test_what_a_peer_writes_commands_no_terminal_and_may_be_any_bytes(node, start):
+    alice = start("slim-bindings-p2p", *common(node, "alice"))
+    alice.expect("waiting for new session to be established")
+    service = sb.Service("bob")
+    link = service.connect(sb.new_insecure_client_config(f"http://127.0.0.1:{node.port}"))
+    app = service.create_app_with_secret(sb.Name("agntcy", "ns", "bob"), SECRET)
+    app.subscribe(app.name(), link)
+    app.set_route(peer := sb.Name("agntcy", "ns", "alice"), link)
+    config = sb.SessionConfig(session_type=sb.SessionType.POINT_TO_POINT, max_retries=5, interval=timedelta(seconds=5))
+    session = app.create_session_and_wait(config, peer)
+    session.publish_and_wait(b"esc\x1b[2Jape \xff")
+    answer = session.get_message(timedelta(seconds=PATIENCE_S)).payload.decode()
+    assert answer.startswith("esc\N{REPLACEMENT CHARACTER}[2Jape \N{REPLACEMENT CHARACTER} from ")
+    assert b"\x1b" not in alice.text
+    app.delete_session_and_wait(session)
+    service.shutdown()
 
 
 def test_settings_out_of_a_dotenv_file(node, start, tmp_path):

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from harness.node import peer_python
 
 ROOT = Path(__file__).resolve().parents[2]
 PROBE = Path(__file__).with_name("probe.py")
@@ -30,11 +31,8 @@ def probe(python, *arguments, environment=None):
 
 
 def reference(version, *arguments):
-    python = ROOT / "build" / "venv" / version / "bin" / "python"
-    if not python.exists():
-        pytest.skip(f"build/venv/{version} is not there: tools/setup test")
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    return probe(python, *arguments, environment=environment)
+    return probe(peer_python(version), *arguments, environment=environment)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-sb = pytest.importorskip("slim_bindings")
+import slim_bindings as sb
 
 
 def test_a_name_prints_hashes_and_compares_as_the_reference_does():
@@ -31,6 +31,18 @@ def test_names_are_copied_and_pickled_by_value():
     name = sb.Name.new_with_id("a", "é", "", 7)
     for other in (copy.copy(name), copy.deepcopy(name), pickle.loads(pickle.dumps(name))):
         assert other == name and other is not name and str(other) == "a/é//7"
+
+
+def test_what_there_is_one_of_is_not_copied_or_pickled():
+    service = sb.Service("unique")
+    name = sb.Name("unique", "ns", "app")
+    app = service.create_app_with_secret(name, "a shared secret of at least 32 bytes")
+    group = sb.SessionConfig(session_type=sb.SessionType.GROUP, max_retries=5, interval=datetime.timedelta(seconds=1))
+    made = app.create_session(group, sb.Name("unique", "ns", "group"))
+    for value in (service, app, made.session, made.completion, sb.Channel(app, name), sb.Server(app, name)):
+        assert copy.copy(value) is value and copy.deepcopy(value) is value
+        with pytest.raises(TypeError, match=f"cannot pickle '{type(value).__name__}' object"):
+            pickle.dumps(value)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +72,11 @@ def test_exceptions_have_message_text_and_repr():
     assert type(error).__qualname__ == "SlimError.SessionError" and type(error).__name__ == "SessionError"
     assert str(sb.SlimError.Timeout()) == "" and repr(sb.SlimError.Timeout()) == "SlimError.Timeout()"
     assert pickle.loads(pickle.dumps(sb.SlimError.Timeout())).args == ()
+    with pytest.raises(sb.InternalError) as panic:
+        sb.Service("a/b")
+    again = pickle.loads(pickle.dumps(panic.value))
+    assert type(again) is type(panic.value) and isinstance(again, sb.SlimError.ServiceError)
+    assert str(again) == again.message == panic.value.message and repr(again) == repr(panic.value)
 
 
 PANIC = """
@@ -103,6 +120,22 @@ def test_records_print_compare_and_copy():
     record.extra = 1
     with pytest.raises(TypeError):
         hash(record)
+
+
+def test_repr_shows_no_secret():
+    basic = sb.BasicAuth(username="somebody", password="hush")
+    shared = sb.IdentityProviderConfig.SHARED_SECRET(id="somebody", data="hush")
+    key = sb.JwtKeyData.DATA(value="hush")
+    signed = sb.JwtKeyConfig(algorithm=sb.JwtAlgorithm.HS256, format=sb.JwtKeyFormat.PEM, key=key)
+    client = sb.new_secure_client_config("https://h:1")
+    client.auth = sb.ClientAuthenticationConfig.BASIC(config=basic)
+    client.tls.source = sb.TlsSource.PEM(cert="somebody", key="hush")
+    for value in (basic, shared, key, signed, client, sb.DataplaneConfig(servers=[], clients=[client])):
+        assert "hush" not in repr(value) and "<hidden>" in repr(value)
+    for value in (basic, shared, key, signed, client):
+        assert "hush" in str(value), "as the reference's"
+    assert repr(basic) == "BasicAuth(username=somebody, password=<hidden>)"
+    assert "somebody" in repr(client) and "<hidden>" not in repr(sb.new_secure_client_config("https://h:1").tls)
 
 
 def test_factories_give_the_defaults_of_the_reference():

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-sb = pytest.importorskip("slim_bindings")
+import slim_bindings as sb
 from test_async import SECRET, local_pair, new_loops
 
 LONG = timedelta(seconds=30)

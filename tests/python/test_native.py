@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-sb = pytest.importorskip("slim_bindings")
+import slim_bindings as sb
 from slim_bindings import _slim
 from test_async import local_pair
 
@@ -119,9 +119,10 @@ REFUSED = [
     ("service", "connect", ("\0",), ValueError),
     ("service", "disconnect", (-1,), OverflowError),
     ("service", "connection", (b"x",), TypeError),
-    ("service", "app", (NAME, "{}", "{}", HUGE, False), OverflowError),
-    ("service", "app", (NAME, "{", "\0", 0, False), ValueError),
-    ("service", "app", (NAME, "{", "{", 0, False), _slim.Error),
+    ("service", "app", (NAME, "{}", "{}", HUGE, False, 100), OverflowError),
+    ("service", "app", (NAME, "{}", "{}", 0, False, 2**32), OverflowError),
+    ("service", "app", (NAME, "{", "\0", 0, False, 100), ValueError),
+    ("service", "app", (NAME, "{", "{", 0, False, 100), _slim.Error),
 ]
 
 
@@ -263,11 +264,10 @@ def test_everything_that_waits_answers_ctrl_c_and_lets_others_run(name):
         os.kill(os.getpid(), signal.SIGINT)
 
     timer = threading.Timer(0.3, interrupt)
-    timer.start()
-    begin = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
+        timer.start()
         call()
-    assert ran.is_set() and time.monotonic() - begin < 30
+    assert ran.is_set()
 
 
 def test_ctrl_c_ends_a_program_that_waits_in_a_loop():

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -11,8 +10,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from harness.node import peer_python
 
-sb = pytest.importorskip("slim_bindings")
+import slim_bindings as sb
 
 ROOT = Path(__file__).resolve().parents[2]
 DRIVER = Path(__file__).parent / "drivers" / "pair.py"
@@ -33,19 +33,10 @@ def node():
     service.shutdown()
 
 
-def python_of(version):
-    python = ROOT / "build" / "venv" / version / "bin" / "python"
-    if version == "ours":
-        return sys.executable
-    if not python.exists():
-        pytest.skip(f"build/venv/{version} is not there: tools/setup test")
-    return str(python)
-
-
 def start(version, settings, **more):
     environment = {key: value for key, value in os.environ.items() if version == "ours" or key != "PYTHONPATH"}
     return subprocess.Popen(
-        [python_of(version), str(DRIVER), json.dumps(settings)],
+        [sys.executable if version == "ours" else peer_python(version), str(DRIVER), json.dumps(settings)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -120,8 +111,6 @@ CURVES = {"ES256": "P-256", "ES384": "P-384"}
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory):
     """Paths of a private and a public key for each algorithm."""
-    if shutil.which("openssl") is None:
-        pytest.skip("the program openssl makes the keys")
     folder = tmp_path_factory.mktemp("keys")
     made = {}
     for algorithm, curve in CURVES.items():
@@ -185,7 +174,7 @@ def agents(tmp_path):
     """Paths of the sockets of two stand-ins for SPIFFE agents of one trust domain, from the tests of the nodes."""
     paths = [str(tmp_path / f"agent{number}.sock") for number in range(2)]
     process = subprocess.Popen(
-        [python_of("py"), "-c", AGENT, str(ROOT / "tests" / "interop"), *paths],
+        [peer_python("py"), "-c", AGENT, str(ROOT / "tests" / "interop"), *paths],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -226,8 +215,6 @@ def test_identities_by_spiffe(agents, mls):
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
     """Paths of a self-signed certificate for 127.0.0.1 and its key, twice: ours and a stranger's."""
-    if shutil.which("openssl") is None:
-        pytest.skip("the program openssl makes the certificates")
     folder = tmp_path_factory.mktemp("certificates")
     for name in ("own", "other"):
         make = [

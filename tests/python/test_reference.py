@@ -3,17 +3,15 @@
 import ast
 import dataclasses
 import enum
-import importlib
 import inspect
 import re
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+import slim_bindings as sb
+from slim_bindings import _unions
 
-sb = pytest.importorskip("slim_bindings")
-_unions = importlib.import_module("slim_bindings._unions")
 ROOT = Path(__file__).resolve().parents[2]
 GENERATOR = ROOT / "tools" / "python-api"
 
