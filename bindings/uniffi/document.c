@@ -6,10 +6,13 @@
 #include <string.h>
 #include <yaml.h>
 
+/* node_count, text_bytes   what was copied so far, aliases followed */
 struct reading {
     yaml_document_t yaml;
     struct uf_arena *arena;
     struct uf_error *error;
+    uint32_t node_count;
+    size_t text_bytes;
 };
 
 static bool fail(struct uf_error *error, const char *why)
@@ -76,7 +79,6 @@ static size_t item_count(const yaml_node_t *node)
 struct copying {
     struct reading *reading;
     yaml_document_t out;
-    uint32_t node_count;
 };
 
 static int copy_node(struct copying *copying, const yaml_node_t *node, uint32_t depth);
@@ -106,11 +108,23 @@ static bool copy_children(struct copying *copying, const yaml_node_t *node, int 
     return true;
 }
 
-/* Its number in the copy; 0: no memory, or beyond the bounds (aliases may be followed in circles). */
+/* Is there room for this one? Aliases may be followed in circles, and each use of one is a copy. */
+static bool count_node(struct reading *reading, const yaml_node_t *node)
+{
+    size_t len = node->type == YAML_SCALAR_NODE ? node->data.scalar.length : 0;
+    if (reading->node_count == UF_DOCUMENT_NODE_COUNT_MAX ||
+        len > UF_DOCUMENT_BYTES_MAX - reading->text_bytes) {
+        return false;
+    }
+    reading->node_count++;
+    reading->text_bytes += len;
+    return true;
+}
+
+/* Its number in the copy; 0: no memory, or beyond the bounds. */
 static int copy_node(struct copying *copying, const yaml_node_t *node, uint32_t depth)
 {
-    if (node == NULL || depth == UF_DOCUMENT_DEPTH_MAX ||
-        copying->node_count++ == UF_DOCUMENT_NODE_COUNT_MAX) {
+    if (node == NULL || depth == UF_DOCUMENT_DEPTH_MAX || !count_node(copying->reading, node)) {
         return 0;
     }
     int made = 0;
@@ -151,8 +165,10 @@ static char *emit(struct reading *reading, yaml_document_t *document)
     yaml_emitter_set_output_string(&emitter, (unsigned char *)out, room, &written);
     yaml_emitter_set_unicode(&emitter, 1);
     yaml_emitter_set_width(&emitter, -1);
-    if (yaml_emitter_open(&emitter) && yaml_emitter_dump(&emitter, document) && /* takes it */
-        yaml_emitter_close(&emitter)) {
+    if (!yaml_emitter_open(&emitter)) {
+        yaml_document_delete(document);
+    } else if (yaml_emitter_dump(&emitter, document) && /* takes it */
+               yaml_emitter_close(&emitter)) {
         text = uf_arena_take(reading->arena, written + 1);
     }
     if (text != NULL) {
@@ -177,7 +193,7 @@ static const char *take_part(struct reading *reading, const yaml_node_t *node)
         text = emit(reading, &copying.out);
     }
     if (text == NULL) {
-        (void)fail(reading->error, "a server or a client is too large or too deep");
+        (void)fail(reading->error, "servers and clients are too large or too deep");
     }
     return text;
 }

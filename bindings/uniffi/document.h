@@ -6,8 +6,9 @@
 #include "serial.h"
 
 enum {
-    UF_DOCUMENT_BYTES_MAX = 1 << 20,
-    UF_DOCUMENT_NODE_COUNT_MAX = 1 << 16, /* in one server or link, aliases followed */
+    UF_DOCUMENT_BYTES_MAX =
+        1 << 20, /* of the file; and of the texts in all servers and links, aliases followed */
+    UF_DOCUMENT_NODE_COUNT_MAX = 1 << 16, /* in all servers and links, aliases followed */
     UF_DOCUMENT_DEPTH_MAX = 64,
     UF_SYSTEM_TEXT_MAX = 192
 };

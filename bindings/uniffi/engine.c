@@ -169,8 +169,7 @@ static void *run(void *unused)
     return NULL;
 }
 
-/* A guest in the process: signals are for its own threads. */
-static bool start_thread(void)
+bool uf_thread_start(void *(*work)(void *), void *argument)
 {
     pthread_t thread;
     pthread_attr_t attr;
@@ -182,7 +181,7 @@ static bool start_thread(void)
     (void)sigfillset(&all); /* cannot fail, nor can the next two with these arguments */
     (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool is_started = pthread_create(&thread, &attr, run, NULL) == 0;
+    bool is_started = pthread_create(&thread, &attr, work, argument) == 0;
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL); /* as it was */
     (void)pthread_attr_destroy(&attr);                 /* frees nothing */
     return is_started;
@@ -250,7 +249,7 @@ bool uf_engine_start(struct uf_error *error)
         queue = NULL;
         return uf_fail(error, UF_PANIC, "no queue: out of memory or descriptors");
     }
-    if (!make_pipe() || !start_thread()) {
+    if (!make_pipe() || !uf_thread_start(run, NULL)) {
         return uf_fail(error, UF_PANIC, "the thread of the futures did not start");
     }
     is_running = true;

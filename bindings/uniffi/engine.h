@@ -43,6 +43,9 @@ struct uf_future {
     size_t timer;
 };
 
+/* A thread of ours that nobody joins. A guest in the process: signals are for its own threads, so this one takes none. False: there is none. */
+UF_CHECKED bool uf_thread_start(void *(*work)(void *), void *argument);
+
 void uf_engine_lock(void);
 void uf_engine_unlock(void);
 

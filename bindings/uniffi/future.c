@@ -1,8 +1,6 @@
 #include "future.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
 
@@ -99,10 +97,6 @@ static bool step_completions(struct uf_future *future)
         struct uf_completion *end = future->end;
         struct slim_error why = {.status = SLIM_OK};
         enum slim_status status = slim_op_status(end->op, &why);
-        if (status == SLIM_AGAIN && end->watched_in != uf_engine_process()) {
-            status =
-                slim_op_wait(end->op, 1, &why); /* long over: only looks; in a child it says so */
-        }
         if (status == SLIM_AGAIN) {
             end->waiter = future;
             return (is_late(future) && !uf_fail(&future->error, UF_TIMEOUT, "%s", "")) ||
@@ -593,7 +587,6 @@ uint64_t uf_future_of_work(uf_work work, void *ctx, enum uf_result_form form)
     struct uf_result result = {.form = form};
     struct uf_future *future = new_future(UF_WAIT_WORK, &result);
     struct work *begun = malloc(sizeof(*begun));
-    pthread_t thread;
     if (future == NULL || begun == NULL) {
         struct uf_error error = {.fault = UF_FINE};
         free(begun);
@@ -602,9 +595,7 @@ uint64_t uf_future_of_work(uf_work work, void *ctx, enum uf_result_form form)
         return uf_future_ready(&result, &error);
     }
     *begun = (struct work){.future = uf_object_ref(future), .work = work, .ctx = ctx};
-    if (pthread_create(&thread, NULL, run_work, begun) == 0) {
-        (void)pthread_detach(thread); /* it is ours and can be detached */
-    } else {
+    if (!uf_thread_start(run_work, begun)) {
         (void)run_work(begun); /* here and now; returns nothing */
     }
     return publish(future);

@@ -8,7 +8,8 @@
 
 #include "records.h"
 
-/* Whoever calls us is in our process; these bounds keep a damaged count from costing more than the buffer it is in. */
+/* Whoever calls us is in our process; these bounds, and the size of the buffer, keep a damaged count from costing more than the C values of so
+ * many elements. */
 enum { UF_LIST_COUNT_MAX = 1 << 20, UF_VARIANT_COUNT_MAX = 12 };
 
 enum uf_form {

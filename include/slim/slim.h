@@ -24,8 +24,9 @@
  *
  * Threads. Everything may be called from any thread at any time; nothing of the library is called back into yours, and no lock is
  * held while you wait. Objects are counted: what a function hands out is yours until you unref it, and everything that is still needed inside
- * lives on. A guest in your process: no signal handlers, no SIGPIPE, no exit handlers, nothing written to standard output, no
- * environment read. After a fork the child may only unref; all else fails with SLIM_ERR_STATE.
+ * lives on. A guest in your process: no signal handlers, no SIGPIPE, no exit handlers, nothing written to standard output. The
+ * environment is read only for what a configuration leaves to it: the system's roots (SSL_CERT_FILE, SSL_CERT_DIR), the proxy of a link (HTTPS_PROXY
+ * and its kin), a SPIFFE agent without a path (SPIFFE_ENDPOINT_SOCKET), and ${env:NAME}. After a fork the child may only unref; all else fails with SLIM_ERR_STATE.
  *
  * Errors. A status and a sentence (slim/types.h). The sentences of the reference are kept where programs look for them, causes below each other:
  * "failed to add participant to session\nCaused by:\n  -> message send retries exhausted for id=7". */

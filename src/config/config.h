@@ -182,12 +182,6 @@ struct slim_config_client {
     char *metadata; /* text of a JSON object; NULL: absent */
 };
 
-/* Does a server speak TLS? Unless tls.insecure is set, always. */
-static inline bool slim_config_server_has_tls(const struct slim_config_server *server)
-{
-    return !server->tls.is_insecure;
-}
-
 /* Does a client speak TLS? With https:// only: http:// and unix:// are plaintext whatever tls says. https:// with tls.insecure is plaintext
  * HTTP/2 too, unless there is a ca_source. */
 static inline bool slim_config_client_has_tls(const struct slim_config_client *client)

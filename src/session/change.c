@@ -70,9 +70,6 @@ static struct slim_wire_mls as_mls(const struct slim_session *session,
                                   .content = slim_buf_view(content)};
 }
 
-static const struct slim_wire_pair mark = {.key = {(const uint8_t *)"SLIM_C", 6},
-                                           .value = {(const uint8_t *)"1", 1}};
-
 /* ---- changes */
 
 /* New messages wait a moment while members that cannot keep a message for the next epoch learn of it. */
@@ -109,7 +106,7 @@ static enum slim_status tell_add(struct slim_session *session, struct slim_sessi
     struct slim_wire_session_message message;
     struct names names;
     struct slim_session_expected expected = {.except = member};
-    struct slim_wire_pair mark_of_all = mark;
+    struct slim_wire_pair mark_of_all = slim_session_mark;
     struct slim_buf ours = {0};
     enum slim_status status = SLIM_OK;
     SLIM_TRY(take_names(session, NULL, &names));
@@ -121,7 +118,7 @@ static enum slim_status tell_add(struct slim_session *session, struct slim_sessi
             .participants = as_participants(&names),
             .mls = as_mls(session, commit, &commit->commit),
         };
-        message.metadata = (struct slim_wire_metadata){.pairs = &mark, .count = 1};
+        message.metadata = (struct slim_wire_metadata){.pairs = &slim_session_mark, .count = 1};
         status = slim_session_request_new(session, &message, &expected, task, &task->change);
         if (status == SLIM_OK) {
             tell_newcomers(session, task->change, member);
@@ -286,7 +283,7 @@ enum slim_status slim_session_change_refresh(struct slim_session *session,
             .participants = as_participants(&names),
             .mls = as_mls(session, &commit, &commit.commit),
         };
-        message.metadata = (struct slim_wire_metadata){.pairs = &mark, .count = 1};
+        message.metadata = (struct slim_wire_metadata){.pairs = &slim_session_mark, .count = 1};
         status = slim_session_request_new(session, &message, &expected, task, &task->change);
         slim_heap_return(session->app->heap, names.list);
     }

@@ -1,5 +1,8 @@
 #include "session/compose.h"
 
+const struct slim_wire_pair slim_session_mark = {.key = {(const uint8_t *)"SLIM_C", 6},
+                                                 .value = {(const uint8_t *)"1", 1}};
+
 /* Who everything of a type is for: one, or in a group all (fanout 256). GROUP_CLOSE has 256 in point-to-point sessions too. */
 enum fanout {
     ONE,

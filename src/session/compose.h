@@ -4,8 +4,11 @@
 
 #include "session/state.h"
 
-/* Ours and only ours say it in JOIN_REPLY, GROUP_WELCOME and GROUP_ADD (docs/sessions.md). */
+/* Ours and only ours say it in JOIN_REPLY, GROUP_WELCOME and GROUP_ADD, and where the first number is asked for and told: MSG_ACK and
+ * RTX_REPLY (docs/sessions.md). The value is "1" where no other is named. */
 #define SLIM_SESSION_MARK SLIM_VIEW("SLIM_C")
+extern const struct slim_wire_pair slim_session_mark;
+
 #define SLIM_SESSION_KEY_PUBLISH_TO SLIM_VIEW("PUBLISH_TO")
 #define SLIM_SESSION_KEY_LEAVING SLIM_VIEW("LEAVING_SESSION")
 #define SLIM_SESSION_KEY_MODERATOR SLIM_VIEW("IS_MODERATOR")

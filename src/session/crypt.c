@@ -380,31 +380,6 @@ void slim_session_crypt_spare_path(struct slim_session_crypt *crypt, bool is_spa
     crypt->is_path_spared = is_spared;
 }
 
-enum slim_status slim_session_crypt_check(struct slim_session_crypt *crypt,
-                                          struct slim_view key_package,
-                                          const struct slim_name_key *name,
-                                          struct slim_error *error)
-{
-    if (!slim_session_crypt_is_ready(crypt)) {
-        return slim_error_set(error, SLIM_ERR_STATE, "there is no group");
-    }
-    if (leaf_of(crypt, name) != UINT32_MAX) {
-        return slim_error_set(error, SLIM_ERR_EXISTS, "a member already");
-    }
-    SLIM_TRY(check_owner(crypt, key_package, name, error));
-    struct slim_mls_view package = out(key_package);
-    struct slim_mls_commit_options options = {
-        .key_packages = &package, .key_package_count = 1, .path = SLIM_MLS_PATH_NEEDED};
-    struct slim_mls_commit_output output = {0};
-    enum slim_mls_status status = slim_mls_group_commit(crypt->group, &options, &output);
-    if (status != SLIM_MLS_OK) {
-        return refuse(error, status);
-    }
-    slim_mls_group_commit_cancel(crypt->group);
-    slim_mls_commit_output_free(&output);
-    return SLIM_OK;
-}
-
 /* What a change is made of, in the words of MLS. */
 struct change {
     const struct slim_name_key *added;

@@ -59,15 +59,9 @@ SLIM_MUST_CHECK enum slim_status slim_session_crypt_create(struct slim_session_c
  * in any case. */
 void slim_session_crypt_spare_path(struct slim_session_crypt *crypt, bool is_spared);
 
-/* Is this a key package that `name` may be added with, now? The status of the refusal with a sentence in *error: SLIM_ERR_AUTH (another
- * identity's, or refused by read_credential), SLIM_ERR_EXISTS, or what MLS says. */
-SLIM_MUST_CHECK enum slim_status slim_session_crypt_check(struct slim_session_crypt *crypt,
-                                                          struct slim_view key_package,
-                                                          const struct slim_name_key *name,
-                                                          struct slim_error *error);
-
 /* Add and remove members in one commit, and apply it; none of both: a refresh of our own keys and credential. Removed ones are named by
- * the names they were added with. Nothing changes on failure: SLIM_ERR_NOT_FOUND, SLIM_ERR_EXISTS, SLIM_ERR_AUTH, or what MLS says. */
+ * the names they were added with. Nothing changes on failure: SLIM_ERR_STATE (there is no group), SLIM_ERR_NOT_FOUND, SLIM_ERR_EXISTS,
+ * SLIM_ERR_AUTH (a key package of another identity), what read_credential says, or what MLS says. */
 SLIM_MUST_CHECK enum slim_status
 slim_session_crypt_change(struct slim_session_crypt *crypt, const struct slim_view *key_packages,
                           const struct slim_name_key *added, size_t added_count,

@@ -213,9 +213,6 @@ static void on_request(void *ctx, uint32_t slot, uint32_t message_id, uint64_t c
     (void)slim_session_send(session->app, &message); /* repeated by its timer */
 }
 
-static const struct slim_wire_pair mark = {.key = {(const uint8_t *)"SLIM_C", 6},
-                                           .value = {(const uint8_t *)"1", 1}};
-
 /* The question for the first number is an acknowledgement with our mark. Others take it for what it is anyway; to ask them for a number would
  * be worse: a request counts as an acknowledgement there (spec 9.5), and what they answer may be from before our time. */
 static void on_ask_base(void *ctx, uint32_t slot, uint32_t message_id, uint64_t conn_id)
@@ -229,7 +226,7 @@ static void on_ask_base(void *ctx, uint32_t slot, uint32_t message_id, uint64_t 
     slim_session_compose(session, SLIM_WIRE_TYPE_MSG_ACK, &member->name.wire, message_id, &ack);
     ack.head.has_forward_to = true;
     ack.head.forward_to = conn_id;
-    ack.metadata = (struct slim_wire_metadata){.pairs = &mark, .count = 1};
+    ack.metadata = (struct slim_wire_metadata){.pairs = &slim_session_mark, .count = 1};
     (void)slim_session_send(session->app, &ack); /* repeated by its timer */
 }
 
@@ -273,7 +270,7 @@ static void acknowledge(const struct slim_session *session, const struct slim_se
     if (is_direct) {
         ack.metadata = (struct slim_wire_metadata){.pairs = &publish_to, .count = 1};
     } else if (slim_session_receiver_wants_base(session->receiver, in->source->slot)) {
-        ack.metadata = (struct slim_wire_metadata){.pairs = &mark, .count = 1};
+        ack.metadata = (struct slim_wire_metadata){.pairs = &slim_session_mark, .count = 1};
     }
     (void)slim_session_send(session->app, &ack); /* the message comes again when it is missed */
 }
@@ -592,7 +589,7 @@ static void answer_base(const struct slim_session *session, const struct slim_se
     int len =
         snprintf(number, sizeof(number), "%u",
                  slim_session_sender_first_missing(session->sender, in->source->slot, message_id));
-    struct slim_wire_pair base = mark;
+    struct slim_wire_pair base = slim_session_mark;
     struct slim_wire_session_message reply;
     base.value = slim_view_of(number, (size_t)len);
     slim_session_compose_answer(session, SLIM_WIRE_TYPE_RTX_REPLY, in, &reply);

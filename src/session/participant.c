@@ -43,8 +43,6 @@ static void note_mark(struct slim_session *session, const struct slim_session_in
 static enum slim_status send_join_reply(struct slim_session *session,
                                         const struct slim_session_incoming *in)
 {
-    static const struct slim_wire_pair mark = {.key = {(const uint8_t *)"SLIM_C", 6},
-                                               .value = {(const uint8_t *)"1", 1}};
     struct slim_wire_session_message reply;
     if (session->is_mls && session->reply.len == 0) {
         SLIM_TRY(slim_session_secure(session));
@@ -55,7 +53,7 @@ static enum slim_status send_join_reply(struct slim_session *session,
         .has_key_package = session->is_mls,
         .key_package = slim_buf_view(&session->reply),
     };
-    reply.metadata = (struct slim_wire_metadata){.pairs = &mark, .count = 1};
+    reply.metadata = (struct slim_wire_metadata){.pairs = &slim_session_mark, .count = 1};
     return slim_session_send(session->app, &reply);
 }
 

@@ -443,8 +443,6 @@ extern const struct slim_session_cell slim_session_participant_table[SLIM_SESSIO
                                                                     [SLIM_SESSION_INPUT_COUNT];
 
 void slim_session_moderator_settle(struct slim_session *session);
-void slim_session_moderator_tick(struct slim_session *session);
-void slim_session_participant_tick(struct slim_session *session);
 
 /* JOIN_REQUEST for a session that is not there. */
 void slim_session_participant_begin(struct slim_session_app *app,

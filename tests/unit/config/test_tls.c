@@ -187,11 +187,11 @@ static void the_scheme_and_insecure_decide_whether_there_is_tls(void **state)
         slim_config_free(config);
     }
     struct slim_config *config = read_good("server", TLS_SERVER("insecure: true, " SOURCE));
-    CHECK(!slim_config_server_has_tls(&config->services[0].servers[0]));
+    CHECK(config->services[0].servers[0].tls.is_insecure);
     CHECK(config->warning_count == 1);
     slim_config_free(config);
     config = read_good("server with TLS", TLS_SERVER(SOURCE));
-    CHECK(slim_config_server_has_tls(&config->services[0].servers[0]));
+    CHECK(!config->services[0].servers[0].tls.is_insecure);
     slim_config_free(config);
 }
 

@@ -84,7 +84,6 @@ void crowd_invite(unsigned index, struct slim_session_commit *commit)
     struct slim_buf package = {0};
     CHECK_OK(slim_session_crypt_key_package(crowd_crypt(index), &package));
     struct slim_view view = slim_buf_view(&package);
-    CHECK_OK(slim_session_crypt_check(crowd_crypt(MOD), view, &crowd.people[index].name, NULL));
     CHECK_OK(slim_session_crypt_change(crowd_crypt(MOD), &view, &crowd.people[index].name, 1, NULL,
                                        0, commit, NULL));
     CHECK_OK(slim_session_crypt_join(crowd_crypt(index), commit->commit_id,

@@ -162,7 +162,6 @@ static void all_calls(void)
     TWICE(slim_session_crypt_create(mod.crypt));
     TWICE(slim_session_crypt_key_package(bob.crypt, &package));
     struct slim_view view = slim_buf_view(&package);
-    TWICE(slim_session_crypt_check(mod.crypt, view, &bob.name, NULL));
     TWICE(slim_session_crypt_change(mod.crypt, &view, &bob.name, 1, NULL, 0, &commits[0], NULL));
     enum slim_status joined =
         slim_session_crypt_join(bob.crypt, 1, slim_buf_view(&commits[0].welcome), &mod.name, NULL);

@@ -1,5 +1,6 @@
 /* Futures: each continuation is called once, deadlines count, and what was taken for somebody who left is there for the next. */
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 
@@ -442,6 +443,36 @@ static void applications_are_made_by_futures_too(void **state)
     EXPECT_FINE(&status);
 }
 
+/* A uf_work. */
+static void note_signals(void *ctx, struct uf_result *result, struct uf_error *error)
+{
+    (void)error;
+    CHECK(pthread_sigmask(SIG_SETMASK, NULL, ctx) == 0);
+    result->number = 7;
+}
+
+static void signals_are_for_the_threads_of_the_program(void **state)
+{
+    (void)state;
+    struct uf_status status = {.code = 0};
+    sigset_t before;
+    sigset_t after;
+    sigset_t inside;
+    (void)sigemptyset(&inside);
+    CHECK(pthread_sigmask(SIG_SETMASK, NULL, &before) == 0);
+    uint64_t future = uf_future_of_work(note_signals, &inside, UF_RESULT_NUMBER);
+    caller_await(future);
+    CHECK(ffi_slim_bindings_rust_future_complete_u64(future, &status) == 7);
+    EXPECT_FINE(&status);
+    ffi_slim_bindings_rust_future_free_u64(future);
+    CHECK(pthread_sigmask(SIG_SETMASK, NULL, &after) == 0);
+    static const int signals[] = {SIGINT, SIGTERM, SIGCHLD, SIGALRM, SIGUSR1};
+    for (size_t i = 0; i < UF_COUNT(signals); i++) {
+        CHECK(sigismember(&inside, signals[i]) == 1);
+        CHECK(sigismember(&before, signals[i]) == sigismember(&after, signals[i]));
+    }
+}
+
 /* ---- two threads, one that gets and gives up, one that publishes: nothing is lost, nothing changes its order */
 
 enum { STORM_COUNT = 300 };
@@ -503,6 +534,7 @@ int main(void)
         cmocka_unit_test(results_that_nobody_fetched_leave_no_handles),
         cmocka_unit_test(odd_handles_of_futures_are_told_by_complete),
         cmocka_unit_test(applications_are_made_by_futures_too),
+        cmocka_unit_test(signals_are_for_the_threads_of_the_program),
         cmocka_unit_test(giving_up_again_and_again_loses_nothing),
     };
     return cmocka_run_group_tests_name("uniffi_future", tests, NULL, NULL);

@@ -103,6 +103,11 @@ static void files_that_make_no_sense_are_refused(void **state)
          "e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\n"
          "services: {a/b: {dataplane: {servers: [*e]}}}",
          "too large or too deep"},
+        {"aliases that multiply over many servers",
+         "a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\n"
+         "c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\n"
+         "services: {a/b: {dataplane: {servers: [*d,*d,*d,*d], clients: [*d,*d,*d,*d]}}}",
+         "too large or too deep"},
         {"a name that is none", "services: {[1]: {}}", "a name of text is expected"},
     };
     for (size_t i = 0; i < UF_COUNT(rows); i++) {
@@ -115,6 +120,28 @@ static void files_that_make_no_sense_are_refused(void **state)
         CHECK_ROW(rows[i].why, strstr(error.text, rows[i].error) != NULL);
         uf_arena_fini(&arena);
     }
+}
+
+static void a_text_that_many_servers_share_is_counted_for_each(void **state)
+{
+    (void)state;
+    enum { TEXT_LEN = UF_DOCUMENT_BYTES_MAX / 8, FILE_BYTES = TEXT_LEN + 256 };
+    static const char many[] = "*a,*a,*a,*a,*a,*a,*a,*a";
+    char *text = malloc(FILE_BYTES);
+    CHECK(text != NULL);
+    int len = snprintf(text, FILE_BYTES, "a: &a {endpoint: %0*d}\n", TEXT_LEN, 7);
+    for (size_t given = 5; given < sizeof(many); given += 18) { /* two of them, or all eight */
+        struct uf_document document;
+        struct uf_arena arena = {.chunks = NULL};
+        struct uf_error error = {.fault = UF_FINE};
+        (void)snprintf(text + len, (size_t)(FILE_BYTES - len),
+                       "services: {a/b: {dataplane: {clients: [%.*s]}}}", (int)given, many);
+        write_file(text);
+        bool is_read = uf_document_read(path, &document, &arena, &error);
+        CHECK_ROW(error.text, is_read == (given == 5));
+        uf_arena_fini(&arena);
+    }
+    free(text);
 }
 
 static void set_up(const struct uf_list *configs, struct uf_status *status)
@@ -232,6 +259,7 @@ int main(void)
         cmocka_unit_test(a_file_is_taken_apart),
         cmocka_unit_test(a_file_that_says_little_gets_the_defaults),
         cmocka_unit_test(files_that_make_no_sense_are_refused),
+        cmocka_unit_test(a_text_that_many_servers_share_is_counted_for_each),
         cmocka_unit_test(a_set_up_that_fails_may_be_tried_again),
         cmocka_unit_test(two_services_are_set_up_and_the_first_is_global),
         cmocka_unit_test(services_say_what_is_wrong_with_them),
