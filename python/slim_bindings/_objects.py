@@ -306,23 +306,45 @@ class Service(_Unique):
         """By the endpoint as given to run_server."""
         _wait(self._n.stop_server(check_text(endpoint)), SlimError.ServiceError)
 
-    def _begin_run(self) -> list[_slim.Op]:
+    def _begin_run(self) -> tuple[list[_slim.Op], list[_slim.Op]]:
+        """Servers and links."""
         plane = self.config().dataplane
         if not plane.servers and not plane.clients:
             raise SlimError.ServiceError("no server or client configured")
-        return [self._n.run_server(_config.server_text(server)) for server in plane.servers] + [
-            self._n.connect(_config.client_text(client)) for client in plane.clients
-        ]
+        servers = [_config.server_text(server) for server in plane.servers]
+        links = [_config.client_text(client) for client in plane.clients]
+        return [self._n.run_server(text) for text in servers], [self._n.connect(text) for text in links]
+
+    def _take_back(self, links: list[_slim.Op]) -> None:
+        """What a run that was interrupted has begun, so that it can be run again."""
+        for op in links:
+            self._n.stop_connect(op)
+        for server in self.config().dataplane.servers:
+            self._n.stop_server(server.endpoint)
 
     def run(self) -> None:
         """Start what the service was configured with."""
-        for op in self._begin_run():
-            _wait(op, SlimError.ServiceError)
+        servers, links = self._begin_run()
+        try:
+            for op in servers + links:
+                _wait(op, SlimError.ServiceError)
+        except SlimError:
+            raise
+        except BaseException:  # Ctrl-C, or what another signal's handler raised
+            self._take_back(links)
+            raise
 
     async def run_async(self) -> None:
-        """As run."""
-        for op in self._begin_run():
-            await _finish(op, SlimError.ServiceError)
+        """As run. When it is cancelled, what it has started ends too."""
+        servers, links = self._begin_run()
+        try:
+            for op in servers + links:
+                await _finish(op, SlimError.ServiceError)
+        except SlimError:
+            raise
+        except BaseException:  # cancelled
+            self._take_back(links)
+            raise
 
     def shutdown(self) -> None:
         """End everything in order: sessions, then links and servers, for at most five seconds each. The service cannot be used again."""

@@ -214,6 +214,25 @@ def test_cancelling_a_connect_ends_the_attempts():
     run(main())
 
 
+def test_a_cancelled_run_may_be_run_again():
+    async def main():
+        endpoint = free_endpoint()
+        plane = sb.DataplaneConfig(
+            servers=[sb.new_insecure_server_config(free_endpoint())],
+            clients=[sb.new_insecure_client_config(f"http://{endpoint}")],
+        )
+        service = sb.Service.new_with_config("run", sb.new_service_config_with(None, None, plane))
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(service.run_async(), 0.1)
+        node = sb.Service("node")
+        await node.run_server_async(sb.new_insecure_server_config(endpoint))
+        await asyncio.wait_for(service.run_async(), SOON_S)
+        assert service.get_connection_id(f"http://{endpoint}") is not None
+        await service.shutdown_async()
+
+    run(main())
+
+
 def test_a_connect_that_a_signal_interrupts_ends_the_attempts():
     class Alarm(Exception):
         pass
