@@ -18,7 +18,7 @@ demo:
 	@python3 demo/demo.py --node build/cmd/slim/slim --guest build/venv/1.0.1/bin/slim-bindings-group
 
 test:
-	@tools/test
+	@tools/test $(TEST_FLAGS)
 
 install: all
 	@tools/build build -Dprefix=$(PREFIX) -Dlibdir=lib

@@ -2,6 +2,9 @@
 
 Every TAP line of a unit test, every program of the suite "program" and every pytest case counts as one. A test program that dies, or that ran fewer tests than it
 announced, counts as one failure more. A missing environment or an empty run is a failure too: silence is not success.
+
+--second-chance (for CI): up to three cases of a suite with the reference's clients that failed are run once more, alone, and are named if they pass then.
+Those clients lose messages and answers by themselves now and then; whatever fails twice has failed.
 """
 
 import argparse
@@ -20,6 +23,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PEERS = ("1.0.0", "1.0.1", "1.4.1")
 # Each suite with the environment below build/venv that runs it: tests/python runs in the one that has our package.
 PYTEST_SUITES = {"tests/tools": "py", "tests/interop": "py", "tests/system": "py", "tests/python": "package"}
+WITH_REFERENCE = ("tests/interop", "tests/python")
+SECOND_CHANCES = 3  # cases of a suite; more are no accident
 PACKAGE_PYTHON = ROOT / "build" / "venv" / "package" / "bin" / "python"
 TAP_LINE = re.compile(r"^(not )?ok\b\s*(\d+)?\s*-?\s*([^#]*?)\s*(?:#\s*(\w+).*)?$")
 TAP_PLAN = re.compile(r"^1\.\.(\d+)")
@@ -159,7 +164,31 @@ def count_junit(path):
     return count
 
 
-def run_pytest(suite, build_dir, only):
+def failed_cases(path):
+    """Node ids of a report, for a second run: "tests/interop/test_a.py::test_b[c]"."""
+    found = []
+    for case in ElementTree.parse(path).getroot().iter("testcase"):
+        if case.find("failure") is not None or case.find("error") is not None:
+            found.append(f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name')}")
+    return found
+
+
+def second_chance(command, report, environment, count):
+    """Run the few cases that failed once more; those that pass now are counted as passed, and named."""
+    cases = failed_cases(report)
+    if not 0 < len(cases) <= SECOND_CHANCES or len(cases) != count.failed:
+        return count
+    say(f"once more: {' '.join(cases)}")
+    again = report.with_suffix(".again.xml")
+    again.unlink(missing_ok=True)
+    subprocess.run([*command, f"--junit-xml={again}", *cases], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
+    passed = count_junit(again).passed if again.exists() else 0
+    if passed:
+        say(f"unsteady, {passed} passed at the second time: {' '.join(set(cases) - set(failed_cases(again)))}")
+    return Count(count.passed + passed, count.failed - passed, count.skipped)
+
+
+def run_pytest(suite, build_dir, only, has_second_chance=False):
     report = ROOT / build_dir / "meson-logs" / f"pytest-{suite.replace('/', '-')}.xml"
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)
@@ -169,7 +198,8 @@ def run_pytest(suite, build_dir, only):
     if missing:
         say(f"{suite}: missing: {', '.join(missing)} (tools/setup test and make provide them)")
         return Count(failed=1)
-    command = [str(python), "-m", "pytest", suite, "-p", "no:cacheprovider", f"--junit-xml={report}", "-ra"]
+    base = [str(python), "-m", "pytest", "-p", "no:cacheprovider", "-ra"]
+    command = [*base, suite, f"--junit-xml={report}"]
     if only:
         command += ["-k", only]
     status = subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL).returncode
@@ -183,6 +213,8 @@ def run_pytest(suite, build_dir, only):
     if status != 0 and count.failed == 0:
         say(f"{suite}: pytest ended with {status}")
         count.failed += 1
+    elif has_second_chance and suite in WITH_REFERENCE:
+        count = second_chance(base, report, environment, count)
     say(f"{suite}: {count}")
     return count
 
@@ -198,6 +230,7 @@ def main():
     parser.add_argument("--unit", action="store_true", help="no pytest")
     parser.add_argument("--no-unit", action="store_true", help="only pytest")
     parser.add_argument("--patience", type=int, default=1, help="multiply the time limits, for slow builds")
+    parser.add_argument("--second-chance", action="store_true", help="cases with the reference's clients may fail once")
     options = parser.parse_args()
 
     started = time.monotonic()
@@ -206,7 +239,7 @@ def main():
         for suite in PYTEST_SUITES:
             if has_tests(suite):
                 say(f"== {suite}")
-                total.add(run_pytest(suite, options.build_dir, options.only))
+                total.add(run_pytest(suite, options.build_dir, options.only, options.second_chance))
     if total.passed + total.failed + total.skipped == 0:
         say("no test was run")
         total.failed = 1

@@ -2,6 +2,7 @@
 
 import importlib.util
 import pathlib
+import sys
 
 import pytest
 
@@ -49,3 +50,41 @@ def test_report_of_pytest(tmp_path):
 def test_missing_node_is_a_failure(tmp_path, monkeypatch):
     monkeypatch.setattr(run_tests, "ROOT", tmp_path)
     assert run_tests.run_pytest("tests/interop", "build", None).failed == 1
+
+
+UNSTEADY = """import pathlib
+
+def test_steady():
+    pass
+
+def test_unsteady():
+    mark = pathlib.Path(__file__).with_name("mark")
+    assert mark.exists() or mark.touch()
+
+def test_broken():
+    assert BROKEN
+"""
+
+
+@pytest.mark.parametrize("broken,want", [("1", (3, 0, 0)), ("0", (2, 1, 0))], ids=["it passes then", "it fails again"])
+def test_a_second_chance_is_for_what_passes_then(tmp_path, monkeypatch, broken, want):
+    suite = tmp_path / "tests" / "interop"
+    suite.mkdir(parents=True)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (suite / "test_it.py").write_text(UNSTEADY.replace("BROKEN", broken))
+    python = tmp_path / "build" / "venv" / "py" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f"#!/bin/sh\nexec {sys.executable} \"$@\"\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(run_tests, "ROOT", tmp_path)
+    monkeypatch.setattr(run_tests, "missing_for_pytest", lambda *_: [])
+    count = run_tests.run_pytest("tests/interop", "build", None, has_second_chance=True)
+    assert (count.passed, count.failed, count.skipped) == want
+
+
+def test_many_failures_have_no_second_chance(tmp_path):
+    report = tmp_path / "report.xml"
+    cases = "".join(f'<testcase classname="a.b" name="{i}"><failure/></testcase>' for i in range(4))
+    report.write_text(f'<testsuite tests="4" failures="4">{cases}</testsuite>')
+    many = run_tests.Count(passed=0, failed=4)
+    assert run_tests.second_chance(["false"], report, {}, many) is many
